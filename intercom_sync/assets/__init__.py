@@ -1,0 +1,8 @@
+"""The five assets. Bodies only get, compute, put and report; the work itself is in `sync`, `warehouse` and `domain`."""
+
+import warnings
+
+import dagster as dg
+
+# `backfill_policy` is beta in Dagster 1.13; the pinned minor version keeps it what it is.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)

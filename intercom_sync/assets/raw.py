@@ -1,0 +1,111 @@
+"""`raw_contacts` and `raw_conversations`: what Intercom holds, landed.
+
+One operation makes both, because the two streams have rate budgets of their own and are read side by side.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from intercom_sync.assets.metadata import GROUP, OWNERS, table_metadata
+from intercom_sync.assets.run import run_of
+from intercom_sync.domain.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
+from intercom_sync.intercom.reader import Reader
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.partitions import windows
+from intercom_sync.resources import IntercomResource, WarehouseResource, explained
+from intercom_sync.settings import Settings
+from intercom_sync.sync.collect import Collected, Collector
+from intercom_sync.sync.plan import Asked, parse_time
+from intercom_sync.sync.progress import Progress
+from intercom_sync.warehouse import readings, runs
+
+RAW_CONTACTS = dg.AssetKey("raw_contacts")
+RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
+_STREAMS = {RAW_CONTACTS: CONTACTS, RAW_CONVERSATIONS: CONVERSATIONS}
+
+
+class ReadConfig(dg.Config):
+    """How a run reads. Nothing set: the records updated in the partition's window.
+
+    Attributes:
+        full: read everything, however old, and let go of what Intercom no longer holds.
+        catch_up: read from the last sync without a gap up to the window's end; everything when there was none.
+        as_of: the run's now, ISO 8601; empty: the machine's clock.
+        start: start of a window of its own, in place of the partition's.
+        end: its end.
+    """
+
+    full: bool = False
+    catch_up: bool = False
+    as_of: str = ""
+    start: str = ""
+    end: str = ""
+
+    def asked(self) -> Asked:
+        """Return it read."""
+        times = {name: parse_time(text) for name in ("as_of", "start", "end") if (text := getattr(self, name))}
+        return Asked(self.full, self.catch_up, **times)
+
+
+@dg.multi_asset(
+    name="raw",
+    specs=[
+        dg.AssetSpec(
+            RAW_CONTACTS,
+            description="Intercom's contacts, users and leads, the newest version of each.",
+            metadata=table_metadata(INTERCOM_CONTACTS),
+            kinds={"python", "postgres"},
+            owners=OWNERS,
+            group_name=GROUP,
+        ),
+        dg.AssetSpec(
+            RAW_CONVERSATIONS,
+            description="Intercom's conversations, and what contacts wrote in the last 30 days.",
+            metadata=table_metadata(INTERCOM_CONVERSATIONS),
+            kinds={"python", "postgres"},
+            owners=OWNERS,
+            group_name=GROUP,
+        ),
+    ],
+    partitions_def=windows,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="intercom_api",
+    can_subset=True,
+)
+def raw(
+    context: dg.AssetExecutionContext,
+    config: ReadConfig,
+    intercom: IntercomResource,
+    warehouse: WarehouseResource,
+    progress: dg.ResourceParam[Progress],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Read what the run asks for and land it."""
+    settings = Settings.load()
+    chosen = [key for key in _STREAMS if key in context.selected_asset_keys]
+    with explained(context), warehouse.connect() as session, intercom.client() as client:
+        run = run_of(context, session, config.asked())
+        reading = readings.take(warehouse.connect, run)
+        collector = Collector(
+            Reader(client), warehouse.connect, run, run.window.widened(settings.overlap), reading,
+            settings.rules, progress,
+        )  # fmt: skip
+        collected = collector.collect([_STREAMS[key] for key in chosen])
+        with session.transaction():
+            read = {one.kind: one.read for one in collected}
+            runs.count(session, run.run, read.get("contact", 0), read.get("conversation", 0), client.counts.errors)
+    context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.counts.requests)
+    for key, one in zip(chosen, collected, strict=True):
+        yield dg.MaterializeResult(asset_key=key, metadata=_report(one, run.mode, client.counts.requests))
+
+
+def _report(collected: Collected, mode: str, requests: int) -> dict[str, dg.MetadataValue]:
+    figures = {
+        "records_read": collected.read,
+        "records_refused": sum(collected.refused.values()),
+        "records_gone": collected.gone,
+        "requests": requests,
+    }
+    if collected.kind == "conversation":
+        figures |= {"parts_fetched": collected.details, "parts_given_up": collected.given_up}
+    return {"mode": dg.MetadataValue.text(mode)} | {k: dg.MetadataValue.int(v) for k, v in figures.items()}

@@ -1,0 +1,29 @@
+"""`revenue_metrics`: what each contact pays."""
+
+import dagster as dg
+
+from intercom_sync.assets.metadata import GROUP, OWNERS, table_metadata
+from intercom_sync.assets.raw import RAW_CONTACTS
+from intercom_sync.assets.run import run_of
+from intercom_sync.domain.tables import REVENUE_METRICS
+from intercom_sync.partitions import windows
+from intercom_sync.resources import WarehouseResource, explained
+from intercom_sync.settings import Settings
+from intercom_sync.warehouse.revenue import refresh_revenue
+
+
+@dg.asset(
+    deps=[RAW_CONTACTS],
+    partitions_def=windows,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    metadata=table_metadata(REVENUE_METRICS),
+    kinds={"polars", "postgres"},
+    owners=OWNERS,
+    group_name=GROUP,
+)
+def revenue_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
+    """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
+    with explained(context), warehouse.connect() as session:
+        run = run_of(context, session)
+        computed = refresh_revenue(session, Settings.load().rules, run.run, run.as_of)
+    return dg.MaterializeResult(metadata={"contacts_computed": computed})

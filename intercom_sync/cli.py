@@ -1,0 +1,128 @@
+"""The command line: what it understands, and how it ends.
+
+Exit codes: 0 done, 1 failed, 2 wrong use or configuration. What a command does is in `commands`.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from intercom_sync.intercom.errors import IntercomError
+from intercom_sync.settings import SETTINGS, Settings, SettingsError
+from intercom_sync.sync.plan import parse_time, parse_window
+from intercom_sync.warehouse.errors import WarehouseError
+
+FAILED, WRONG_USE = 1, 2
+_Value = TypeVar("_Value")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return WRONG_USE
+    except (WarehouseError, IntercomError, OSError) as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("Stopped. What had landed stays; the next sync goes on from there.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    settings = "\n".join(
+        f"  {one.name}{f' ({one.default})' if one.default else ''}\n      {one.meaning}" for one in SETTINGS
+    )
+    parser = argparse.ArgumentParser(
+        "intercom-sync",
+        description="Turns an Intercom workspace into one trustworthy Postgres table of customers.",
+        epilog=f"settings, from the environment or a .env file:\n{settings}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_up(commands.add_parser("up", help="Dagster UI, daemon, schedules and sensors, until Ctrl-C"))
+    _add_demo(commands.add_parser("demo", help="the same on a sandbox Intercom and a database of its own"))
+    _add_sync(commands.add_parser("sync", help="one sync in the foreground; by default all since the last one"))
+    _add_sandbox(commands.add_parser("sandbox", help="a local Intercom with an invented company, until Ctrl-C"))
+    return parser
+
+
+def _add_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
+    parser.add_argument("--host", default="127.0.0.1", help="address of the UI (default: %(default)s)")
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.commands.up import up  # noqa: PLC0415  (a second of imports that other commands spare)
+
+        return up(Settings.load(), options.host, options.port)
+
+    parser.set_defaults(run=run)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
+    _add_company(parser)
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.commands.demo import demo  # noqa: PLC0415
+
+        return demo(options.port, options.contacts, options.conversations, options.seed)
+
+    parser.set_defaults(run=run)
+
+
+def _add_sync(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--full", action="store_true", help="read everything, and find what was deleted")
+    what.add_argument("--window", type=_readable(parse_window), metavar="START/END", help="read one window, UTC")
+    parser.add_argument(
+        "--as-of", type=_readable(parse_time), metavar="TIME", help="the sync's now (default: the clock)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.commands.sync import SyncRequest, sync  # noqa: PLC0415
+
+        as_of: datetime | None = options.as_of
+        return sync(Settings.load(), SyncRequest(options.full, options.window, as_of), options.json)
+
+    parser.set_defaults(run=run)
+
+
+def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8787, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--rate", type=float, help="requests a second and budget (default: 10,000 a minute)")
+    parser.add_argument("--latency-ms", type=float, default=0, help="wait before each answer (default: %(default)s)")
+    parser.add_argument("--token", help="the only access token it takes (default: any)")
+    _add_company(parser)
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.sandbox.server import serve  # noqa: PLC0415
+
+        serve(**{name: value for name, value in vars(options).items() if name != "run"})
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _add_company(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--contacts", type=int, default=1_200, help="contacts of the company (default: %(default)s)")
+    parser.add_argument("--conversations", type=int, default=1_800, help="its conversations (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="another seed invents another company")
+
+
+def _readable(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Return a reader whose error argparse shows as it is."""
+
+    def reader(text: str) -> _Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return reader

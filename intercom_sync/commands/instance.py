@@ -1,0 +1,39 @@
+"""The Dagster instance that the commands use: its files under the home folder, its storage in our Postgres.
+
+Somebody who sets DAGSTER_HOME has an instance of their own, and keeps it.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+from intercom_sync.settings import Settings
+from intercom_sync.warehouse.connect import database_url
+from intercom_sync.warehouse.migrate import create_schema
+from intercom_sync.warehouse.session import driver_url
+
+DAGSTER_SCHEMA = "dagster"
+_CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+
+
+def use_instance(settings: Settings) -> None:
+    """Point this process and its children at the deployment's Dagster instance, made when absent.
+
+    Raises:
+        WarehouseError: the database is not to be had.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return
+    folder = settings.home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_CONFIGURATION, folder / "dagster.yaml")
+    url = database_url(settings)
+    create_schema(url, DAGSTER_SCHEMA)
+    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(url), DAGSTER_SCHEMA)
+    os.environ["DAGSTER_HOME"] = str(folder)
+
+
+def _in_schema(url: str, schema: str) -> str:
+    joint = "&" if "?" in url else "?"
+    return f"{url}{joint}options={quote(f'-csearch_path={schema}')}"

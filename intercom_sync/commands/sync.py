@@ -1,0 +1,93 @@
+"""`intercom-sync sync`: one sync in the foreground, through the Dagster job.
+
+Prints the log entry, or the figures as JSON, as its last output.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from intercom_sync.commands.instance import use_instance
+from intercom_sync.commands.progress import shown
+from intercom_sync.definitions import build
+from intercom_sync.domain.window import Window
+from intercom_sync.jobs import read_config, sync_job
+from intercom_sync.partitions import key_of, window_holding, windows
+from intercom_sync.resources import FOREGROUND_TAG, IntercomResource
+from intercom_sync.settings import Settings
+from intercom_sync.warehouse import runs
+from intercom_sync.warehouse.connect import open_warehouse
+
+
+@dataclass(frozen=True)
+class SyncRequest:
+    """What to sync: everything, one window, or (neither) what came since the last sync; and as of when."""
+
+    full: bool = False
+    window: Window | None = None
+    as_of: datetime | None = None
+
+    def config(self, now: datetime) -> dict[str, object]:
+        """Return the job's run configuration."""
+        as_of = now.isoformat()
+        if self.full:
+            return read_config(full=True, as_of=as_of)
+        if self.window:
+            return read_config(start=self.window.start.isoformat(), end=self.window.end.isoformat(), as_of=as_of)
+        return read_config(catch_up=True, end=as_of, as_of=as_of)
+
+
+def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
+    """Run one sync; return 0 when it is done, 1 when it failed.
+
+    Raises:
+        SettingsError: no access token.
+        WarehouseError: the database is not to be had.
+    """
+    os.environ["INTERCOM_API_KEY"] = settings.require_api_key()
+    connect = open_warehouse(settings)
+    use_instance(settings)
+    now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
+    with shown() as tell, dg.DagsterInstance.get() as instance:
+        intercom = IntercomResource(api_key=dg.EnvVar("INTERCOM_API_KEY"))
+        job = build(intercom=intercom, progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(
+            sync_job.name
+        )
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        result = job.execute_in_process(
+            run_config=request.config(now) | quiet,
+            instance=instance,
+            partition_key=_partition(request.window.end - timedelta(seconds=1) if request.window else now),
+            raise_on_error=False,
+            tags={FOREGROUND_TAG: "true"},
+        )
+    if not result.success:
+        print(_why(result), file=sys.stderr)
+        return 1
+    with connect() as session, session.transaction():
+        finished_at, figures = runs.figures(session, result.run_id)
+    print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
+    return 0
+
+
+def _partition(moment: datetime) -> str:
+    """Return the key of the window that holds a moment, or of the nearest there is."""
+    key = key_of(window_holding(moment))
+    first, last = windows.get_first_partition_key(), windows.get_last_partition_key()
+    return min(max(key, first or key), last or key)
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    """Return the sentence of the first failure."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return str(failure.user_failure_data.description)
+            if failure.error:
+                return f"The sync failed: {(failure.error.cause or failure.error).message.strip()}"
+    return "The sync failed; the run's log in the Dagster UI says why."

@@ -1,0 +1,105 @@
+"""Which customers people must hear of: the four transitions of the directive's alert triggers.
+
+Decided from each customer's row before and after a write. Keeping and sending alerts belongs to the outbox and Slack.
+"""
+
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+import orjson
+import polars as pl
+
+from intercom_sync.domain.rules import Rules
+
+NEW_HIGH_VALUE = "new_high_value"
+CANCEL_MENTION = "cancel_mention"
+PAYMENT_DELINQUENT = "payment_delinquent"
+MRR_CHANGE = "mrr_change"
+KINDS = (NEW_HIGH_VALUE, CANCEL_MENTION, PAYMENT_DELINQUENT, MRR_CHANGE)
+
+_SCHEMA = {"kind": pl.String, "email": pl.String, "details": pl.String}
+_EXACT = Context(prec=100)  # every product of two amounts, unrounded
+_CENT = Decimal("0.01")
+_EVIDENCE = {
+    NEW_HIGH_VALUE: ("mrr", "previous_mrr", "plan_name"),
+    CANCEL_MENTION: ("mrr", "plan_name"),
+    PAYMENT_DELINQUENT: ("mrr", "plan_name", "last_payment_amount", "last_payment_date"),
+    MRR_CHANGE: ("mrr", "previous_mrr", "change_percent", "plan_name"),
+}
+_SOURCES = {
+    "mrr": "after_mrr",
+    "previous_mrr": "before_mrr",
+    "plan_name": "after_plan_name",
+    "last_payment_amount": "after_last_payment_amount",
+    "last_payment_date": "after_last_payment_date",
+}
+
+
+def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Decide the alerts of one write; the same transition makes one alert, and no transition makes none.
+
+    Args:
+        rows: one per customer: `email_key`, `existed`, the pairs before_ and after_ of `mrr`, `mentioned_cancel` and
+            `is_delinquent`, and `after_plan_name`, `after_last_payment_amount`, `after_last_payment_date`.
+        rules: the thresholds.
+
+    Returns:
+        `kind`, `email`, `details` (JSON text, amounts as exact texts), sorted by email and then by kind.
+    """
+    deciders = {
+        NEW_HIGH_VALUE: _became_high_value(rules.high_value_mrr),
+        CANCEL_MENTION: _became_true("mentioned_cancel"),
+        PAYMENT_DELINQUENT: _became_true("is_delinquent"),
+        MRR_CHANGE: _may_have_changed(),
+    }
+    found = [
+        (kind, row["email_key"], _details(kind, row))
+        for kind, decided in deciders.items()
+        for row in rows.filter(decided).iter_rows(named=True)
+        if kind != MRR_CHANGE or _changed_much(row["before_mrr"], row["after_mrr"], rules.mrr_change_ratio)
+    ]
+    found.sort(key=lambda alert: (alert[1], KINDS.index(alert[0])))
+    return pl.DataFrame(found, schema=_SCHEMA, orient="row")
+
+
+def _became_high_value(threshold: Decimal) -> pl.Expr:
+    before = pl.col("existed") & (pl.col("before_mrr") > threshold)
+    return (pl.col("after_mrr") > threshold) & ~before.fill_null(False)
+
+
+def _became_true(name: str) -> pl.Expr:
+    before = pl.col("existed") & pl.col(f"before_{name}")
+    return pl.col(f"after_{name}") & ~before.fill_null(False)
+
+
+def _may_have_changed() -> pl.Expr:
+    """Customers whose MRR was above 0 and is known to be another now; how much decides `_changed_much`."""
+    return pl.col("existed") & (pl.col("before_mrr") > 0) & (pl.col("after_mrr") != pl.col("before_mrr"))
+
+
+def _changed_much(before: Decimal, after: Decimal, ratio: Decimal) -> bool:
+    """Compare products, so that nothing is divided or rounded."""
+    return abs(_EXACT.subtract(after, before)) > _EXACT.multiply(before, ratio)
+
+
+def _details(kind: str, row: dict[str, Any]) -> str:
+    """Return what a person needs to act, as JSON text."""
+    details = {name: _said(row[_SOURCES[name]]) for name in _EVIDENCE[kind] if name in _SOURCES}
+    if kind == MRR_CHANGE:
+        details["change_percent"] = _percent(row["before_mrr"], row["after_mrr"])
+    elif kind == NEW_HIGH_VALUE and not row["existed"]:
+        details["previous_mrr"] = None
+    return orjson.dumps(details).decode()
+
+
+def _said(value: Any) -> Any:
+    """Amounts as text with at least the cents and nothing lost; times by orjson in ISO 8601."""
+    if not isinstance(value, Decimal):
+        return value
+    cents = value.quantize(_CENT, context=_EXACT)
+    return f"{cents if cents == value else value.normalize(_EXACT):f}"
+
+
+def _percent(before: Decimal, after: Decimal) -> str:
+    change = _EXACT.divide(_EXACT.multiply(_EXACT.subtract(after, before), Decimal(100)), before)
+    return f"{change.quantize(Decimal('0.1'), ROUND_HALF_UP, _EXACT):+f}"

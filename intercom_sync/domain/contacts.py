@@ -1,0 +1,99 @@
+"""What a contact is: the fields the sync reads of one Intercom contact, and the rules that make it unusable.
+
+Shapes as in the Intercom API's contact object. Money belongs in `revenue`, emails in `emails`; which of several
+contacts stands for a customer belongs in `customers`.
+"""
+
+from typing import NamedTuple
+
+from intercom_sync.domain.emails import clean_email
+from intercom_sync.domain.records import (
+    clean_record,
+    clean_text,
+    read_optional_timestamp,
+    read_text,
+    read_timestamp,
+    record_id,
+    record_updated_at,
+)
+from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.revenue import Revenue, read_revenue
+from intercom_sync.domain.rules import Rules
+
+__all__ = ["Contact", "clean_record", "clean_text", "read_contact", "record_id", "record_updated_at"]
+
+
+class Contact(NamedTuple):
+    """One usable contact, user or lead.
+
+    Attributes:
+        id: Intercom's contact id.
+        email: trimmed, as spelled; None for contacts without one.
+        external_id: the workspace's own user id.
+        role: user or lead.
+        name: trimmed; None where blank.
+        location_country: country, by name.
+        location_city: city.
+        created_at: UNIX seconds.
+        updated_at: UNIX seconds; the version.
+        last_seen_at: UNIX seconds; None where never seen.
+        revenue: what it pays.
+    """
+
+    id: str
+    email: str | None
+    external_id: str | None
+    role: str | None
+    name: str | None
+    location_country: str | None
+    location_city: str | None
+    created_at: int
+    updated_at: int
+    last_seen_at: int | None
+    revenue: Revenue
+
+
+def read_contact(record: object, rules: Rules) -> Contact:
+    """Read one contact as Intercom's search gives it (directive, contact profile fields).
+
+    The first rule broken wins, in this order: shape, id, email, timestamps, texts, location, revenue.
+
+    Raises:
+        RejectionError: where the contact breaks a rule; nothing else is ever raised.
+    """
+    if type(record) is not dict:
+        raise RejectionError("record of the wrong shape", "contact", record)
+    get = record.get
+    contact_id = record_id(record)
+    if contact_id is None:
+        raise RejectionError("record without a usable id", "id", get("id"))
+    email = clean_email(get("email"))
+    created_at = read_timestamp(get("created_at"), "created_at")
+    updated_at = read_timestamp(get("updated_at"), "updated_at")
+    last_seen_at = read_optional_timestamp(get("last_seen_at"), "last_seen_at")
+    external_id = read_text(get("external_id"), "external_id")
+    role = read_text(get("role"), "role")
+    name = read_text(get("name"), "name")
+    country, city = _location(get("location"))
+    return Contact(
+        contact_id,
+        email,
+        external_id,
+        role,
+        name.strip() if name else None,
+        country,
+        city,
+        created_at,
+        updated_at,
+        last_seen_at,
+        read_revenue(get("custom_attributes"), rules),
+    )
+
+
+def _location(location: object) -> tuple[str | None, str | None]:
+    if location is None:
+        return None, None
+    if type(location) is not dict:
+        raise RejectionError("location of the wrong shape", "location", location)
+    country = read_text(location.get("country"), "location.country")
+    return country, read_text(location.get("city"), "location.city")

@@ -1,0 +1,70 @@
+"""Which emails are valid: RFC 5322 with RFC 6531, without any look-up.
+
+Quoted local parts, domain literals, single-label and special-use domains and non-ASCII are valid. Matching customers by
+email belongs to `customers`.
+"""
+
+import re
+
+import email_validator
+from email_validator import EmailNotValidError, validate_email
+
+from intercom_sync.domain.records import clean_text
+from intercom_sync.domain.rejection import RejectionError
+
+# The library refuses localhost, .test, .local and the like, which RFC 5322 does not; its manual says to edit this list.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+MAX_OCTETS = 254
+MAX_LOCAL_OCTETS = 64
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# What the library surely accepts. Labels with two hyphens (Punycode and its look-alikes) are left to the library.
+_ORDINARY = re.compile(
+    rf"(?=[^@]{{1,{MAX_LOCAL_OCTETS}}}@(?!.*--)){_ATOM}(?:\.{_ATOM})*+@{_LABEL}(?:\.{_LABEL})*"
+).fullmatch
+
+
+def clean_email(value: object) -> str | None:
+    """Return the trimmed email as spelled, or None where there is none: null or blank (directive, email validation).
+
+    Raises:
+        RejectionError: where the value is not an address that the RFCs allow.
+    """
+    if value is None:
+        return None
+    if type(value) is not str:
+        raise RejectionError("email is not a valid address", "email", value)
+    email = clean_text(value).strip()
+    if not email:
+        return None
+    if len(email) <= MAX_OCTETS and (_ORDINARY(email) or _allowed(email)):
+        return email
+    raise RejectionError("email is not a valid address", "email", value)
+
+
+def email_prefix(email: str) -> str:
+    """Return the part of the lower-cased email before the last @: the name of a customer whom nobody named."""
+    return email.lower().rpartition("@")[0]
+
+
+def _allowed(email: str) -> bool:
+    """Ask the library; the lengths count the octets of the spelling that is kept, quotes included."""
+    local = email.rpartition("@")[0]
+    if len(local.encode()) > MAX_LOCAL_OCTETS or len(email.encode()) > MAX_OCTETS:
+        return False
+    try:
+        validate_email(
+            email,
+            allow_smtputf8=True,
+            allow_quoted_local=True,
+            allow_domain_literal=True,
+            allow_display_name=False,
+            check_deliverability=False,
+            globally_deliverable=False,
+            strict=True,
+        )
+    except EmailNotValidError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""The rules that a workspace may change: attribute names, units, words, statuses, thresholds.
+
+Each is documented once, here; `settings` fills them from the environment. What is fixed by the product (the 30 days of a
+cancel mention, the points of the quality score) is not a rule and stands with its meaning.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Literal
+
+DAY = 86_400
+RECENT_DAYS = 30
+SEEN_DAYS = 7
+
+SUBSCRIPTION_STATUSES = (
+    "incomplete",
+    "incomplete_expired",
+    "trialing",
+    "active",
+    "past_due",
+    "canceled",
+    "unpaid",
+    "paused",
+)
+CANCEL_WORDS = (
+    "cancel",
+    "cancellation",
+    "cancelling",
+    "churn",
+    "leaving",
+    "switching",
+    "not renewing",
+    "won't renew",
+)
+
+
+@dataclass(frozen=True)
+class AttributeNames:
+    """Names under which a workspace keeps its Stripe data in a contact's `custom_attributes`.
+
+    `subscriptions` and `payments` are looked up under the configured name first, then under the known aliases.
+    """
+
+    stripe_id: str = "stripe_id"
+    plan: str = "stripe_plan"
+    plan_price: str = "stripe_plan_price"
+    subscription_status: str = "stripe_subscription_status"
+    delinquent: str = "stripe_delinquent"
+    last_charge_amount: str = "stripe_last_charge_amount"
+    last_charge_at: str = "stripe_last_charge_at"
+    subscriptions: str = "Stripe Subscriptions"
+    payments: str = "Stripe Payments"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a workspace may configure about the meaning of its data.
+
+    Attributes:
+        attributes: names of the Stripe attributes.
+        statuses: the allowed values of the subscription status; any other makes a contact invalid.
+        count_quantity: whether MRR multiplies a plan's amount by the subscription's quantity.
+        last_charge_unit: unit of the flat last charge amount as Intercom holds it.
+        cancel_words: phrases that say a customer wants to leave.
+        high_value_mrr: dollars a month above which a customer is of high value.
+        mrr_change_ratio: share of the previous MRR by which a change is large.
+    """
+
+    attributes: AttributeNames = field(default_factory=AttributeNames)
+    statuses: tuple[str, ...] = SUBSCRIPTION_STATUSES
+    count_quantity: bool = True
+    last_charge_unit: Literal["cents", "dollars"] = "cents"
+    cancel_words: tuple[str, ...] = CANCEL_WORDS
+    high_value_mrr: Decimal = Decimal(500)
+    mrr_change_ratio: Decimal = Decimal("0.5")
+
+    def contact_fingerprint(self) -> str:
+        """Identify the rules that a landed contact's columns were computed by, so that changed rules compute them again."""
+        return _digest(self.attributes, self.statuses, self.count_quantity, self.last_charge_unit)
+
+    def message_fingerprint(self) -> str:
+        """Identify the rules that a landed message's mention was found by."""
+        return _digest(self.cancel_words)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def attribute_fields() -> tuple[str, ...]:
+    """Return the names of the configurable attributes, in order."""
+    return tuple(f.name for f in fields(AttributeNames))

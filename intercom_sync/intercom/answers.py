@@ -1,0 +1,96 @@
+"""What an HTTP answer of Intercom's means: a value, a reason to try again, or an error.
+
+Pure reading of a status, headers and a body (Intercom's reference, "Errors"). Waiting and counting are in `client`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from intercom_sync.intercom.errors import Gone, RequestRefused, Unauthorized
+
+Shape = Callable[[Any], bool]
+
+_CANONICAL = re.compile(r"<[^>]*/contacts/([^/>?]+)[^>]*>\s*;[^,]*rel=\"?canonical")
+_UNAUTHORIZED = frozenset({401, 402, 403})
+_TRANSIENT = frozenset({408, 425})
+
+
+class Transient(Exception):
+    """This attempt gave nothing, the next may: the reason, in words fit for a log."""
+
+    def __init__(self, reason: str, *, throttled: bool = False, too_slow: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.throttled = throttled
+        self.too_slow = too_slow
+
+
+def decode(body: bytes) -> Any:
+    r"""The JSON value of a body.
+
+    orjson refuses half of a surrogate pair (`"\ud83d"`, an emoji cut in two), which is JSON all the same:
+    such halves become question marks, since no database takes them either.
+
+    Raises:
+        ValueError: not JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        whole = json.dumps(json.loads(body), ensure_ascii=False)
+        return json.loads(whole.encode("utf-8", "replace"))
+
+
+def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) -> Any:
+    """The JSON value of an answer that has the shape asked for.
+
+    Raises:
+        Transient: worth another try: 408, 425, 429, 5xx, or a 200 whose body is empty, no JSON or of another shape.
+        Unauthorized: 401, 402, 403.
+        Gone: 404, 410.
+        RequestRefused: any other status.
+    """
+    if status == 200:
+        return _expected(body, shape)
+    if status == 429 or status in _TRANSIENT or status >= 500:
+        raise Transient(f"status {status}", throttled=status == 429, too_slow=status in (408, 504))
+    code, message = _first_error(body)
+    if status in _UNAUTHORIZED:
+        raise Unauthorized(status, code)
+    if status in (404, 410):
+        raise Gone(status, _merged_into(headers))
+    if 300 <= status < 400:
+        code = "redirect: INTERCOM_BASE_URL must name the API's own host"
+    raise RequestRefused(status, code, message)
+
+
+def _expected(body: bytes, shape: Shape) -> Any:
+    if not body.strip():
+        raise Transient("an empty answer")
+    try:
+        found = decode(body)
+    except ValueError:
+        raise Transient("an answer that is not JSON") from None
+    if not shape(found):
+        raise Transient("an answer of an unknown shape")
+    return found
+
+
+def _first_error(body: bytes) -> tuple[str, str]:
+    """The code and message of an error list, or `unknown` and nothing: bodies may be empty or of any other form."""
+    try:
+        first = orjson.loads(body)["errors"][0]
+        code = str(first["code"])
+    except (ValueError, TypeError, LookupError):
+        return "unknown", ""
+    message = first.get("message")
+    return (code if re.fullmatch(r"\w{1,60}", code) else "unknown"), message if isinstance(message, str) else ""
+
+
+def _merged_into(headers: Mapping[str, str]) -> str | None:
+    found = _CANONICAL.search(headers.get("Link", ""))
+    return found.group(1) if found else None

@@ -1,0 +1,124 @@
+"""A call that gets as many attempts as its failures deserve, each in its turn, and is counted.
+
+Turns are the limiter's (`limits`), verdicts on an answer those of `answers`; which calls to make is decided elsewhere.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from intercom_sync.intercom import answers
+from intercom_sync.intercom.answers import Shape, Transient
+from intercom_sync.intercom.errors import Gone, IntercomError, Unavailable, Unreachable
+from intercom_sync.intercom.limits import Clock, Limiter, Sleep, Turn, nap, number, seconds_to_reset
+from intercom_sync.intercom.transport import NoAnswer, Transport
+
+RETRIES = 3
+"""Further attempts after a network error, a time-out, a 5xx or an unusable answer."""
+THROTTLED_RETRIES = 8
+"""Further attempts after a 429, each after the window's reset: waiting one's turn is no failure, but has an end."""
+LONGEST_WAIT = 60.0
+"""Seconds that no single wait exceeds, whatever a Retry-After says."""
+
+_LOG = logging.getLogger("intercom_sync.intercom")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """API calls so far: attempts sent, those of them that were retries, and calls given up."""
+
+    requests: int = 0
+    retries: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """What to ask: the body is made anew for each attempt, so that a page can shrink after a time-out."""
+
+    method: str
+    path: str
+    shape: Shape
+    body: Callable[[], Mapping[str, Any] | None] = lambda: None
+    too_slow: Callable[[], None] = lambda: None
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait before the retry after attempt 0, 1, 2…: exponential, with full jitter."""
+    return random.uniform(0.1, min(2.0**attempt, LONGEST_WAIT))  # noqa: S311  (jitter, no secret)
+
+
+def throttled_wait(headers: Mapping[str, str], attempt: int, now: float) -> float:
+    """Seconds to wait after a 429: its Retry-After, else until the window's reset, else exponential backoff."""
+    stated = number(headers, "Retry-After")
+    wait = float(stated) if stated is not None else seconds_to_reset(headers, now)
+    jitter = backoff(min(attempt, 3)) / 4
+    return min(wait + jitter, LONGEST_WAIT) if wait else backoff(attempt + 1)
+
+
+class Caller:
+    """Makes calls over one transport and counts them. Safe for threads."""
+
+    def __init__(self, transport: Transport, *, wall: Clock = time.time, sleep: Sleep = time.sleep) -> None:
+        self._transport = transport
+        self._wall = wall
+        self._sleep = sleep
+        self._counts = Counts()
+        self._lock = threading.Lock()
+
+    @property
+    def counts(self) -> Counts:
+        """Calls made so far."""
+        with self._lock:
+            return self._counts
+
+    def make(
+        self, call: Call, limiter: Limiter, *, turn: Turn | None = None, stop: threading.Event | None = None
+    ) -> Any:
+        """The JSON value that a call answers; see `IntercomClient.search` for what it raises."""
+        failures = throttled = 0
+        while True:
+            turn = limiter.acquire(stop) if turn is None else turn
+            self._count(requests=1, retries=int(failures + throttled > 0))
+            try:
+                return self._attempt(call, limiter, turn, throttled)
+            except (Transient, NoAnswer) as verdict:
+                is_429 = isinstance(verdict, Transient) and verdict.throttled
+                failures, throttled = failures + (not is_429), throttled + is_429
+                if failures > RETRIES or throttled > THROTTLED_RETRIES:
+                    raise self._given_up(verdict, failures + throttled) from None
+                if verdict.too_slow:
+                    call.too_slow()
+                turn = None
+                if not is_429:
+                    nap(backoff(failures - 1), self._sleep, stop)
+            except IntercomError as error:
+                self._count(errors=int(not isinstance(error, Gone)))
+                raise
+
+    def _attempt(self, call: Call, limiter: Limiter, turn: Turn, throttled: int) -> Any:
+        try:
+            answer = self._transport.send(call.method, call.path, call.body())
+        except BaseException:
+            limiter.unanswered(turn)
+            raise
+        limiter.answered(turn, answer.headers)
+        if answer.status == 429:
+            limiter.pause(throttled_wait(answer.headers, throttled, self._wall()))
+        return answers.value(answer.status, answer.headers, answer.body, call.shape)
+
+    def _given_up(self, verdict: Transient | NoAnswer, attempts: int) -> IntercomError:
+        self._count(errors=1)
+        _LOG.warning("Intercom: a call was given up after %d attempts (%s)", attempts, verdict.reason)
+        if isinstance(verdict, NoAnswer) and not verdict.too_slow:
+            return Unreachable(self._transport.base_url, verdict.reason)
+        return Unavailable(verdict.reason, attempts)
+
+    def _count(self, requests: int = 0, retries: int = 0, errors: int = 0) -> None:
+        with self._lock:
+            was = self._counts
+            self._counts = Counts(was.requests + requests, was.retries + retries, was.errors + errors)

@@ -1,0 +1,129 @@
+"""Intercom's REST API for one workspace: the handful of calls this product makes.
+
+How a call is repeated and paced is in `calls`; in which order a stream is read, in `shards` and `reader`.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from intercom_sync.intercom.calls import Call, Caller, Counts
+from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
+from intercom_sync.intercom.pages import PageSize
+from intercom_sync.intercom.streams import Stream
+from intercom_sync.intercom.transport import TIMEOUTS, Transport
+
+REGIONS: Mapping[str, str] = {
+    "us": "https://api.intercom.io",
+    "eu": "https://api.eu.intercom.io",
+    "au": "https://api.au.intercom.io",
+}
+"""The API's hosts by region of the workspace (Intercom's reference, "Regional hosting")."""
+
+
+def _is_object(found: Any) -> bool:
+    return isinstance(found, dict)
+
+
+def _has_list(key: str, found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get(key), list)
+
+
+class IntercomClient:
+    """The calls, safe for threads; close it, or use it in a `with`.
+
+    Contact searches have a cap of their own per second; conversations only follow what the headers allow, unless
+    given one. `connections` is how many calls may be under way at once over kept-open connections.
+
+    Every call raises `Unauthorized` (401, 402, 403), `Gone` (404, 410) or `RequestRefused` (another 4xx) at once, and
+    `Unavailable` or `Unreachable` only after its retries; `Stopped` when `stop` is set while it waits.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str = REGIONS["us"],
+        version: str = "2.16",
+        contacts_per_second: int | None = 10,
+        conversations_per_second: int | None = None,
+        connections: int = 64,
+        timeouts: tuple[float, float] = TIMEOUTS,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.version = version
+        caps = {Stream.CONTACTS: contacts_per_second, Stream.CONVERSATIONS: conversations_per_second}
+        self.limiters: Mapping[Stream, Limiter] = {
+            stream: Limiter(cap, Allowance(clock=clock, wall=wall), clock=clock, sleep=sleep)
+            for stream, cap in caps.items()
+        }
+        self._transport = Transport(
+            token, base_url=base_url, version=version, connections=connections, timeouts=timeouts
+        )
+        self._caller = Caller(self._transport, wall=wall, sleep=sleep)
+
+    def __enter__(self) -> "IntercomClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    @property
+    def counts(self) -> Counts:
+        """Calls made so far by everything that shares this client."""
+        return self._caller.counts
+
+    def me(self) -> dict[str, Any]:
+        """The token's admin and its app: name, region and time zone. A cheap check of the token."""
+        found: dict[str, Any] = self._get("/me", shape=_is_object)
+        return found
+
+    def data_attributes(self) -> list[dict[str, Any]]:
+        """Every attribute of contacts with its `full_name`, its `data_type` and whether it is archived."""
+        found = self._get("/data_attributes?model=contact", shape=lambda answer: _has_list("data", answer))
+        return list(found["data"])
+
+    def conversation(self, conversation_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
+        """One conversation with its parts (at most the newest 500), bodies as HTML."""
+        found: dict[str, Any] = self._get(f"/conversations/{quote(conversation_id, safe='')}", _is_object, stop)
+        return found
+
+    def search(
+        self,
+        stream: Stream,
+        body: Mapping[str, Any],
+        size: PageSize,
+        *,
+        turn: Turn | None = None,
+        stop: threading.Event | None = None,
+    ) -> dict[str, Any]:
+        """One page of a search.
+
+        Args:
+            stream: What is searched.
+            body: The search, from `queries.search`.
+            size: How many records each attempt asks for; shrinks when an answer takes too long.
+            turn: A turn of the stream's limiter taken already.
+            stop: Ends every wait when set.
+        """
+        call = Call(
+            "POST",
+            stream.path,
+            shape=lambda answer: _has_list(stream.key, answer),
+            body=lambda: {**body, "pagination": {**body["pagination"], "per_page": size.current}},
+            too_slow=size.shrink,
+        )
+        found: dict[str, Any] = self._caller.make(call, self.limiters[stream], turn=turn, stop=stop)
+        size.grow()
+        return found
+
+    def _get(self, path: str, shape: Any, stop: threading.Event | None = None) -> Any:
+        return self._caller.make(Call("GET", path, shape=shape), self.limiters[Stream.CONVERSATIONS], stop=stop)

@@ -1,0 +1,53 @@
+"""Where to cut a shard: arithmetic on times only. When to cut is decided in `plan`."""
+
+import math
+
+from intercom_sync.intercom.queries import WIDENING
+from intercom_sync.intercom.shards import TOP, Line, Scope, Shard
+
+AGES = (365, 730, 180, 90, 545, 270, 910, 1095)
+"""Days back from now at which the first cuts are tried when nothing is known yet, the likeliest first."""
+
+
+def slack(scope: Scope) -> int:
+    """Seconds by which a lower bound may begin later than asked: up to a day where dates are matched by day."""
+    return 0 if scope.exact else WIDENING
+
+
+def middle(line: Line, shard: Shard) -> int | None:
+    """The time that is likely to halve what is left of a shard; None when it is too short to cut, or unknown."""
+    low, high = _bottom(shard), _ceiling(line, shard)
+    room = 4 if line.scope.exact else 2 * WIDENING
+    if low is None or high - low <= room:
+        return None
+    at = low + int((high - low) * _half(shard))
+    return min(max(at, low + room // 2), high - room // 2)
+
+
+def _bottom(shard: Shard) -> int | None:
+    """The time up to which a shard was read from below."""
+    if shard.up is not None and shard.up.position is not None:
+        return shard.up.position
+    return shard.lo if shard.lo > 0 else None
+
+
+def _ceiling(line: Line, shard: Shard) -> int:
+    """The time down to which a shard was read from above, or beyond which it holds nothing."""
+    above = line.above(shard)
+    end = line.scope.ceiling if above is None else above.lo
+    sunk = TOP if shard.down is None or shard.down.position is None else shard.down.position
+    return min(end, sunk, shard.nothing_above, line.scope.now)
+
+
+def _half(shard: Shard) -> float:
+    """The fraction of a shard's time that holds half its records, if their density changes evenly from end to end."""
+    up, down = shard.up, shard.down
+    if up is None or down is None or not up.span or not down.span:
+        return 0.5
+    early, late = 1 / up.span, 1 / down.span
+    if abs(early - late) < 0.05 * (early + late):
+        return 0.5
+    slope = late - early
+    half = (early + late) / 4
+    root = (math.sqrt(early * early + 2 * slope * half) - early) / slope
+    return min(max(root, 0.2), 0.8)

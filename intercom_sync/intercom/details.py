@@ -1,0 +1,64 @@
+"""Single conversations with their parts, fetched side by side.
+
+Which conversations are worth a fetch is the caller's decision.
+"""
+
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.errors import Gone, IntercomError, Stopped, Unauthorized
+
+Detail = tuple[str, dict[str, Any] | Gone | IntercomError]
+
+FAILURES_IN_A_ROW = 20
+"""Conversations that may fail one after another before the trouble is taken to be Intercom's rather than theirs."""
+
+
+def details(client: IntercomClient, ids: Iterable[str], *, workers: int) -> Generator[Detail, None, None]:
+    """Each id with its conversation, `Gone` where it was deleted, or the error after its retries; in no set order.
+
+    Takes from `ids` only as many as are under way at once, in the caller's thread. Closing the iterator stops it.
+
+    Raises:
+        Unauthorized: the token may not read conversations.
+        IntercomError: `FAILURES_IN_A_ROW` conversations failed one after another.
+    """
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="intercom-details")
+    try:
+        in_a_row = 0
+        for detail in _side_by_side(client, iter(ids), pool, workers, stop):
+            failed = isinstance(detail[1], IntercomError) and not isinstance(detail[1], Gone)
+            in_a_row = in_a_row + 1 if failed else 0
+            if isinstance(detail[1], Unauthorized | Stopped):
+                raise detail[1]
+            yield detail
+            if in_a_row >= FAILURES_IN_A_ROW and isinstance(detail[1], IntercomError):
+                raise detail[1]
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _side_by_side(
+    client: IntercomClient, ids: Iterator[str], pool: ThreadPoolExecutor, workers: int, stop: threading.Event
+) -> Iterator[Detail]:
+    waiting: set[Future[Detail]] = set()
+    while True:
+        while len(waiting) < workers and (name := next(ids, None)) is not None:
+            waiting.add(pool.submit(_one, client, name, stop))
+        if not waiting:
+            return
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+
+
+def _one(client: IntercomClient, name: str, stop: threading.Event) -> Detail:
+    try:
+        return name, client.conversation(name, stop=stop)
+    except IntercomError as error:
+        return name, error

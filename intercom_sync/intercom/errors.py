@@ -1,0 +1,93 @@
+"""Everything that can go wrong with Intercom, as one small family.
+
+A message says what to do and carries no answer's body, no address of a person and no token. Whether something is tried
+again is decided in `answers`.
+"""
+
+import re
+
+_PERSONAL = re.compile(r"\S*@\S*|\"[^\"]*\"|'[^']*'|\S*\d{5,}\S*|\S{40,}")
+
+
+def without_personal_data(text: str) -> str:
+    """Mask what in Intercom's own error text may name a person: addresses, quotations, long numbers and ids."""
+    return _PERSONAL.sub("…", text)[:200]
+
+
+class IntercomError(Exception):
+    """Something that Intercom did or did not do."""
+
+
+class Unauthorized(IntercomError):
+    """401, 402 or 403: the token is wrong, or may not read what was asked for. Trying again cannot help."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(
+            f"Intercom refused the access token ({status} {code}): set INTERCOM_API_KEY to a token of this workspace "
+            "whose app may read users, companies and conversations, on a plan that includes the API."
+        )
+        self.status = status
+        self.code = code
+
+
+class Unreachable(IntercomError):
+    """No answer came: the host cannot be found, refuses connections, or breaks them off."""
+
+    def __init__(self, base_url: str, reason: str) -> None:
+        super().__init__(
+            f"Intercom could not be reached at {base_url} ({reason}): "
+            "check the network, and INTERCOM_BASE_URL or INTERCOM_REGION."
+        )
+        self.reason = reason
+
+
+class RequestRefused(IntercomError):
+    """Another 4xx (or a redirect): Intercom understood and said no; the same request would be refused again."""
+
+    def __init__(self, status: int, code: str, message: str = "") -> None:
+        text = f"Intercom refused the request: {status} {code}"
+        super().__init__(f"{text}: {without_personal_data(message)}" if message else text)
+        self.status = status
+        self.code = code
+
+
+class Gone(IntercomError):
+    """The record is not there: 404 (deleted, archived, never existed) or 410 (merged into another contact)."""
+
+    def __init__(self, status: int, merged_into: str | None = None) -> None:
+        super().__init__(f"Intercom no longer has this record ({status})")
+        self.status = status
+        self.merged_into = merged_into
+        """The id of the contact it was merged into, from the answer's canonical link (API 2.16 on)."""
+
+
+class Unavailable(IntercomError):
+    """429, 408, 5xx, a time-out or an empty answer, still so after every retry. Later it may work."""
+
+    def __init__(self, reason: str, attempts: int) -> None:
+        super().__init__(f"Intercom gave no usable answer after {attempts} attempts ({reason}); try again later.")
+        self.reason = reason
+        self.attempts = attempts
+
+
+class CursorRepeated(IntercomError):
+    """A search answered with a page or a cursor it had given before: following it would never end."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Intercom's search repeated a {what}; the read was stopped rather than go round for ever.")
+
+
+class OutOfOrder(IntercomError):
+    """A search did not come in the order asked for, so nothing can be concluded from where a page ends."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"Intercom's search did not sort by {field} as asked; reading on could miss records unnoticed."
+        )
+
+
+class Stopped(IntercomError):
+    """The reader was closed while a call was waiting for its turn."""
+
+    def __init__(self) -> None:
+        super().__init__("the read was stopped")

@@ -1,0 +1,200 @@
+"""How fast Intercom may be called: a cap per second of our own, and the allowance Intercom states in its headers.
+
+Intercom cuts the minute into windows of ten seconds and says with every answer how many calls the window still allows
+and when the next begins (its reference, "Rate limiting"); each stream has its own limiter and
+allowance. Which answers are tried again is not decided here.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from intercom_sync.intercom.errors import Stopped
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], None]
+
+LONGEST_WINDOW = 12.0
+"""Seconds: no stated reset is waited for longer than a window of ten and some skew between the clocks."""
+_SECOND = 1.02
+"""A second and some of the jitter between leaving here and arriving there; for the rest, turns come a little apart."""
+_NAP = 0.2
+"""Seconds after which a waiting call looks again: the allowance may have grown, or the read may have been stopped."""
+
+
+def nap(seconds: float, sleep: Sleep, stop: threading.Event | None) -> None:
+    """Sleep in short pieces.
+
+    Raises:
+        Stopped: `stop` was set before the time was over.
+    """
+    left = seconds
+    while left > 0:
+        if stop is not None and stop.is_set():
+            raise Stopped
+        sleep(min(left, _NAP))
+        left -= _NAP
+    if stop is not None and stop.is_set():
+        raise Stopped
+
+
+def number(headers: Mapping[str, str], name: str) -> int | None:
+    """A header's whole number, or None where it is missing or nonsense."""
+    text = headers.get(name, "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 15 else None
+
+
+def seconds_to_reset(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the stated window ends, between 0 and `LONGEST_WINDOW`; None where the headers do not say.
+
+    Measured from the answer's own Date where there is one, so that a wrong local clock (`now`) does no harm.
+    """
+    reset = number(headers, "X-RateLimit-Reset")
+    if reset is None:
+        return None
+    with contextlib.suppress(ValueError, TypeError):
+        now = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    return min(max(reset - now, 0.0), LONGEST_WINDOW)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One call's leave to go: when it was given, and its number among all that were."""
+
+    at: float
+    number: int
+
+
+class Allowance:
+    """What Intercom's headers still allow in the current window, less the calls it may not have counted yet."""
+
+    def __init__(self, *, clock: Clock = time.monotonic, wall: Clock = time.time) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._lock = threading.Lock()
+        self._limit = 1
+        self._window: int | None = None
+        self._resets: float | None = None
+        self._last_allowed = 0
+        self._given = 0
+        self._under_way: set[int] = set()
+
+    def reserve(self) -> tuple[int, float]:
+        """The number of the next call and 0.0, or the seconds to wait before asking again."""
+        with self._lock:
+            now = self._clock()
+            if self._resets is not None and now >= self._resets:
+                # A window nobody has told of yet: as much as the last one, less what is still on its way.
+                self._last_allowed = self._given + max(self._limit - len(self._under_way), 1)
+                self._resets, self._window = now + LONGEST_WINDOW, None
+            if self._resets is not None and self._given >= self._last_allowed:
+                # With calls under way the next answer may tell more before the window ends.
+                wait = self._resets - now
+                return 0, min(wait, _NAP) if self._under_way else wait
+            self._given += 1
+            self._under_way.add(self._given)
+            return self._given, 0.0
+
+    def give_back(self, number: int) -> None:
+        """Note that a call is over without an answer."""
+        with self._lock:
+            self._under_way.discard(number)
+
+    def unused(self, number: int) -> None:
+        """Note that a number given will never be sent."""
+        with self._lock:
+            self._under_way.discard(number)
+            self._last_allowed += 1
+
+    def learn(self, turn: int, headers: Mapping[str, str]) -> None:
+        """Note that a call was answered, and what the answer says of the window."""
+        remaining, window = number(headers, "X-RateLimit-Remaining"), number(headers, "X-RateLimit-Reset")
+        wait = seconds_to_reset(headers, self._wall())
+        with self._lock:
+            self._under_way.discard(turn)
+            if remaining is None or window is None or wait is None or window < (self._window or 0):
+                return
+            # Calls sent after this one are not counted in its answer, those sent before and not answered perhaps not.
+            allowed = turn + remaining - sum(each < turn for each in self._under_way)
+            resets = self._clock() + wait
+            if window == self._window and self._resets is not None:
+                allowed, resets = min(allowed, self._last_allowed), min(resets, self._resets)
+            self._limit = max(number(headers, "X-RateLimit-Limit") or remaining, 1)
+            self._last_allowed, self._resets, self._window = allowed, resets, window
+
+
+class Limiter:
+    """Lets calls through one at a time: at most `per_second` in any second, within the allowance, not while paused.
+
+    Safe for threads. `sleep` and the clocks are parameters, so that a test can run them by hand.
+    """
+
+    def __init__(
+        self,
+        per_second: int | None,
+        allowance: Allowance,
+        *,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._per_second = per_second
+        self._allowance = allowance
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._granted: deque[float] = deque()
+        self._paused_until = 0.0
+
+    def acquire(self, stop: threading.Event | None = None) -> Turn:
+        """Wait for one call's turn, and return it; every turn is ended by `answered`, `unanswered` or `unused`.
+
+        Raises:
+            Stopped: `stop` was set while waiting.
+        """
+        while True:
+            turn, wait = self._try()
+            if wait <= 0:
+                return turn
+            nap(wait, self._sleep, stop)
+
+    def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
+        """Say that the call was answered, and with which headers."""
+        self._allowance.learn(turn.number, headers)
+
+    def unanswered(self, turn: Turn) -> None:
+        """Say that the call was made and no answer came."""
+        self._allowance.give_back(turn.number)
+
+    def unused(self, turn: Turn) -> None:
+        """Give back a turn that no call was made in."""
+        with self._lock, contextlib.suppress(ValueError):
+            self._granted.remove(turn.at)
+        self._allowance.unused(turn.number)
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for some seconds: what a 429 asks of every caller, not just of the one it met."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def _try(self) -> tuple[Turn, float]:
+        with self._lock:
+            now, turn = self._clock(), 0
+            wait = max(self._paused_until - now, self._until_slot(now))
+            if wait <= 0:
+                turn, wait = self._allowance.reserve()
+            if wait <= 0 and self._per_second is not None:
+                self._granted.append(now)
+            return Turn(now, turn), wait
+
+    def _until_slot(self, now: float) -> float:
+        while self._granted and now - self._granted[0] >= _SECOND:
+            self._granted.popleft()
+        if self._per_second is None or not self._granted:
+            return 0.0
+        if len(self._granted) < self._per_second:
+            return self._granted[-1] + 0.5 / self._per_second - now
+        return max(self._granted[0] + _SECOND - now, 0.001)

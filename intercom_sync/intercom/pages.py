@@ -1,0 +1,89 @@
+"""One page of a search: its records, its next cursor, and the rules that a row of pages must keep.
+
+How a page is asked for is in `queries`; what its end means for a read, in `walks`.
+"""
+
+import itertools
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from intercom_sync.intercom.queries import MAX_PER_PAGE
+from intercom_sync.intercom.streams import Stream
+
+_LEAST_PER_PAGE = 10
+_GROW_AFTER = 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one search answered."""
+
+    records: list[Any]
+    cursor: str | None
+    """Where the next page begins; None after the last."""
+    total: int | None
+    """How many records the whole search matched at that moment: good for sharing out work, never for stopping."""
+
+
+def read(stream: Stream, answer: Mapping[str, Any]) -> Found:
+    """Take a search's answer apart. Absent and null `pages`, `next` and `starting_after` all mean the last page."""
+    pages = answer.get("pages")
+    following = pages.get("next") if isinstance(pages, dict) else None
+    cursor = following.get("starting_after") if isinstance(following, dict) else None
+    total = answer.get("total_count")
+    return Found(
+        records=answer[stream.key],
+        cursor=cursor if isinstance(cursor, str) and cursor else None,
+        total=total if isinstance(total, int) and not isinstance(total, bool) else None,
+    )
+
+
+def second(record: Any, field: str) -> int | None:
+    """A record's time in epoch seconds, or None where it is not a usable one."""
+    found = record.get(field) if isinstance(record, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
+
+
+def identity(record: Any) -> str | None:
+    """A record's id, or None."""
+    found = record.get("id") if isinstance(record, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def is_sorted(seconds: Sequence[int], *, descending: bool) -> bool:
+    """Whether times come in the order asked for, but for a few that changed after the index was written."""
+    pairs = list(itertools.pairwise(seconds))
+    wrong = sum(later > earlier if descending else later < earlier for earlier, later in pairs)
+    return wrong <= max(4, len(pairs) // 4)
+
+
+class PageSize:
+    """How many records the pages of one read hold: halved when Intercom is too slow, growing back slowly."""
+
+    def __init__(self, most: int = MAX_PER_PAGE) -> None:
+        self._most = most
+        self._current = most
+        self._good = 0
+        self._lock = threading.Lock()
+
+    @property
+    def current(self) -> int:
+        """Records to ask for now."""
+        with self._lock:
+            return self._current
+
+    def shrink(self) -> None:
+        """An answer took too long."""
+        with self._lock:
+            self._current = max(self._current // 2, min(_LEAST_PER_PAGE, self._most))
+            self._good = 0
+
+    def grow(self) -> None:
+        """An answer came in time."""
+        with self._lock:
+            self._good += 1
+            if self._good >= _GROW_AFTER:
+                self._good = 0
+                self._current = min(self._current * 2, self._most)

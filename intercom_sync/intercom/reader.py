@@ -1,0 +1,108 @@
+"""How a workspace is read: a window of changes, everything, or single conversations. The package's front door.
+
+Each read is a `plan` carried out by a `crew`; what becomes of the records is the caller's business.
+"""
+
+import time
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+
+from intercom_sync.intercom import queries
+from intercom_sync.intercom.calls import Counts
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.crew import Crew, Page
+from intercom_sync.intercom.details import Detail, details
+from intercom_sync.intercom.limits import Clock
+from intercom_sync.intercom.plan import Plan
+from intercom_sync.intercom.shards import Scope
+from intercom_sync.intercom.streams import Stream
+from intercom_sync.intercom.walks import Mark
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """What the last read of a stream delivered against what Intercom counted when it began and when it ended.
+
+    Each record is counted once in a full read. A full read that was not broken off has everything that was there when
+    it began; the counts are a second opinion, and None where Intercom gave none.
+    """
+
+    seen: int
+    total_at_start: int | None
+    total_at_end: int | None
+
+
+class Reader:
+    """The reading strategy over one client. Safe for threads: streams and details may be read at the same time.
+
+    Args:
+        client: The workspace.
+        workers: Calls under way at once, for each read.
+        clock: UNIX seconds.
+    """
+
+    def __init__(self, client: IntercomClient, *, workers: int = 24, clock: Clock = time.time) -> None:
+        self._client = client
+        self._workers = workers
+        self._clock = clock
+        self._plans: dict[Stream, Plan] = {}
+
+    @property
+    def counts(self) -> Counts:
+        """Calls made through the client so far: requests, retries, and errors (calls given up)."""
+        return self._client.counts
+
+    def completeness(self, stream: Stream) -> Completeness:
+        """The last read of a stream, begun or finished, against Intercom's own counts."""
+        plan = self._plans[stream]
+        return Completeness(plan.seen, plan.first_total, plan.line.total)
+
+    def window(self, stream: Stream, start: int, end: int, resume: Sequence[Mark] = ()) -> Generator[Page, None, None]:
+        """The records whose `updated_at` lies in [start, end), newest first, ending at the first page that is older.
+
+        A long window is cut into shards like a full read.
+
+        Args:
+            stream: What to read.
+            start: The first second of the window, epoch.
+            end: The second after its last.
+            resume: The marks of an earlier, unfinished read of the same window.
+
+        Raises:
+            IntercomError: a page that stayed refused, after the pages read before it.
+        """
+        now = int(self._clock())
+        before = queries.upper_bound(stream, end)
+        scope = Scope(
+            stream,
+            "updated_at",
+            now=now,
+            exact=stream.dates_are_exact(self._client.version),
+            floor=start,
+            ceiling=end,
+            after=queries.lower_bound(stream, start),
+            before=before if before <= now else None,
+            downward=True,
+        )
+        return self._read(scope, resume)
+
+    def everything(self, stream: Stream, resume: Sequence[Mark] = ()) -> Generator[Page, None, None]:
+        """Every record there is, cut into shards of `created_at` that are read side by side.
+
+        Args:
+            stream: What to read.
+            resume: The marks of an earlier, unfinished full read.
+
+        Raises:
+            IntercomError: a page that stayed refused, after the pages read before it.
+        """
+        exact = stream.dates_are_exact(self._client.version)
+        return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume)
+
+    def conversation_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
+        """Each conversation with its parts, as they come; see `details.details`."""
+        return details(self._client, ids, workers=self._workers)
+
+    def _read(self, scope: Scope, resume: Sequence[Mark]) -> Generator[Page, None, None]:
+        plan = self._plans[scope.stream] = Plan(scope, resume)
+        return Crew(self._client, plan, workers=self._workers).pages()

@@ -1,0 +1,72 @@
+"""The shards of a read as the marks of its walks left them, so that a killed read goes on where it was.
+
+Only what was delivered in the order of its pages is trusted: a seam or a walk without a mark is taken as never read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from intercom_sync.intercom.shards import TOP, Scope, Shard
+from intercom_sync.intercom.walks import Mark, Walk
+
+_SETTLED = 900
+"""Seconds after which the search index is taken to show a record's latest time."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What is left of a read."""
+
+    shards: list[Shard]
+    total: int | None
+    retired: int
+    """Records delivered by walks that are over."""
+
+
+def horizon(scope: Scope) -> int | None:
+    """The time beyond which a record's place in the index may lag behind the time it shows."""
+    return None if scope.immutable else scope.now - _SETTLED
+
+
+def restore(scope: Scope, marks: Sequence[Mark]) -> Restored:
+    """The shards between the seams that the marks know, each with the walks that were in it."""
+    walks = [_walk(scope, mark) for mark in {mark["walk"]: mark for mark in marks}.values()]
+    ups = {scope.floor if walk.start is None else walk.start: walk for walk in walks if walk.up}
+    downs = [walk for walk in walks if not walk.up]
+    seams = {scope.floor, *ups, *(walk.start for walk in downs if walk.start is not None)}
+    shards = [Shard(seam, up=ups.get(seam)) for seam in sorted(seams)]
+    for walk in downs:
+        _place(scope, shards, walk)
+    kept = {id(walk) for shard in shards for walk in shard.walks()}
+    total = next((walk.total for walk in walks if scope.has_base(walk) and walk.total is not None), None)
+    return Restored(shards, total, sum(walk.read for walk in walks if id(walk) not in kept))
+
+
+def _place(scope: Scope, shards: list[Shard], walk: Walk) -> None:
+    """Close the shards a downward walk has gone through, and put it into the one it is in."""
+    top = TOP if walk.start is None else walk.start
+    reached = -1 if walk.ended else TOP if walk.position is None else walk.position
+    ends = [shard.lo for shard in shards[1:]] + [scope.ceiling]
+    for shard, end in zip(shards, ends, strict=True):
+        if end <= top and shard.lo > reached:
+            shard.closed = True
+        elif shard.lo <= reached < top and reached <= end and shard.down is None:
+            shard.down = walk
+
+
+def _walk(scope: Scope, mark: Mark) -> Walk:
+    return Walk(
+        mark["walk"],
+        scope.stream,
+        scope.field,
+        mark["up"],
+        mark["after"],
+        mark["before"],
+        mark["start"],
+        horizon(scope),
+        position=mark["position"],
+        cursor=mark["cursor"],
+        total=mark["total"],
+        read=mark["read"],
+        ended=mark["ended"],
+    )

@@ -1,0 +1,97 @@
+"""One HTTP request to Intercom: host, headers, connections, time-outs, and an answer or none.
+
+Nothing is tried again here and no answer judged: see `calls` and `answers`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+
+TIMEOUTS = (10.0, 75.0)
+"""Seconds to connect and to wait for an answer; a page of conversations may take most of a minute."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, unjudged."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NoAnswer(Exception):
+    """Nothing usable came back: the network failed, or the answer took too long."""
+
+    def __init__(self, reason: str, *, too_slow: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.too_slow = too_slow
+
+
+class _Token(requests.auth.AuthBase):
+    """Sets the header per request, since requests would let a .netrc entry replace one of the session's."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Transport:
+    """Kept-open connections to one host, for as many threads as `connections`. Safe for threads."""
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str,
+        version: str,
+        connections: int,
+        timeouts: tuple[float, float] = TIMEOUTS,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._timeouts = timeouts
+        self._session = requests.Session()
+        self._session.auth = _Token(token)
+        self._session.headers.update(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "Content-Type": "application/json",
+                "Intercom-Version": version,
+                "User-Agent": "intercom-sync",
+            }
+        )
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=connections))
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        """Send one request and read the whole answer. Redirects are not followed: the token stays with its host.
+
+        Raises:
+            NoAnswer: no connection, a broken one, or the answer took longer than the time-out.
+        """
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                data=None if body is None else orjson.dumps(body),
+                timeout=self._timeouts,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            # The name alone: the text of some holds a proxy's password.
+            timed_out = isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error)
+            raise NoAnswer(type(error).__name__, too_slow=timed_out) from None
+        return Answer(response.status_code, response.headers, response.content)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()

@@ -1,0 +1,36 @@
+"""The one partitions definition that all assets share: six-hour windows in UTC, the open one included.
+
+Which window a schedule takes is decided in `schedules`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from intercom_sync.domain.window import Window
+from intercom_sync.settings import Settings
+
+WINDOW = timedelta(hours=6)
+KEY_FORMAT = "%Y-%m-%dT%H"
+
+
+def six_hour_windows(start: datetime) -> dg.TimeWindowPartitionsDefinition:
+    """Return the windows from a start, the open one as the last, so that a person can sync now."""
+    return dg.TimeWindowPartitionsDefinition(
+        cron_schedule="0 */6 * * *", start=start, fmt=KEY_FORMAT, timezone="UTC", end_offset=1
+    )
+
+
+windows = six_hour_windows(Settings.load().partitions_start)
+
+
+def window_holding(moment: datetime) -> Window:
+    """Return the six-hour window that holds a moment."""
+    moment = moment.astimezone(UTC)
+    start = moment.replace(hour=moment.hour // 6 * 6, minute=0, second=0, microsecond=0)
+    return Window(start, start + WINDOW)
+
+
+def key_of(window: Window) -> str:
+    """Return the partition key of a six-hour window."""
+    return window.start.strftime(KEY_FORMAT)

@@ -1,0 +1,69 @@
+"""What the assets get from outside: Intercom and the warehouse; and what becomes of their errors.
+
+Resources hold configuration and make plain objects; secrets come as environment variables and never as values.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
+from intercom_sync.settings import Settings, SettingsError
+from intercom_sync.warehouse.connect import open_warehouse
+from intercom_sync.warehouse.errors import DatabaseUnreachableError, WarehouseError
+from intercom_sync.warehouse.session import Session
+
+FOREGROUND_TAG = "intercom_sync/foreground"
+_RETRIES = 2
+_RETRY_SECONDS = 60
+
+
+class IntercomResource(dg.ConfigurableResource[IntercomClient]):
+    """The workspace's API. Everything but the token is read from the settings when a run starts."""
+
+    api_key: str
+
+    @contextmanager
+    def client(self) -> Iterator[IntercomClient]:
+        """Open a client; it closes with the block."""
+        settings = Settings.load()
+        with IntercomClient(
+            self.api_key,
+            base_url=settings.base_url,
+            version=settings.api_version,
+            contacts_per_second=settings.contact_searches_per_second,
+        ) as client:
+            yield client
+
+
+class WarehouseResource(dg.ConfigurableResource[Session]):
+    """The Postgres that the settings name, or the embedded one; its tables are brought up to date on first use."""
+
+    _connect: Callable[[], Session] | None = PrivateAttr(default=None)
+
+    def connect(self) -> Session:
+        """Open a session; close it, or use it in a `with`."""
+        if self._connect is None:
+            self._connect = open_warehouse(Settings.load())
+        return self._connect()
+
+
+@contextmanager
+def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Turn what can go wrong outside into one sentence in the UI, and try again what time may heal.
+
+    Raises:
+        dagster.RetryRequested: Intercom or the database is away; not in the foreground, where a person waits.
+        dagster.Failure: trying again cannot help, or a person waits.
+    """
+    try:
+        yield
+    except (IntercomError, WarehouseError, SettingsError) as error:
+        passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError)
+        if passing and FOREGROUND_TAG not in context.run.tags:
+            context.log.warning("%s", error)
+            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
+        raise dg.Failure(description=str(error), allow_retries=False) from None

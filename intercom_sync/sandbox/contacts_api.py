@@ -1,0 +1,109 @@
+"""The endpoints below /contacts."""
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import orjson
+
+from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.errors import ApiError, invalid, not_found
+from intercom_sync.sandbox.paging import page_size
+from intercom_sync.sandbox.query import compile_query
+from intercom_sync.sandbox.records import CONTACT, dump, load
+from intercom_sync.sandbox.search import envelope, find, page, read_sort, sort_by
+
+_ONLY_BY_ID_NAMES = "utm_campaign utm_content utm_medium utm_source utm_term referrer enabled_push_messaging"
+_ONLY_BY_ID = dict.fromkeys(_ONLY_BY_ID_NAMES.split())
+
+
+def search_contacts(call: Call) -> bytes:
+    """POST /contacts/search: 50 a page, last seen first, unless the body says otherwise."""
+    body, pagination, language = call.search_body(), call.pagination(), call.language(CONTACT)
+    condition = compile_query(body["query"], language)
+    sort = read_sort(body.get("sort"), language)
+    per_page = page_size(pagination.get("per_page"), 50)
+    view = call.company.contact_table.searchable()
+    token = (orjson.dumps(body["query"]), call.exact, call.company.timezone)
+    found = find(view, condition, sort, token)
+    return _listed(call, *page(view, found, sort, per_page, pagination.get("starting_after")))
+
+
+def list_contacts(call: Call) -> bytes:
+    """GET /contacts: 10 a page, newest first (Intercom documents no order), straight from the records."""
+    sort = sort_by("created_at", "date", call.language(CONTACT), ascending=False)
+    per_page = page_size(call.request.query.get("per_page"), 10)
+    view = call.company.contact_table.live
+    found = find(view, None, sort, None)
+    return _listed(call, *page(view, found, sort, per_page, call.request.query.get("starting_after")))
+
+
+def _listed(call: Call, bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
+    if call.flag("include_merge_history"):
+        bodies = [dump(_with_history(call, load(each))) for each in bodies]
+    return envelope("list", "data", bodies, pages, total)
+
+
+def get_contact(call: Call) -> bytes:
+    """GET /contacts/{id}: 410 with a Link when merged away, 404 when archived or never there."""
+    found = _contact(call, call.part)
+    own = f"/contacts/{call.part}/subscriptions"
+    empty = {"type": "list", "data": [], "url": own, "total_count": 0, "has_more": False}
+    return dump({"opted_out_subscription_types": empty, "opted_in_subscription_types": empty, **_ONLY_BY_ID} | found)
+
+
+def find_by_external_id(call: Call) -> bytes:
+    """GET /contacts/find_by_external_id/{external_id}: users only."""
+    mark = orjson.dumps(call.part)
+    for each in call.company.contact_table.live.records.values():
+        if mark in each.body:
+            found = load(each.body)
+            if isinstance(found, dict) and found.get("external_id") == call.part and found.get("role") == "user":
+                return dump(found)
+    raise not_found("User Not Found")
+
+
+def merge_history(call: Call) -> bytes:
+    """GET /contacts/{id}/merge_history: the contacts merged into a user, newest first; 404 for a lead."""
+    if _contact(call, call.part).get("role") != "user":
+        raise not_found("Contact not found")
+    per_page, start = call.number("per_page", 50, 150), _offset(call.request.query.get("cursor"))
+    every = _history(call, call.part)
+    if call.request.query.get("order") == "asc":
+        every.reverse()
+    more = start + per_page < len(every)
+    following = b64encode(b"%d" % (start + per_page)).decode() if more else None
+    data = every[start : start + per_page]
+    return dump({"type": "list", "data": data, "next_cursor": following, "has_more": more})
+
+
+def _offset(cursor: str | None) -> int:
+    try:
+        return int(b64decode(cursor, validate=True)) if cursor else 0
+    except ValueError:
+        raise invalid("cursor is not valid", "cursor") from None
+
+
+def _contact(call: Call, id: str) -> dict[str, Any]:
+    stored = call.company.contact_table.live.records.get(id)
+    if stored is not None:
+        found: dict[str, Any] = load(stored.body)
+        return _with_history(call, found) if call.flag("include_merge_history") else found
+    target = call.company.merged_into(id)
+    if target is None:
+        raise not_found("Contact not found")
+    message = "This contact has been merged. See the 'Link' header for the canonical contact."
+    raise ApiError(410, "contact_merged", message, headers={"Link": f'</contacts/{target}>; rel="canonical"'})
+
+
+def _history(call: Call, id: str) -> list[dict[str, Any]]:
+    merges = [(at, source, role) for source, (into, role, at) in call.company.merges.items() if into == id]
+    return [
+        {"type": "merge_history", "source_contact_id": source, "source_contact_role": role, "merged_at": at}
+        for at, source, role in sorted(merges, reverse=True)
+    ]
+
+
+def _with_history(call: Call, contact: Any) -> Any:
+    if isinstance(contact, dict) and contact.get("role") == "user":
+        return {**contact, "merge_history": _history(call, str(contact.get("id")))}
+    return contact

@@ -1,0 +1,71 @@
+"""The endpoints below /conversations."""
+
+from typing import Any
+
+import orjson
+
+from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.errors import not_found
+from intercom_sync.sandbox.paging import page_size
+from intercom_sync.sandbox.plaintext import as_plaintext
+from intercom_sync.sandbox.query import compile_query
+from intercom_sync.sandbox.records import CONVERSATION, dump, load
+from intercom_sync.sandbox.search import envelope, find, page, read_sort, sort_by
+
+MOST_PARTS = 500  # a conversation comes with its newest parts, at most so many
+
+
+def search_conversations(call: Call) -> bytes:
+    """POST /conversations/search: 20 a page, last updated first; items come without their parts."""
+    body, pagination, language = call.search_body(), call.pagination(), call.language(CONVERSATION)
+    condition = compile_query(body["query"], language)
+    sort = read_sort(body.get("sort"), language)
+    per_page = page_size(pagination.get("per_page"), 20)
+    view = call.company.conversation_table.searchable()
+    found = find(view, condition, sort, orjson.dumps(body["query"]))
+    return _listed(*page(view, found, sort, per_page, pagination.get("starting_after")))
+
+
+def list_conversations(call: Call) -> bytes:
+    """GET /conversations: 20 a page, last updated first."""
+    sort = sort_by("updated_at", "date", call.language(CONVERSATION), ascending=False)
+    per_page = page_size(call.request.query.get("per_page"), 20)
+    view = call.company.conversation_table.live
+    return _listed(*page(view, find(view, None, sort, None), sort, per_page, call.request.query.get("starting_after")))
+
+
+def _listed(bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
+    return envelope("conversation.list", "conversations", bodies, pages, total)
+
+
+def get_conversation(call: Call) -> bytes:
+    """GET /conversations/{id}: with the newest 500 parts; `display_as=plaintext` gives text instead of HTML."""
+    stored = call.company.conversation_table.live.records.get(call.part)
+    if stored is None:
+        raise not_found(code="conversation_not_found")
+    plain = call.request.query.get("display_as") == "plaintext"
+    if not plain and (stored.parts is None or stored.parts.count(b'"part_type"') <= MOST_PARTS):
+        return stored.whole()
+    found = _newest_parts(load(stored.whole()))
+    return dump(as_plaintext(found) if plain else found)
+
+
+def _newest_parts(conversation: dict[str, Any]) -> dict[str, Any]:
+    parts = conversation.get("conversation_parts")
+    if isinstance(parts, dict) and isinstance(parts.get("conversation_parts"), list):
+        conversation["conversation_parts"] = {**parts, "conversation_parts": parts["conversation_parts"][-MOST_PARTS:]}
+    return conversation
+
+
+def deleted_conversations(call: Call) -> bytes:
+    """GET /conversations/deleted: newest first unless `order=asc`; `pages.next` is a URL here."""
+    per_page, number = call.number("per_page", 20, 60), call.number("page", 1, 1_000_000)
+    order = "asc" if call.request.query.get("order") == "asc" else "desc"
+    every = sorted(call.company.deleted_conversations.items(), key=lambda each: each[::-1], reverse=order == "desc")
+    total = -(-len(every) // per_page)
+    pages: dict[str, Any] = {"type": "pages", "page": number, "per_page": per_page, "total_pages": total}
+    if number < total:
+        pages["next"] = f"{call.base}/conversations/deleted?per_page={per_page}&order={order}&page={number + 1}"
+    shown = every[(number - 1) * per_page : number * per_page]
+    items = [{"type": "conversation", "id": id, "metrics_retained": True, "deleted_at": at} for id, at in shown]
+    return dump({"type": "conversations.list", "conversations": items, "total_count": len(every), "pages": pages})

@@ -1,0 +1,84 @@
+"""A whole invented company, the same for the same arguments.
+
+It has every case that the sync's rules tell apart, whatever its size, and from 200 records on a few broken ones.
+"""
+
+import time
+from random import Random
+
+from intercom_sync.sandbox import broken
+from intercom_sync.sandbox.builders import Json
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.money import stripe_data
+from intercom_sync.sandbox.people import is_plain, person, vary
+from intercom_sync.sandbox.talk import Talk
+
+_BROKEN_FROM = 200
+_HOUR = 3600
+_TALKERS = 100_000  # contacts that hold conversations
+
+
+def generate(
+    *,
+    contacts: int,
+    conversations: int,
+    seed: int = 7,
+    now: int | None = None,
+    timezone: str = "America/Los_Angeles",
+) -> Company:
+    """An invented company.
+
+    Args:
+        contacts: how many, broken ones and leads included.
+        conversations: how many; with contacts only.
+        seed: another number is another company.
+        now: the company's present in UNIX seconds; by default the hour just begun.
+        timezone: IANA name of the workspace's zone.
+    """
+    present = int(time.time()) // _HOUR * _HOUR if now is None else now
+    company = Company(timezone=timezone)
+    rng = Random(f"{seed} people")
+    people = _put_people(company, rng, contacts, present, seed)
+    if people:
+        _put_talk(company, Random(f"{seed} talk"), conversations, present, people)
+    return company
+
+
+def _put_people(company: Company, rng: Random, count: int, now: int, seed: int) -> list[Json]:
+    """Store the contacts one by one, as a million at once would not fit; keep of some what conversations need."""
+    talkers: list[Json] = []
+    spoilt = _spoilt(count, len(broken.CONTACTS))
+    users = 0
+    for at in range(count):
+        one = person(rng, at, now, str(seed))
+        vary(rng, one, at, now, rng.choice(talkers)["email"] if talkers else None)
+        if one["role"] == "user":
+            one["custom_attributes"] = stripe_data(rng, users, now)
+            users += 1
+        if at in spoilt:
+            broken.CONTACTS[spoilt[at]](one)
+        elif len(talkers) < _TALKERS:
+            talkers.append({name: one[name] for name in ("id", "role", "name", "email")})
+        company.put_contact(one)
+    return talkers
+
+
+def _put_talk(company: Company, rng: Random, count: int, now: int, people: list[Json]) -> None:
+    spoilt = _spoilt(count, len(broken.CONVERSATIONS))
+    for at in range(count):
+        made = Talk(rng, at, now, people).build()
+        if at in spoilt:
+            broken.CONVERSATIONS[spoilt[at]](made)
+        company.put_conversation(made)
+
+
+def _spoilt(count: int, kinds: int) -> dict[int, int]:
+    """Which records are spoilt, and how: spread over the company, past those that stand for a case.
+
+    Only plain ones, as a lead without an address would be left out before anyone looked at what is wrong with it.
+    """
+    if count < _BROKEN_FROM:
+        return {}
+    step = (count - 100) // kinds
+    wanted = (100 + number * step for number in range(kinds))
+    return {next(at for at in range(start, start + step) if is_plain(at)): kind for kind, start in enumerate(wanted)}

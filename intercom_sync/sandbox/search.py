@@ -1,0 +1,133 @@
+"""Finding and paging: which records meet a condition, in which order, and the bytes of one page of them.
+
+Answers come from sorted orders worked out once a change, cut by bisection where the query is a span of the sort's own
+time, else by one scan kept until the next change. A page is a join of JSON written when the records were put.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from intercom_sync.sandbox.conditions import Condition, Row, one_span
+from intercom_sync.sandbox.errors import ApiError
+from intercom_sync.sandbox.fields import place, values
+from intercom_sync.sandbox.paging import Cursor, pages_object, read_cursor
+from intercom_sync.sandbox.query import Language
+from intercom_sync.sandbox.records import CONTACT, NULL, WILD, Record, load, usable_time
+from intercom_sync.sandbox.table import Order, Value, View
+
+_KEPT_ANSWERS = 512
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A field and a direction, with how a record's value of it is read."""
+
+    field: str
+    ascending: bool
+    value: Callable[[Record], Value]
+    column: int | None
+    example: Value
+
+    @property
+    def name(self) -> str:
+        """What cursors are bound to."""
+        return f"{self.field} {'ascending' if self.ascending else 'descending'}"
+
+
+def read_sort(asked: Any, language: Language) -> Sort:
+    """The sort of a request; without one contacts come last seen first, conversations last updated first.
+
+    Raises:
+        ApiError: 400 `invalid_sort_order`, an unknown field or direction.
+    """
+    default = "last_seen_at" if language.kind is CONTACT else "updated_at"
+    asked = {} if asked is None else asked
+    if not isinstance(asked, dict):
+        raise ApiError(400, "invalid_sort_order", "sort needs a field and an order")
+    order = asked.get("order", "descending")
+    if order not in ("ascending", "descending"):
+        raise ApiError(400, "invalid_sort_order", f"Invalid sort order '{order}'. Use ascending or descending")
+    field = asked.get("field", default)
+    try:
+        return sort_by(field, language.type_of(field), language, ascending=order == "ascending")
+    except ApiError:
+        raise ApiError(400, "invalid_sort_order", f"Invalid sort field '{field}'") from None
+
+
+def sort_by(field: str, kind: str, language: Language, *, ascending: bool) -> Sort:
+    """A sort by a field of a known type."""
+    if field in language.kind.columns:
+        column = language.kind.columns.index(field)
+        return Sort(field, ascending, lambda record: record.times[column], column, 0)
+    way = place(field)
+    if kind in ("string", "tag"):
+        return Sort(field, ascending, lambda record: _text(record, way), None, "")
+    return Sort(field, ascending, lambda record: _number(record, way, kind), None, 0)
+
+
+def _text(record: Record, way: tuple[str, ...]) -> str:
+    found = values(load(record.body), way)
+    return found[0] if found and isinstance(found[0], str) else ""
+
+
+def _number(record: Record, way: tuple[str, ...], kind: str) -> float:
+    found = values(load(record.body), way)
+    if not found:
+        return NULL
+    if kind == "date":
+        return usable_time(found[0], nullable=True)
+    return found[0] if isinstance(found[0], int | float) else WILD
+
+
+def find(view: View, condition: Condition | None, sort: Sort, token: object) -> Order:
+    """Everything that meets the condition, ascending; kept under `token` until something changes."""
+    everything = view.order(sort.field, sort.value)
+    if condition is None:
+        return everything
+    key = (token, sort.field)
+    if key not in view.found:
+        if len(view.found) >= _KEPT_ANSWERS:
+            view.found.clear()
+        view.found[key] = _select(view, everything, condition, sort)
+    return view.found[key]
+
+
+def _select(view: View, everything: Order, condition: Condition, sort: Sort) -> Order:
+    span = None if sort.column is None else one_span(condition, sort.column)
+    if span is None:
+        return [each for each in everything if condition.met(Row(view.records[each[1]]))]
+    wild = everything[bisect_left(everything, (WILD, "")) : bisect_left(everything, (1, ""))]
+    low, high = (bisect_left(everything, (max(edge, 1), "")) for edge in span)
+    return wild + everything[low : max(low, high)]
+
+
+def page(view: View, found: Order, sort: Sort, per_page: int, after: Any) -> tuple[list[bytes], dict[str, Any], int]:
+    """One page: the records' JSON, the `pages` object and the total.
+
+    Raises:
+        ApiError: 400 `client_error`, `after` is no cursor of this sort.
+    """
+    cursor = read_cursor(after, sort.name, sort.example)
+    keys, more = _slice(found, sort.ascending, cursor, per_page)
+    number = cursor.page if cursor else 1
+    following = Cursor(*keys[-1], number + 1).text(sort.name) if more else None
+    bodies = [view.records[key].body for _, key in keys]
+    return bodies, pages_object(number, per_page, len(found), following), len(found)
+
+
+def _slice(found: Order, ascending: bool, cursor: Cursor | None, per_page: int) -> tuple[Order, bool]:
+    if ascending:
+        start = bisect_right(found, (cursor.value, cursor.key)) if cursor else 0
+        return found[start : start + per_page], start + per_page < len(found)
+    end = bisect_left(found, (cursor.value, cursor.key)) if cursor else len(found)
+    return found[max(0, end - per_page) : end][::-1], end > per_page
+
+
+def envelope(kind: str, key: str, bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
+    """The JSON of a page: its type, the records under `key`, the total and the `pages` object."""
+    head = f'{{"type":"{kind}","{key}":['.encode()
+    return b"".join((head, b",".join(bodies), b'],"total_count":%d,"pages":' % total, orjson.dumps(pages), b"}"))

@@ -1,0 +1,148 @@
+"""Starting the sandbox: on a thread for a test or a demo (`Sandbox`), or in the foreground (`serve`).
+
+What it answers is the business of `app`; what it holds, of `company` and `generate`.
+"""
+
+import signal
+import socket
+import time
+from collections.abc import Callable
+from threading import Thread
+from types import FrameType, TracebackType
+from typing import Self
+
+import uvicorn
+
+from intercom_sync.sandbox.app import App
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.faults import Faults
+from intercom_sync.sandbox.generate import generate
+from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.wire import Protocol
+
+
+class PortTakenError(OSError):
+    """The port is in use; the message says so and names --port."""
+
+
+class Sandbox:
+    """A sandbox Intercom on 127.0.0.1, running while the `with` block does.
+
+    Args:
+        company: what it holds; may be edited while it runs.
+        port: 0 is any free port.
+        token: the only bearer token it takes; None takes any.
+        rate: requests a second, counted in 10-second windows; None is the documented 10,000 a minute.
+        latency: seconds that every answer waits; many may wait at once.
+        clock: the time in UNIX seconds, for the rate windows.
+
+    Raises:
+        PortTakenError: on entering, when the port is in use.
+    """
+
+    def __init__(
+        self,
+        company: Company,
+        *,
+        port: int = 0,
+        token: str | None = None,
+        rate: float | None = None,
+        latency: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.company = company
+        self.url = ""
+        self._port = port
+        self._app = App(company, token=token, rate=rate, latency=latency, clock=clock)
+
+    @property
+    def requests(self) -> list[Request]:
+        """What was received, oldest first; `clear()` it at will."""
+        return self._app.requests
+
+    @property
+    def faults(self) -> Faults:
+        """What is planned to go wrong."""
+        return self._app.faults
+
+    def __enter__(self) -> Self:
+        connection = listen("127.0.0.1", self._port)
+        self.url = self._app.base = f"http://127.0.0.1:{connection.getsockname()[1]}"
+        self._server = _server(self._app)
+        self._thread = Thread(target=self._server.run, args=([connection],), daemon=True, name="sandbox-intercom")
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.001)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(timeout=10)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        PortTakenError: the port is in use.
+    """
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        connection.bind((host, port))
+        connection.listen(2048)
+    except OSError as error:
+        connection.close()
+        message = f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
+        raise PortTakenError(error.errno, message) from error
+    return connection
+
+
+def _server(app: App) -> uvicorn.Server:
+    # No lifespan, no logs: the application has neither, and logging costs more than answering.
+    config = uvicorn.Config(
+        app, http=Protocol, lifespan="off", ws="none", log_config=None, access_log=False, timeout_keep_alive=75
+    )
+    return uvicorn.Server(config)
+
+
+def serve(
+    *,
+    port: int,
+    contacts: int,
+    conversations: int,
+    seed: int,
+    rate: float | None,
+    latency_ms: float,
+    token: str | None = None,
+    host: str = "127.0.0.1",
+) -> None:
+    """Run a sandbox with a generated company until Ctrl-C or SIGTERM, and say on standard output how to reach it.
+
+    Raises:
+        PortTakenError: the port is in use.
+    """
+    connection = listen(host, port)
+    company = generate(contacts=contacts, conversations=conversations, seed=seed)
+    app = App(company, token=token, rate=rate, latency=latency_ms / 1000, clock=time.time)
+    app.base = f"http://{host}:{connection.getsockname()[1]}"
+    _announce(app.base, company, token)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _stopped)
+    _server(app).run([connection])
+
+
+def _stopped(number: int, frame: FrameType | None) -> None:
+    """Nothing more: uvicorn stops on the signal and then raises it again, which would look like a crash."""
+
+
+def _announce(url: str, company: Company, token: str | None) -> None:
+    held = len(company.contact_table.live.records), len(company.conversation_table.live.records)
+    lines = (
+        f"Sandbox Intercom on {url} with {held[0]:,} contacts and {held[1]:,} conversations. Ctrl-C ends it. Try:",
+        f"  export INTERCOM_BASE_URL={url}",
+        f"  export INTERCOM_API_KEY={token or 'sandbox'}",
+    )
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,45 @@
+"""The endpoints about the workspace itself: who the token belongs to, and which attributes contacts have."""
+
+from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.errors import ApiError, invalid
+from intercom_sync.sandbox.records import dump
+
+
+def me(call: Call) -> bytes:
+    """GET /me: the only place where the workspace's timezone shows."""
+    app = {
+        "type": "app",
+        "id_code": "sandbox1",
+        "name": "Sandbox Company",
+        "region": "US",
+        "timezone": call.company.timezone,
+        "created_at": 1_500_000_000,
+        "identity_verification": False,
+    }
+    return dump(
+        {
+            "type": "admin",
+            "id": "7001",
+            "name": "Robin Sandbox",
+            "email": "robin@sandbox.example",
+            "email_verified": True,
+            "has_inbox_seat": True,
+            "avatar": {"type": "avatar", "image_url": None},
+            "app": app,
+        }
+    )
+
+
+def data_attributes(call: Call) -> bytes:
+    """GET /data_attributes: those of contacts; companies have none here.
+
+    Raises:
+        ApiError: 422 for `model=conversation`, as since API 2.16; 400 for any other word.
+    """
+    model = call.request.query.get("model", "contact")
+    if model == "conversation":
+        message = "model=conversation is no longer supported. Use GET /conversations/attributes instead"
+        raise ApiError(422, "parameter_invalid", message)
+    if model not in ("contact", "company"):
+        raise invalid(f"model {model!r} is neither contact nor company", "model")
+    return dump({"type": "list", "data": call.company.attributes.listed() if model == "contact" else []})

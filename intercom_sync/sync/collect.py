@@ -1,0 +1,208 @@
+"""Read contacts and conversations from Intercom and land them, page by page, both streams side by side.
+
+Each batch of pages lands in one transaction with its ids and its marks: a killed run keeps what it landed, and its next
+try reads on from there.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from intercom_sync.domain.contacts import read_contact
+from intercom_sync.domain.conversations import read_conversation
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.sift import Sifted, sift
+from intercom_sync.domain.window import Window
+from intercom_sync.intercom.crew import Page
+from intercom_sync.intercom.errors import Gone, IntercomError
+from intercom_sync.intercom.reader import Completeness, Reader
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
+from intercom_sync.sync.progress import Progress, silent
+from intercom_sync.warehouse import readings
+from intercom_sync.warehouse.land import Stamp, land_contacts
+from intercom_sync.warehouse.revenue import judge_again
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.talk import give_up_parts, land_conversations, land_parts, wanting_parts
+
+_LOG = logging.getLogger("intercom_sync.sync")
+_PAGES_PER_BATCH = 10
+_DETAILS_PER_BATCH = 100
+_Item = TypeVar("_Item")
+_KINDS = {CONTACTS: "contact", CONVERSATIONS: "conversation"}
+
+
+@dataclass
+class Collected:
+    """What reading one stream brought.
+
+    Attributes:
+        kind: contact or conversation.
+        read: records read by this run.
+        refused: those that cannot be used, by reason.
+        completeness: what was read against the API's own counts; None where an earlier try had read it all.
+        complete: whether a full read found all there was; None for a window.
+        gone: landed records that a complete full read did not find.
+        details: conversations whose parts were fetched.
+        given_up: conversations whose parts could not be fetched; the next run takes them up.
+        ignored_ratings: ratings outside 1 to 5.
+    """
+
+    kind: str
+    read: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    completeness: Completeness | None = None
+    complete: bool | None = None
+    gone: int = 0
+    details: int = 0
+    given_up: int = 0
+    ignored_ratings: int = 0
+
+
+@dataclass(frozen=True)
+class Collector:
+    """Everything that reading and landing needs.
+
+    Attributes:
+        reader: the reading strategy over the API.
+        connect: opens a session; each stream has one of its own.
+        run: the run.
+        window: what it reads when it does not read everything, with the overlap.
+        reading: the reading it is at.
+        rules: the rules of the workspace.
+        progress: is told of every batch.
+    """
+
+    reader: Reader
+    connect: Callable[[], Session]
+    run: SyncRun
+    window: Window
+    reading: str
+    rules: Rules
+    progress: Progress = silent
+
+    def collect(self, streams: Sequence[Stream]) -> list[Collected]:
+        """Read and land the streams side by side; when one fails the other still lands what it reads.
+
+        Raises:
+            IntercomError: a page stays refused, or the token is.
+            WarehouseError: the database is not to be had.
+        """
+        work = {CONTACTS: self._contacts, CONVERSATIONS: self._conversations}
+        with ThreadPoolExecutor(len(streams), thread_name_prefix="collect") as threads:
+            results = [threads.submit(work[stream]) for stream in streams]
+        return [result.result() for result in results]
+
+    @property
+    def _stamp(self) -> Stamp:
+        return Stamp(self.run.run, self.run.as_of, self.rules.contact_fingerprint())
+
+    def _contacts(self) -> Collected:
+        with self.connect() as session:
+            judge_again(session, self.rules, self._stamp)
+            return self._stream(
+                session,
+                CONTACTS,
+                partial(read_contact, rules=self.rules),
+                lambda sifted: land_contacts(session, sifted, self._stamp),
+            )
+
+    def _conversations(self) -> Collected:
+        with self.connect() as session:
+            collected = self._stream(
+                session,
+                CONVERSATIONS,
+                read_conversation,
+                lambda sifted: land_conversations(session, sifted, self.rules, self._stamp),
+            )
+            self._parts(session, collected)
+            return collected
+
+    def _stream(
+        self, session: Session, stream: Stream, read: Callable[[Any], Any], land: Callable[[Sifted[Any]], None]
+    ) -> Collected:
+        collected = Collected(_KINDS[stream])
+        marks = readings.marks(session, self.reading, collected.kind)
+        if readings.is_done(marks):
+            return collected
+        for pages in _batches(self._pages(stream, marks), _PAGES_PER_BATCH):
+            sifted = sift((record for page in pages for record in page.records), read)
+            with session.transaction():
+                land(sifted)
+                readings.note_ids(session, self.reading, collected.kind, sifted.ids)
+                for mark in {page.mark["walk"]: page.mark for page in pages}.values():
+                    readings.note_mark(session, self.reading, collected.kind, mark)
+            _add(collected, sifted)
+            self.progress(f"{collected.kind}s", collected.read, pages[-1].total)
+        self._close(session, stream, collected)
+        return collected
+
+    def _pages(self, stream: Stream, marks: Sequence[Any]) -> Iterator[Page]:
+        if self.run.full:
+            return self.reader.everything(stream, marks)
+        return self.reader.window(stream, *self.window.seconds(), marks)
+
+    def _close(self, session: Session, stream: Stream, collected: Collected) -> None:
+        """Note that a stream has been read to its end; a complete full read lets go of what is no longer there."""
+        collected.completeness = self.reader.completeness(stream)
+        if self.run.full:
+            collected.complete = _is_complete(collected.completeness)
+        with session.transaction():
+            if collected.complete:
+                collected.gone = readings.forget_gone(session, self.reading, collected.kind)
+            readings.note_done(session, self.reading, collected.kind)
+
+    def _parts(self, session: Session, collected: Collected) -> None:
+        """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next."""
+        with session.transaction():
+            wanted = wanting_parts(session)
+        for answers in _batches(self.reader.conversation_details(wanted), _DETAILS_PER_BATCH):
+            found = [answer for _, answer in answers if isinstance(answer, dict)]
+            vanished = [one for one, answer in answers if isinstance(answer, Gone)]
+            with session.transaction():
+                land_parts(session, found, self.rules, self.run.as_of)
+                give_up_parts(session, vanished)
+            collected.details += len(found)
+            self._count_given_up(collected, answers)
+            self.progress("parts", collected.details + collected.given_up, len(wanted))
+
+    def _count_given_up(self, collected: Collected, answers: Sequence[tuple[str, Any]]) -> None:
+        for conversation, answer in answers:
+            if isinstance(answer, IntercomError) and not isinstance(answer, Gone):
+                collected.given_up += 1
+                _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)
+
+
+def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    """Yield items in batches; when the source fails, what came before is yielded before the error goes on."""
+    batch: list[_Item] = []
+    try:
+        for item in items:
+            batch.append(item)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except IntercomError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _add(collected: Collected, sifted: Sifted[Any]) -> None:
+    collected.read += len(sifted.ids)
+    collected.ignored_ratings += sum(getattr(one, "ignored_rating", False) for one, _ in sifted.usable.values())
+    for bad in sifted.refused.values():
+        reason = bad.rejection.reason
+        collected.refused[reason] = collected.refused.get(reason, 0) + 1
+        _LOG.warning("Skipped %s %s: %s", collected.kind, bad.id, bad.rejection)
+
+
+def _is_complete(completeness: Completeness) -> bool:
+    """Whether a full read has no fewer records than Intercom counted when it began or when it ended."""
+    totals = [n for n in (completeness.total_at_start, completeness.total_at_end) if n is not None]
+    return not totals or completeness.seen >= min(totals)

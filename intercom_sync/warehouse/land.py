@@ -1,0 +1,98 @@
+"""Land contacts and refused records: upsert by id, the newest version wins.
+
+Readings may overlap, repeat and run side by side in any order: a record older than the one stored never replaces it,
+and at the same version the later fetch wins. Rows are written in the order of their ids, so that two landings never
+wait for each other in a circle.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from intercom_sync.domain import tables
+from intercom_sync.domain.contacts import Contact
+from intercom_sync.domain.schema import Table, Type
+from intercom_sync.domain.sift import Sifted
+from intercom_sync.warehouse.frames import frame_of, listing
+from intercom_sync.warehouse.session import Session
+
+_REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time"})
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a landing notes beside refused records: the run, its instant, and the rules they were judged by."""
+
+    run: str
+    as_of: datetime
+    rules: str
+
+
+def upsert_sql(table: Table, columns: tuple[str, ...], staged: str, also: str = "") -> str:
+    """Return the statement that lands the staged rows of a landed table.
+
+    A row is written when its version is at least the stored one and something in it differs; `also` assigns further
+    columns then.
+    """
+    key, rest = listing(table.key), [c for c in columns if c not in table.key]
+    types = {c.name: c.type for c in table.columns}
+    comparable = [f"{c}::text" if types[c] is Type.JSON else c for c in rest]
+    return (
+        f"INSERT INTO {table.name} AS old ({listing(columns)}) "
+        f"SELECT {', '.join(f'CAST({c} AS {types[c]})' for c in columns)} FROM {staged} ORDER BY {key} "
+        f"ON CONFLICT ({key}) DO UPDATE SET landed_at = clock_timestamp(){also}, "
+        f"{', '.join(f'{c} = EXCLUDED.{c}' for c in rest)} WHERE old.updated_at <= EXCLUDED.updated_at "
+        f"AND ({listing(comparable, 'old.')}) IS DISTINCT FROM ({listing(comparable, 'EXCLUDED.')})"
+    )
+
+
+_CONTACTS = tuple(name for name in tables.INTERCOM_CONTACTS.names if name not in {"revision", "landed_at"})
+_LAND_CONTACTS = upsert_sql(
+    tables.INTERCOM_CONTACTS, _CONTACTS, "landing_contact", ", revision = nextval('intercom_revision')"
+)
+
+
+def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> None:
+    """Land sifted contacts; runs inside the caller's transaction."""
+    rows = [(*contact[: len(_CONTACTS) - 1], payload) for contact, payload in sifted.usable.values()]
+    session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, _CONTACTS, rows))
+    session.execute(_LAND_CONTACTS)
+    land_refused(session, "contact", sifted, stamp)
+
+
+def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp) -> None:
+    """Keep the refused records, and let go of those that came in usable form and at least as new.
+
+    Expects the usable ones staged as `landing_<kind>`.
+    """
+    staged, landed = f"landing_{kind}", f"intercom_{kind}s"
+    session.execute(
+        f"DELETE FROM rejected_records r USING {staged} s "
+        f"WHERE r.kind = '{kind}' AND r.id = s.id AND (r.updated_at IS NULL OR r.updated_at <= s.updated_at)"
+    )
+    if not sifted.refused:
+        return
+    session.stage("landing_refused", _refused_frame(kind, sifted, stamp))
+    columns = (*_REFUSED, "run", "time")
+    session.execute(
+        f"INSERT INTO rejected_records AS old ({listing(columns)}) "
+        "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules, s.run, s.time "
+        f"FROM landing_refused s LEFT JOIN {landed} l ON l.id = s.id "
+        "WHERE s.updated_at IS NULL OR l.id IS NULL OR l.updated_at <= s.updated_at ORDER BY s.id "
+        f"ON CONFLICT (kind, id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in columns)} "
+        "WHERE (old.updated_at IS NULL OR EXCLUDED.updated_at IS NULL OR old.updated_at <= EXCLUDED.updated_at) "
+        "AND (old.reason, old.field, old.payload::text, old.rules, old.updated_at) IS DISTINCT FROM "
+        "(EXCLUDED.reason, EXCLUDED.field, EXCLUDED.payload::text, EXCLUDED.rules, EXCLUDED.updated_at)"
+    )
+
+
+def _refused_frame(kind: str, sifted: Sifted[Any], stamp: Stamp) -> pl.DataFrame:
+    rows = [
+        (kind, bad.id, bad.rejection.reason, bad.rejection.field, bad.value(), bad.updated_at, bad.payload, stamp.rules)
+        for bad in sifted.refused.values()
+    ]
+    return frame_of(tables.REJECTED_RECORDS, _REFUSED, rows).with_columns(
+        run=pl.lit(stamp.run), time=pl.lit(stamp.as_of)
+    )

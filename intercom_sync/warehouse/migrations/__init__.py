@@ -1,0 +1,1 @@
+"""Alembic's script folder: what changes in the tables beyond what is missing from them."""

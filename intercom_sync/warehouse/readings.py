@@ -1,0 +1,137 @@
+"""Readings under way: which ids one has met, and how far it has come.
+
+A reading is the full workspace or one window. Its ids say whose contact a run read and, when a full one is complete,
+what Intercom no longer holds; its marks let the next try go on where a killed one stopped. It is dropped when the run
+has written its customers. Whoever is at a reading holds a lock on it that ends with the connection, so a later run
+takes over what a dead one left and never what a living one is at.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+
+_ALL_DONE = ""
+_TOO_OLD = "interval '1 day'"
+_LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(reading))"
+
+
+_held: dict[str, Session] = {}
+
+
+def take(connect: Callable[[], Session], run: SyncRun) -> str:
+    """Return the reading of a run: one of the same scope that a dead run left, or a new one.
+
+    This process holds it until `finish` or its end, by a connection of its own. Readings older than a day are dropped:
+    what they met may be gone.
+    """
+    session = _held[run.run] = connect()
+    with session.transaction():
+        session.execute(f"DELETE FROM sync_readings WHERE begun_at < clock_timestamp() - {_TOO_OLD}")
+        for orphaned in ("sync_marks", "sync_reads"):
+            session.execute(f"DELETE FROM {orphaned} o WHERE reading NOT IN (SELECT reading FROM sync_readings)")
+        left = session.frame("SELECT reading FROM sync_readings WHERE scope = $1 ORDER BY begun_at", run.scope)
+        reading = next((one for one in left["reading"] if _locked(session, one)), None)
+        if reading is None:
+            reading = run.run
+            _locked(session, reading)
+            session.execute("INSERT INTO sync_readings (reading, scope, run) VALUES ($1, $2, $1)", reading, run.scope)
+        else:
+            session.execute("UPDATE sync_readings SET run = $2 WHERE reading = $1", reading, run.run)
+    return reading
+
+
+def _locked(session: Session, reading: str) -> bool:
+    return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS reading) r", reading))
+
+
+def of_run(session: Session, run: str) -> str:
+    """Return the reading that a run is at, or the run's own id when it read nothing."""
+    return session.value("SELECT reading FROM sync_readings WHERE run = $1", run) or run
+
+
+def note_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> None:
+    """Note that a reading has met these ids; runs inside the caller's transaction."""
+    session.stage("reading_ids", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
+    session.execute(
+        "INSERT INTO sync_reads (reading, kind, id) SELECT DISTINCT $1, $2, id FROM reading_ids ON CONFLICT DO NOTHING",
+        reading,
+        kind,
+    )
+
+
+def note_mark(session: Session, reading: str, kind: str, mark: Mapping[str, Any]) -> None:
+    """Note how far one walk of a reading has come; runs inside the caller's transaction."""
+    session.execute(
+        "INSERT INTO sync_marks (reading, kind, walk, mark) VALUES ($1, $2, $3, $4::text::json) "
+        "ON CONFLICT (reading, kind, walk) DO UPDATE SET mark = EXCLUDED.mark",
+        reading,
+        kind,
+        mark["walk"],
+        json.dumps(mark),
+    )
+
+
+def note_done(session: Session, reading: str, kind: str) -> None:
+    """Note that all of a kind has been read; runs inside the caller's transaction."""
+    note_mark(session, reading, kind, {"walk": _ALL_DONE})
+
+
+def marks(session: Session, reading: str, kind: str) -> list[dict[str, Any]]:
+    """Return how far a reading has come."""
+    with session.transaction():
+        found = session.frame(
+            "SELECT mark::text AS mark FROM sync_marks WHERE reading = $1 AND kind = $2 ORDER BY walk", reading, kind
+        )
+    return [json.loads(mark) for mark in found["mark"]]
+
+
+def is_done(marked: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether an earlier try has read all of a kind."""
+    return any(mark["walk"] == _ALL_DONE for mark in marked)
+
+
+def forget_gone(session: Session, reading: str, kind: str) -> int:
+    """Drop what a complete full reading did not find: deleted, archived and merged records, and refused ones gone.
+
+    What landed after the reading began is newer than it and stays. Returns how many records went; runs inside the
+    caller's transaction.
+    """
+    unmet = "NOT EXISTS (SELECT FROM sync_reads r WHERE r.reading = $1 AND r.kind = $2 AND r.id = l.id)"
+    begun = "(SELECT begun_at FROM sync_readings WHERE reading = $1)"
+    gone = session.value(
+        f"WITH gone AS (DELETE FROM intercom_{kind}s l WHERE l.landed_at < {begun} AND {unmet} RETURNING 1) "
+        "SELECT count(*) FROM gone",
+        reading,
+        kind,
+    )
+    session.execute(f"DELETE FROM rejected_records l WHERE l.kind = $2 AND {unmet}", reading, kind)
+    return int(gone)
+
+
+def skipped(session: Session, reading: str) -> tuple[int, int]:
+    """Return how many contacts a reading met, and how many of them were refused or have no email."""
+    row = session.frame(
+        "SELECT count(*) AS met, count(*) FILTER (WHERE r.id IS NOT NULL OR c.email_key IS NULL) AS skipped "
+        "FROM sync_reads s LEFT JOIN intercom_contacts c ON c.id = s.id "
+        "LEFT JOIN rejected_records r ON r.kind = 'contact' AND r.id = s.id "
+        "WHERE s.reading = $1 AND s.kind = 'contact'",
+        reading,
+    ).row(0)
+    return int(row[0]), int(row[1])
+
+
+def finish(session: Session, reading: str) -> None:
+    """Drop a reading; runs inside the caller's transaction."""
+    for table in ("sync_readings", "sync_reads", "sync_marks"):
+        session.execute(f"DELETE FROM {table} WHERE reading = $1", reading)
+
+
+def let_go(run: str) -> None:
+    """Let go of the reading that a run of this process holds."""
+    if run in _held:
+        _held.pop(run).close()

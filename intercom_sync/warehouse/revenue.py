@@ -1,0 +1,71 @@
+"""Keep `revenue_metrics` in step with the landed contacts: what is new, changed, or was computed by other rules."""
+
+from datetime import datetime
+from functools import partial
+
+import orjson
+
+from intercom_sync.domain import tables
+from intercom_sync.domain.contacts import Contact, read_contact
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.sift import Sifted, sift
+from intercom_sync.warehouse.frames import frame_of, listing
+from intercom_sync.warehouse.land import Stamp, land_contacts, land_refused
+from intercom_sync.warehouse.session import Session
+
+_CHUNK = 20_000
+_COLUMNS = tables.REVENUE_METRICS.names
+_STALE = (
+    "SELECT c.id, c.revision, c.payload::text AS payload FROM intercom_contacts c "
+    "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
+    "AND (r.revision IS DISTINCT FROM c.revision OR r.rules IS DISTINCT FROM $1) "
+    f"ORDER BY c.id LIMIT {_CHUNK}"
+)
+_TYPES = {column.name: column.type for column in tables.REVENUE_METRICS.columns}
+_PUT = (
+    f"INSERT INTO revenue_metrics ({listing(_COLUMNS)}) "
+    f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_revenue "
+    f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
+)
+
+
+def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -> int:
+    """Compute the revenue of every contact whose landed version or rules differ from the computed; return how many.
+
+    A contact that changed rules refuse keeps what was computed last and joins the refused records.
+    """
+    stamp = Stamp(run, as_of, rules.contact_fingerprint())
+    done, last = 0, ""
+    while True:
+        with session.transaction():
+            stale = session.frame(_STALE, stamp.rules, last)
+            if stale.is_empty():
+                break
+            last = stale["id"][-1]
+            sifted = sift(map(orjson.loads, stale["payload"]), partial(read_contact, rules=rules))
+            _put(session, sifted, dict(zip(stale["id"], stale["revision"], strict=True)), stamp)
+            done += len(sifted.usable)
+    with session.transaction():
+        session.execute(
+            "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
+        )
+    return done
+
+
+def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
+    """Judge contacts again that other rules refused; those that are good now land as any other."""
+    with session.transaction():
+        old = session.frame(
+            "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules <> $1", stamp.rules
+        )
+        if not old.is_empty():
+            land_contacts(session, sift(map(orjson.loads, old["payload"]), partial(read_contact, rules=rules)), stamp)
+
+
+def _put(session: Session, sifted: Sifted[Contact], revisions: dict[str, int], stamp: Stamp) -> None:
+    rows = [(contact.id, *contact.revenue, revisions[contact.id], stamp.rules) for contact, _ in sifted.usable.values()]
+    session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))
+    session.execute(_PUT)
+    if sifted.refused:
+        session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
+        land_refused(session, "contact", sifted, stamp)

@@ -1,0 +1,134 @@
+"""`sync_runs`: one row a run, begun by its first asset and closed by its last."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from intercom_sync.domain.report import Figures
+from intercom_sync.domain.window import Window
+from intercom_sync.warehouse.session import Session
+
+FULL = "full"
+WINDOW = "window"
+
+
+@dataclass(frozen=True)
+class SyncRun:
+    """A run: who it is, its instant, and what it reads.
+
+    Attributes:
+        run: the Dagster run's id.
+        as_of: its *now*.
+        window: what it covers; a full sync reads everything and covers what came before the window's end.
+        full: whether it reads everything.
+        started_at: its first request, by the machine's clock.
+    """
+
+    run: str
+    as_of: datetime
+    window: Window
+    full: bool
+    started_at: datetime
+
+    @property
+    def mode(self) -> str:
+        """`full` or `window`."""
+        return FULL if self.full else WINDOW
+
+    @property
+    def scope(self) -> str:
+        """What it reads, in words: a later run of the same scope goes on where a dead one stopped."""
+        return FULL if self.full else str(self.window)
+
+
+def begin(session: Session, run: SyncRun) -> SyncRun:
+    """Note that a run began, unless one of its assets did already; return it as it was noted first."""
+    with session.transaction():
+        session.execute(
+            "INSERT INTO sync_runs (run, mode, status, as_of, window_start, window_end, started_at) "
+            "VALUES ($1, $2, 'started', $3, $4, $5, $6) ON CONFLICT (run) DO NOTHING",
+            run.run,
+            run.mode,
+            run.as_of,
+            run.window.start,
+            run.window.end,
+            run.started_at,
+        )
+        noted = session.frame(
+            "SELECT as_of, mode, window_start, window_end, started_at FROM sync_runs WHERE run = $1", run.run
+        ).row(0, named=True)
+    window = Window(noted["window_start"], noted["window_end"])
+    return SyncRun(run.run, noted["as_of"], window, noted["mode"] == FULL, noted["started_at"])
+
+
+def count(session: Session, run: str, contacts: int, conversations: int, errors: int) -> None:
+    """Add what a run has read, and the API calls it gave up; runs inside the caller's transaction."""
+    session.execute(
+        "UPDATE sync_runs SET contacts_read = contacts_read + $2::bigint::integer, "
+        "conversations_read = conversations_read + $3::bigint::integer, errors = errors + $4::bigint::integer "
+        "WHERE run = $1",
+        run,
+        contacts,
+        conversations,
+        errors,
+    )
+
+
+def errors(session: Session, run: str) -> int:
+    """Return the API calls that a run gave up."""
+    return int(session.value("SELECT errors FROM sync_runs WHERE run = $1", run) or 0)
+
+
+def fail(session: Session, run: str, finished_at: datetime) -> None:
+    """Note that a run failed; runs inside the caller's transaction."""
+    session.execute("UPDATE sync_runs SET status = 'failed', finished_at = $2 WHERE run = $1", run, finished_at)
+
+
+def close(session: Session, run: str, figures: Figures, finished_at: datetime) -> None:
+    """Note that a run succeeded, with its figures; runs inside the caller's transaction."""
+    average = figures.avg_quality_score
+    session.execute(
+        "UPDATE sync_runs SET status = 'succeeded', finished_at = $2, contacts_synced = $3, new_contacts = $4, "
+        "updated_contacts = $5, skipped_contacts = $6, alerts_generated = $7, "
+        "sync_duration_seconds = $8::text::numeric, avg_quality_score = nullif($9, '')::numeric WHERE run = $1",
+        run,
+        finished_at,
+        figures.contacts_synced,
+        figures.new_contacts,
+        figures.updated_contacts,
+        figures.skipped_contacts,
+        figures.alerts_generated,
+        str(figures.sync_duration_seconds),
+        "" if average is None else str(average),
+    )
+
+
+def figures(session: Session, run: str) -> tuple[datetime, Figures]:
+    """Return when a run succeeded, and its figures."""
+    row = session.frame(
+        "SELECT finished_at, contacts_synced, new_contacts, updated_contacts, skipped_contacts, errors, "
+        "sync_duration_seconds::float8 AS sync_duration_seconds, avg_quality_score::float8 AS avg_quality_score, "
+        "alerts_generated FROM sync_runs WHERE run = $1",
+        run,
+    ).row(0, named=True)
+    finished_at: datetime = row.pop("finished_at")
+    return finished_at, Figures(**row)
+
+
+def covered_until(session: Session) -> datetime | None:
+    """Return the instant up to which successful runs have read everything; None before the first full sync.
+
+    A full sync covers all before its instant. A window extends that when it leaves no gap, as far as its run's instant:
+    the open window's end lies ahead.
+    """
+    rows = session.frame(
+        "SELECT mode, window_start, LEAST(window_end, as_of) AS read_until FROM sync_runs "
+        "WHERE status = 'succeeded' ORDER BY window_start, read_until"
+    ).rows(named=True)
+    fulls = [row["read_until"] for row in rows if row["mode"] == FULL]
+    if not fulls:
+        return None
+    covered: datetime = max(fulls)
+    for row in rows:
+        if row["mode"] == WINDOW and row["window_start"] <= covered < row["read_until"]:
+            covered = row["read_until"]
+    return covered.astimezone(UTC)

@@ -1,0 +1,88 @@
+"""Keep `support_metrics` right at an instant: counts, mentions and ratings per customer, from what has landed."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from intercom_sync.domain import tables
+from intercom_sync.domain.cancel import mention_pattern
+from intercom_sync.domain.rules import RECENT_DAYS, Rules
+from intercom_sync.domain.support import support_metrics
+from intercom_sync.warehouse.buckets import buckets
+from intercom_sync.warehouse.frames import listing, selected, typed
+from intercom_sync.warehouse.session import Session
+
+_COLUMNS = tables.SUPPORT_METRICS.names
+_CHUNK = 20_000
+_TAKING_PART = (
+    "SELECT c.email_key, v.id AS conversation_id, v.created_at, v.open, cardinality(v.contact_ids) AS contacts, "
+    "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
+    "FROM intercom_conversations v CROSS JOIN LATERAL unnest(v.contact_ids) p(contact_id) "
+    "JOIN intercom_contacts c ON c.id = p.contact_id "
+    "LEFT JOIN intercom_contacts rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL AND {bucket}"
+)
+# In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
+_MENTIONS = (
+    "SELECT c.email_key, m.created_at FROM intercom_messages m "
+    "JOIN intercom_conversations v ON v.id = m.conversation_id JOIN intercom_contacts c "
+    "ON c.id = CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END "
+    "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
+)
+_TYPES = {column.name: column.type for column in tables.SUPPORT_METRICS.columns}
+_PUT = (
+    f"INSERT INTO support_metrics ({listing(_COLUMNS)}) "
+    f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_support "
+    f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
+)
+
+
+def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
+    """Compute every customer's support metrics at an instant; return how many customers have any.
+
+    Message text that the rules no longer need is dropped first, and messages that other words were searched in are
+    searched again.
+    """
+    customers = 0
+    with session.transaction():
+        session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
+        _search_again(session, rules)
+        for bucket in buckets(session):
+            customers += _refresh_bucket(session, now, bucket)
+    return customers
+
+
+def _refresh_bucket(session: Session, now: datetime, bucket: str) -> int:
+    inside = bucket.format(key="c.email_key")
+    taking_part = session.frame(_TAKING_PART.format(bucket=inside))
+    mentions = session.frame(_MENTIONS.format(bucket=inside))
+    computed = support_metrics(taking_part, mentions, now)
+    where = bucket.format(key="email_key")
+    stored = typed(
+        session.frame(f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {where}"),
+        tables.SUPPORT_METRICS,
+    )
+    changed = computed.join(stored, on=list(_COLUMNS), how="anti", nulls_equal=True)
+    gone = stored.join(computed, on="email_key", how="anti").select("email_key")
+    session.stage("computed_support", changed.select(_COLUMNS))
+    session.execute(_PUT)
+    session.stage("gone_support", gone)
+    session.execute("DELETE FROM support_metrics s USING gone_support g WHERE s.email_key = g.email_key")
+    return computed.height
+
+
+def _search_again(session: Session, rules: Rules) -> None:
+    fingerprint, pattern = rules.message_fingerprint(), mention_pattern(rules.cancel_words)
+    while True:
+        old = session.frame(
+            f"SELECT conversation_id, message_id, text FROM intercom_messages WHERE rules <> $1 LIMIT {_CHUNK}",
+            fingerprint,
+        )
+        if old.is_empty():
+            return
+        found = old.select("conversation_id", "message_id", mentions=pl.col("text").str.contains(pattern))
+        session.stage("searched", found)
+        session.execute(
+            "UPDATE intercom_messages m SET mentions_cancel = s.mentions, rules = $1 FROM searched s "
+            "WHERE m.conversation_id = s.conversation_id AND m.message_id = s.message_id",
+            fingerprint,
+        )

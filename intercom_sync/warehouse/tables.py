@@ -1,0 +1,76 @@
+"""The catalogue's tables as SQLAlchemy Core, with the keys and indexes that the queries need.
+
+What the columns mean stands in `domain.tables`; how an existing database is brought up to it, in `migrate`.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from intercom_sync.domain import tables as catalogue
+from intercom_sync.domain.schema import Column, Table, Type
+
+_SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
+    Type.TEXT: sa.Text(),
+    Type.TEXTS: postgresql.ARRAY(sa.Text()),
+    Type.INTEGER: sa.Integer(),
+    Type.BIGINT: sa.BigInteger(),
+    Type.NUMERIC: sa.Numeric(),
+    Type.BOOLEAN: sa.Boolean(),
+    Type.TIMESTAMP: sa.TIMESTAMP(timezone=True),
+    Type.JSON: postgresql.JSON(),
+}
+_DEFAULTS = {
+    ("customer_alerts", "attempts"): "0",
+    ("sync_runs", "contacts_read"): "0",
+    ("sync_runs", "conversations_read"): "0",
+    ("sync_runs", "skipped_contacts"): "0",
+    ("sync_runs", "errors"): "0",
+    ("sync_readings", "begun_at"): "clock_timestamp()",
+    ("intercom_contacts", "landed_at"): "clock_timestamp()",
+    ("intercom_conversations", "landed_at"): "clock_timestamp()",
+    ("intercom_conversations", "parts_missing"): "0",
+    ("intercom_contacts", "revision"): "nextval('intercom_revision')",
+}
+# One index makes emails unique regardless of case; other systems may write to the table before the sync does.
+EMAIL_INDEX = "unified_customers_lower_email"
+
+
+def build(schema: str) -> sa.MetaData:
+    """Return the whole catalogue as SQLAlchemy metadata in one schema."""
+    metadata = sa.MetaData(schema=schema)
+    sa.Sequence("intercom_revision", metadata=metadata, schema=schema)
+    for table in catalogue.TABLES:
+        _table(metadata, table, schema)
+    return metadata
+
+
+def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
+    made = sa.Table(table.name, metadata, *(_column(table, column, schema) for column in table.columns), schema=schema)
+    if table.key:
+        made.append_constraint(sa.PrimaryKeyConstraint(*table.key))
+    if table is catalogue.UNIFIED_CUSTOMERS:
+        sa.Index(EMAIL_INDEX, sa.func.lower(made.c.email), unique=True)
+    if table is catalogue.INTERCOM_CONTACTS:
+        # The customer a contact belongs to, by the database's own idea of lower case, as the unique index has it.
+        made.append_column(sa.Column("email_key", sa.Text(), sa.Computed("lower(email)", persisted=True)))
+        sa.Index("intercom_contacts_email_key", made.c.email_key)
+    if table is catalogue.CUSTOMER_ALERTS:
+        sa.Index("customer_alerts_waiting", made.c.id, postgresql_where=made.c.delivered_at.is_(None))
+
+
+def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:
+    default = _DEFAULTS.get((table.name, column.name))
+    if default and "nextval" in default:
+        default = default.replace("nextval('", f'nextval(\'"{schema}".')
+    identity = (sa.Identity(),) if (table.name, column.name) == ("customer_alerts", "id") else ()
+    return sa.Column(
+        column.name,
+        _SQL_TYPES[column.type],
+        *identity,
+        # Other systems' rows need not have what we require of ours.
+        nullable=column.nullable,
+        server_default=sa.text(default) if default else None,
+        comment=column.description,
+    )

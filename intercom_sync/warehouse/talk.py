@@ -1,0 +1,104 @@
+"""Land conversations, and the words that contacts wrote in them.
+
+A conversation lands like a contact: the newest version wins. Its parts are fetched apart, one conversation at a time,
+so landing also decides which ones still need that; the wish is kept in the row until the parts have come.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from intercom_sync.domain import tables
+from intercom_sync.domain.cancel import mentions_cancel
+from intercom_sync.domain.conversations import (
+    Conversation,
+    Message,
+    needs_parts,
+    parts_missing,
+    read_messages,
+)
+from intercom_sync.domain.records import record_updated_at
+from intercom_sync.domain.rules import RECENT_DAYS, Rules
+from intercom_sync.domain.sift import Sifted
+from intercom_sync.warehouse.frames import frame_of, listing
+from intercom_sync.warehouse.land import Stamp, land_refused, upsert_sql
+from intercom_sync.warehouse.session import Session
+
+_CONVERSATIONS = (
+    "id", "created_at", "updated_at", "open", "contact_ids", "rating", "rating_contact_id", "parts_wanted",
+)  # fmt: skip
+_LAND = upsert_sql(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, "landing_conversation")
+_MESSAGES = tables.INTERCOM_MESSAGES.names
+_FETCHED = ("id", "parts_version", "parts_missing")
+
+
+def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Rules, stamp: Stamp) -> None:
+    """Land sifted conversations with the opening messages they carry; runs inside the caller's transaction."""
+    fetched = _fetched_versions(session, list(sifted.usable))
+    now = int(stamp.as_of.timestamp())
+    rows = [
+        (*c[:4], list(c.contact_ids), c.rating, c.rating_contact_id, needs_parts(c, fetched.get(c.id), now))
+        for c, _ in sifted.usable.values()
+    ]
+    session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, rows))
+    session.execute(_LAND)
+    openings = [message for conversation, _ in sifted.usable.values() for message in conversation.messages]
+    _land_messages(session, openings, rules, stamp.as_of)
+    land_refused(session, "conversation", sifted, stamp)
+
+
+def wanting_parts(session: Session) -> list[str]:
+    """Return the conversations whose parts wait to be fetched, newest first, also those that earlier runs gave up."""
+    found = session.frame("SELECT id FROM intercom_conversations WHERE parts_wanted ORDER BY updated_at DESC, id")
+    return list(found["id"])
+
+
+def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> None:
+    """Land fetched conversations' messages in place of those kept; runs inside the caller's transaction."""
+    rows: list[tuple[object, ...]] = []
+    messages: list[Message] = []
+    for detail in details:
+        rows.append((detail["id"], record_updated_at(detail), parts_missing(detail)))
+        messages += read_messages(detail)
+    session.stage("fetched_parts", frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows))
+    session.execute(
+        "UPDATE intercom_conversations v SET parts_version = f.parts_version, parts_missing = f.parts_missing, "
+        "parts_wanted = FALSE FROM fetched_parts f WHERE f.id = v.id"
+    )
+    session.execute("DELETE FROM intercom_messages m USING fetched_parts f WHERE f.id = m.conversation_id")
+    _land_messages(session, messages, rules, as_of)
+
+
+def give_up_parts(session: Session, ids: Iterable[str]) -> None:
+    """Note that conversations vanished before their parts were fetched; runs inside the caller's transaction."""
+    session.stage("vanished", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    session.execute("UPDATE intercom_conversations v SET parts_wanted = FALSE FROM vanished g WHERE g.id = v.id")
+
+
+def _fetched_versions(session: Session, ids: list[str]) -> dict[str, int]:
+    session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    found = session.frame(
+        "SELECT v.id, extract(epoch FROM v.parts_version)::bigint AS version FROM intercom_conversations v "
+        "JOIN looked_up l ON l.id = v.id WHERE v.parts_version IS NOT NULL"
+    )
+    return dict(found.iter_rows())
+
+
+def _land_messages(session: Session, messages: Iterable[Message], rules: Rules, as_of: datetime) -> None:
+    since = int((as_of - timedelta(days=RECENT_DAYS)).timestamp())
+    fingerprint = rules.message_fingerprint()
+    kept = {
+        (m.conversation_id, m.message_id): (*m, mentions_cancel(m.text, rules.cancel_words), fingerprint)
+        for m in messages
+        if m.created_at >= since
+    }
+    if not kept:
+        return
+    session.stage("landing_message", frame_of(tables.INTERCOM_MESSAGES, _MESSAGES, kept.values()))
+    session.execute(
+        f"INSERT INTO intercom_messages ({listing(_MESSAGES)}) "
+        f"SELECT {listing(_MESSAGES)} FROM landing_message ORDER BY conversation_id, message_id "
+        "ON CONFLICT (conversation_id, message_id) DO UPDATE SET author_id = EXCLUDED.author_id, "
+        "created_at = EXCLUDED.created_at, text = EXCLUDED.text, mentions_cancel = EXCLUDED.mentions_cancel, "
+        "rules = EXCLUDED.rules"
+    )

@@ -1,0 +1,55 @@
+"""What every test has: a clean environment, and a real Postgres with a schema of its own for each test that asks.
+
+The server is the embedded one under a temporary home; INTERCOM_SYNC_TEST_DATABASE_URL names another to run on.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from intercom_sync.warehouse.embedded import embedded_url, release_embedded
+from intercom_sync.warehouse.migrate import create_schema, prepare
+from intercom_sync.warehouse.session import Session
+
+_OURS = ("INTERCOM_", "SLACK_", "DAGSTER_", "DATABASE_URL")
+_KEPT = ("INTERCOM_OPENAPI", "INTERCOM_SYNC_TEST_DATABASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine, and no .env file, reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(_OURS) and name not in _KEPT:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real server."""
+    named = os.environ.get("INTERCOM_SYNC_TEST_DATABASE_URL")
+    if named:
+        yield named
+        return
+    yield embedded_url(tmp_path_factory.mktemp("home"))
+    release_embedded()
+
+
+@pytest.fixture
+def schema(database_url: str) -> Iterator[str]:
+    """A new, empty schema; dropped after the test."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    create_schema(database_url, name)
+    yield name
+    with Session(database_url, name) as session, session.transaction():
+        session.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture
+def connect(database_url: str, schema: str) -> Callable[[], Session]:
+    """Opens sessions on the schema, with all tables made."""
+    prepare(database_url, schema)
+    return lambda: Session(database_url, schema)

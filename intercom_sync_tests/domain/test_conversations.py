@@ -1,0 +1,166 @@
+import pytest
+
+from intercom_sync.domain.conversations import Conversation, Message, needs_parts, read_conversation
+from intercom_sync.domain.rejection import RejectionError
+from intercom_sync_tests.domain.samples import DAY, NOW, conversation, said
+
+
+def refusal(record):
+    with pytest.raises(RejectionError) as refused:
+        read_conversation(record)
+    return refused.value.reason, refused.value.field
+
+
+def test_every_field_of_a_conversation_is_read():
+    rated = {"rating": 4, "contact": {"type": "contact", "id": "c1"}, "created_at": 5}
+    assert read_conversation(conversation(conversation_rating=rated)) == Conversation(
+        id="v1",
+        created_at=NOW - 10 * DAY,
+        updated_at=NOW - DAY,
+        open=True,
+        contact_ids=("c1",),
+        rating=4,
+        rating_contact_id="c1",
+        last_contact_reply_at=NOW - DAY,
+        parts_count=4,
+        statistics_known=True,
+        messages=(Message("v1", "source", "c1", NOW - 10 * DAY, "Hello"),),
+        ignored_rating=False,
+    )
+
+
+@pytest.mark.parametrize("record", [None, [], "x", 1])
+def test_what_is_no_object_is_no_conversation(record):
+    assert refusal(record) == ("record of the wrong shape", "conversation")
+
+
+@pytest.mark.parametrize("bad", [None, "", True, [], 1.5])
+def test_a_conversation_needs_an_id(bad):
+    assert refusal(conversation(id=bad)) == ("record without a usable id", "id")
+
+
+@pytest.mark.parametrize("field", ["created_at", "updated_at"])
+@pytest.mark.parametrize("bad", [None, 0, -1, True, 1.0, "5", 1_700_000_000_000])
+def test_a_conversation_needs_positive_integer_times(field, bad):
+    assert refusal(conversation(**{field: bad})) == ("timestamp is not a positive integer", field)
+
+
+@pytest.mark.parametrize("bad", ["x", 5, True, {"contacts": {}}, {"contacts": "x"}, {"contacts": [5]}, [{}], [None]])
+def test_contacts_are_a_list_of_records_with_ids(bad):
+    assert refusal(conversation(contacts=bad)) == ("contacts of the wrong shape", "contacts")
+
+
+@pytest.mark.parametrize("none", [None, {}, {"contacts": None}, {"contacts": []}, []])
+def test_a_conversation_without_contacts_is_fine(none):
+    assert read_conversation(conversation(contacts=none)).contact_ids == ()
+
+
+def test_every_contact_takes_part_once_in_order():
+    contacts = {"contacts": [{"id": "b"}, {"id": "a"}, {"id": "b"}, {"id": 7}]}
+    assert read_conversation(conversation(contacts=contacts)).contact_ids == ("b", "a", "7")
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "expected"),
+    [
+        (True, "open", True),
+        (False, "closed", False),
+        (True, "snoozed", True),
+        (False, "snoozed", True),
+        (None, "open", True),
+        (None, "closed", False),
+        ("yes", "snoozed", True),
+        (None, None, False),
+    ],
+)
+def test_snoozed_is_open(given, state, expected):
+    assert read_conversation(conversation(open=given, state=state)).open is expected
+
+
+@pytest.mark.parametrize("rating", [None, {}, {"rating": None}, [], "5"])
+def test_unrated_is_none_and_nothing_is_ignored(rating):
+    read = read_conversation(conversation(conversation_rating=rating))
+    assert (read.rating, read.ignored_rating) == (None, False)
+
+
+@pytest.mark.parametrize("rating", [0, 6, -1, 4.5, True, "great", [], 10**400])
+def test_a_rating_outside_1_to_5_is_ignored_and_said_so(rating):
+    read = read_conversation(conversation(conversation_rating={"rating": rating, "contact": {"id": "c1"}}))
+    assert (read.rating, read.rating_contact_id, read.ignored_rating) == (None, None, True)
+
+
+@pytest.mark.parametrize("contact", [None, [], {}, "c1", {"id": None}])
+def test_a_rating_may_name_no_contact(contact):
+    read = read_conversation(conversation(conversation_rating={"rating": 5, "contact": contact}))
+    assert (read.rating, read.rating_contact_id) == (5, None)
+
+
+@pytest.mark.parametrize("kind", ["admin", "bot", "team", None, []])
+def test_an_opening_by_anybody_else_is_no_message(kind):
+    assert read_conversation(conversation(source=said("cancel", kind=kind))).messages == ()
+
+
+@pytest.mark.parametrize("source", [None, [], "x", {}, {"author": 5, "body": "x"}])
+def test_a_broken_source_is_passed_over(source):
+    assert read_conversation(conversation(source=source)).messages == ()
+
+
+SINCE = NOW - 30 * DAY
+
+
+def wants(fetched=None, statistics=None, count=4, **fields):
+    """Whether parts are wanted for a conversation whose contact wrote last at `statistics`."""
+    statistics = {"last_contact_reply_at": statistics, "count_conversation_parts": count}
+    return needs_parts(read_conversation(conversation(**({"statistics": statistics} | fields))), fetched, NOW)
+
+
+@pytest.mark.parametrize(
+    ("replied_at", "expected"), [(NOW - DAY, True), (SINCE, True), (SINCE - 1, False), (NOW - 10 * DAY, False)]
+)
+def test_a_reply_after_the_opening_within_30_days_is_wanted(replied_at, expected):
+    created_at = NOW - 10 * DAY if replied_at >= NOW - 10 * DAY else NOW - 300 * DAY
+    assert wants(statistics=replied_at, created_at=created_at) is expected
+
+
+def test_the_only_reply_of_a_conversation_that_a_teammate_opened_is_wanted():
+    opened_by_us = {"source": said("Hi", author="9", kind="admin")}
+    assert wants(statistics=NOW - 10 * DAY, **opened_by_us)
+
+
+def test_without_parts_nothing_is_wanted():
+    assert not wants(statistics=NOW - DAY, count=1)
+    assert not wants(statistics=None, count=1)
+
+
+def test_a_campaign_that_nobody_answered_is_not_wanted():
+    assert not wants(statistics=None, source=said("Offer", author="9", kind="admin"), count=2)
+
+
+@pytest.mark.parametrize(
+    "unknown", [None, [], "x", {}, {"last_contact_reply_at": None}, {"last_contact_reply_at": "x"}]
+)
+@pytest.mark.parametrize(("updated_at", "expected"), [(SINCE, True), (SINCE - 1, False)])
+def test_where_the_statistics_say_nothing_what_changed_in_30_days_is_wanted(unknown, updated_at, expected):
+    fields = {"statistics": unknown, "updated_at": updated_at, "created_at": SINCE - 5 * DAY}
+    assert needs_parts(read_conversation(conversation(**fields)), None, NOW) is expected
+
+
+@pytest.mark.parametrize(
+    "contradiction",
+    [{}, {"first_contact_reply": {"created_at": 5}, "source": None}],
+)
+def test_a_null_reply_where_the_contact_did_write_is_not_believed(contradiction):
+    assert wants(statistics=None, **contradiction)
+
+
+def test_the_same_version_is_never_fetched_twice():
+    assert not wants(fetched=NOW - DAY, statistics=NOW - DAY, updated_at=NOW - DAY)
+    assert not wants(fetched=NOW, statistics=NOW - DAY, updated_at=NOW - DAY)
+
+
+def test_a_newer_version_is_fetched_only_where_the_contact_wrote_since():
+    # Fetched at second F: a reply at F may have come after the fetch, one before F was in it.
+    fetched = NOW - 2 * DAY
+    assert wants(fetched=fetched, statistics=fetched + 1)
+    assert wants(fetched=fetched, statistics=fetched)
+    assert not wants(fetched=fetched, statistics=fetched - 1)

@@ -1,0 +1,88 @@
+"""What the tests of this folder share: a company on a sandbox, a client that does not wait, and clocks."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.reader import Page, Reader
+from intercom_sync.intercom.streams import Stream
+from intercom_sync.sandbox.builders import contact, conversation
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.server import Sandbox
+
+NOW = 1_770_000_000
+DAY = 86_400
+TOKEN = "tok_invented_for_tests"
+
+
+class HandClock:
+    """A clock that only moves when somebody sleeps. Safe for threads."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        with self._lock:
+            return self.now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.slept.append(seconds)
+            self.now += seconds
+
+
+def company_of(created: Iterable[int], *, timezone: str = "UTC") -> Company:
+    """A company with one contact per creation time, its id telling its number."""
+    company = Company(timezone=timezone)
+    for number, at in enumerate(created):
+        company.put_contact(contact(id=f"{number:024x}", created_at=at, updated_at=at))
+    return company
+
+
+def talks_of(updated: Iterable[int]) -> Company:
+    """A company with one conversation per time of its last change."""
+    company = Company()
+    for number, at in enumerate(updated):
+        company.put_conversation(conversation(id=str(1000 + number), created_at=at, updated_at=at))
+    return company
+
+
+def brief(seconds: float) -> None:
+    """A sleep that only lets other threads run."""
+    time.sleep(min(seconds, 0.001))
+
+
+def client_of(url: str, *, version: str = "2.16", **options: Any) -> IntercomClient:
+    """A client without a cap of its own, whose waits are brief."""
+    options.setdefault("sleep", brief)
+    return IntercomClient(TOKEN, base_url=url, version=version, contacts_per_second=None, **options)
+
+
+@contextmanager
+def reading(
+    company: Company, *, version: str = "2.16", workers: int = 6, now: Callable[[], float] = lambda: NOW
+) -> Iterator[tuple[Sandbox, Reader]]:
+    """A sandbox with a company and a reader on it."""
+    with Sandbox(company) as sandbox, client_of(sandbox.url, version=version) as client:
+        yield sandbox, Reader(client, workers=workers, clock=now)
+
+
+def ids(pages: Iterable[Page]) -> list[str]:
+    """Every id delivered, in order."""
+    return [record["id"] for page in pages for record in page.records]
+
+
+def searches(sandbox: Sandbox, stream: Stream = Stream.CONTACTS) -> list[Any]:
+    """The bodies of the searches received."""
+    return [request.json for request in sandbox.requests if request.path == stream.path]
+
+
+def wait_until_quiet() -> None:
+    """Wait until no worker of any read is left: the last calls of a read broken off may still be under way."""
+    while any(thread.name.startswith("intercom-") for thread in threading.enumerate()):
+        time.sleep(0.005)

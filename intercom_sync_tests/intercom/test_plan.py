@@ -1,0 +1,133 @@
+"""The plan without threads or calls: seams, meeting walks and marks, against a list of times."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intercom_sync.intercom.errors import CursorRepeated, OutOfOrder
+from intercom_sync.intercom.pages import Found, read, second
+from intercom_sync.intercom.plan import Plan
+from intercom_sync.intercom.shards import Scope
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.intercom.walks import Walk
+
+NOW = 1_770_000_000
+DAY = 86_400
+PAGE = 150
+
+
+def answer(walk: Walk, times: list[int], *, by_day: bool) -> Found:
+    """What a search over those times gives; with `by_day` every bound counts as its UTC day."""
+    after = walk.after - walk.after % DAY + DAY - 1 if by_day and walk.after > 1 else walk.after
+    before = walk.before if walk.before is None or not by_day else walk.before - walk.before % DAY
+    numbered = sorted((at, number) for number, at in enumerate(times) if at > after and (before is None or at < before))
+    if not walk.up:
+        numbered.reverse()
+    skip = int(walk.cursor or 0)
+    records = [{"id": str(number), "created_at": at} for at, number in numbered[skip : skip + PAGE]]
+    more = skip + PAGE < len(numbered)
+    return Found(records, str(skip + PAGE) if more else None, len(numbered))
+
+
+def carry_out(plan: Plan, times: list[int], *, by_day: bool, seed: int, most: int = 10_000) -> tuple[list[str], list]:
+    """Let up to eight calls be under way and answer them in random order."""
+    chance, under_way, found, marks = random.Random(seed), [], [], []
+    while not plan.is_over and most > 0:
+        while len(under_way) < 8 and (walk := plan.take()) is not None:
+            under_way.append(walk)
+        walk = under_way.pop(chance.randrange(len(under_way)))
+        kept = plan.give(walk, answer(walk, times, by_day=by_day))
+        if kept is not None:
+            found += [record["id"] for record in kept]
+            marks.append(walk.mark())
+        plan.release(walk)
+        most -= 1
+    return found, marks
+
+
+def moments_of(number: int, seed: int, lumps: list[tuple[int, int]]) -> list[int]:
+    """Times drawn around some days of the last month, each lump so many seconds wide."""
+    chance = random.Random(seed)
+    picked = [chance.choice(lumps) for _ in range(number)]
+    return [NOW - days * DAY - chance.randrange(width) for days, width in picked]
+
+
+widths = st.sampled_from([1, 3, 600, DAY, 20 * DAY])
+lumps = st.lists(st.tuples(st.integers(0, 30), widths), min_size=1, max_size=4)
+moments = st.builds(moments_of, st.integers(0, 4000), st.integers(0, 999), lumps)
+
+
+@settings(deadline=None, max_examples=60)
+@given(times=moments, by_day=st.booleans(), seed=st.integers(0, 999), impatient=st.booleans())
+def test_every_record_is_delivered_exactly_once_in_whatever_order_answers_come(
+    times: list[int], by_day: bool, seed: int, impatient: bool
+) -> None:
+    plan = Plan(Scope(CONTACTS, "created_at", now=NOW, exact=not by_day))
+    plan.impatient = impatient
+    found, _ = carry_out(plan, times, by_day=by_day, seed=seed)
+    assert sorted(found, key=int) == [str(number) for number in range(len(times))]
+
+
+@settings(deadline=None, max_examples=40)
+@given(times=moments, by_day=st.booleans(), seed=st.integers(0, 999), killed=st.integers(0, 15))
+def test_marks_are_enough_to_lose_nothing_after_a_kill(times: list[int], by_day: bool, seed: int, killed: int) -> None:
+    scope = Scope(CONTACTS, "created_at", now=NOW, exact=not by_day)
+    before, marks = carry_out(Plan(scope), times, by_day=by_day, seed=seed, most=killed)
+    after, _ = carry_out(Plan(scope, marks), times, by_day=by_day, seed=seed + 1)
+    assert {*before, *after} == {str(number) for number in range(len(times))}
+
+
+def test_a_plan_made_for_exact_dates_loses_nothing_when_they_turn_out_to_be_by_day() -> None:
+    times = [NOW - 30 * DAY + 700 * each for each in range(3600)]
+    found, _ = carry_out(Plan(Scope(CONTACTS, "created_at", now=NOW, exact=True)), times, by_day=True, seed=1)
+    assert len(set(found)) == len(times)
+
+
+@pytest.mark.parametrize(
+    "pages", [{}, {"pages": None}, {"pages": {}}, {"pages": {"next": None}}, {"pages": {"next": {}}}]
+)
+def test_absent_and_null_all_mean_the_last_page(pages: dict[str, object]) -> None:
+    assert read(CONTACTS, {"data": [], **pages}).cursor is None
+
+
+def test_conversations_come_under_their_own_key() -> None:
+    found = read(
+        CONVERSATIONS, {"conversations": [{"id": "1"}], "total_count": 7, "pages": {"next": {"starting_after": "x"}}}
+    )
+    assert (found.records, found.cursor, found.total) == ([{"id": "1"}], "x", 7)
+
+
+@pytest.mark.parametrize("time", [None, "1736497012", -5, 0, True, 1.5, [], {}])
+def test_what_is_no_positive_whole_number_is_no_time(time: object) -> None:
+    assert second({"created_at": time}, "created_at") is None
+    assert second(time, "created_at") is None
+
+
+def walk() -> Walk:
+    return Walk("0", CONTACTS, "created_at", up=True, after=1)
+
+
+def test_a_cursor_seen_before_ends_the_walk_with_an_error() -> None:
+    walking = walk()
+    walking.advance(Found([{"id": "a", "created_at": 5}], "x", 9))
+    with pytest.raises(CursorRepeated, match="cursor"):
+        walking.advance(Found([{"id": "b", "created_at": 6}], "x", 9))
+
+
+def test_a_page_seen_before_ends_the_walk_with_an_error() -> None:
+    walking = walk()
+    walking.advance(Found([{"id": "a", "created_at": 5}], "x", 9))
+    with pytest.raises(CursorRepeated, match="page"):
+        walking.advance(Found([{"id": "a", "created_at": 5}], "y", 9))
+
+
+def test_a_page_that_is_not_sorted_as_asked_is_not_built_upon() -> None:
+    shuffled = [{"id": str(each), "created_at": each * 7919 % 1000 + 1} for each in range(150)]
+    with pytest.raises(OutOfOrder):
+        walk().advance(Found(shuffled, None, 150))
+
+
+def test_a_first_page_that_is_refused_has_nowhere_to_go_on_from() -> None:
+    assert not walk().refused()
