@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return WRONG_USE
     except (WarehouseError, IntercomError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(getattr(error, "strerror", None) or error, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("Stopped. What had landed stays; the next sync goes on from there.", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Why a record cannot be used: one reason, the field, and its value.
 
-Raised while a record is read and kept in `rejected_records` for a person to mend; see `contacts` and `conversations` for
-the rules themselves.
+Raised while a record is read and kept in `rejected_records` for a person to mend; see `contacts` and `conversations`
+for the rules themselves.
 """
 
 from dataclasses import dataclass

@@ -84,7 +84,7 @@ def read_revenue(attributes: object, rules: Rules) -> Revenue:
         read_amount(get(names.plan_price), 1, attribute_path(names.plan_price)),
         _status(get(names.subscription_status), rules),
         recurring.active,
-        _delinquent(get(names.delinquent), names.delinquent),
+        _delinquent(get(names.delinquent)),
         read_amount(get(names.last_charge_amount), per_dollar, attribute_path(names.last_charge_amount)),
         read_optional_timestamp(get(names.last_charge_at), attribute_path(names.last_charge_at)),
         paid.newest,
@@ -112,15 +112,10 @@ def _status(value: object, rules: Rules) -> str | None:
     )
 
 
-def _delinquent(value: object, name: str) -> bool | None:
-    """Return true or false for true, false, 1, 0 and their texts in any case."""
+def _delinquent(value: object) -> bool | None:
+    """Return true or false for true, false, 1, 0 and their texts in any case; anything else says nothing."""
     if value is None or type(value) is bool:
         return value
-    given = word(value)
-    if type(value) is str and not given:
-        return None
-    if given in _TRUTH:
-        return _TRUTH[given]
-    if type(value) in (int, float) and value in (0, 1):
-        return value == 1
-    raise RejectionError("delinquent is neither true nor false", attribute_path(name), value)
+    if type(value) in (int, float):
+        return value == 1 if value in (0, 1) else None
+    return _TRUTH.get(word(value))

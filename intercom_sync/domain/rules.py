@@ -1,7 +1,7 @@
 """The rules that a workspace may change: attribute names, units, words, statuses, thresholds.
 
-Each is documented once, here; `settings` fills them from the environment. What is fixed by the product (the 30 days of a
-cancel mention, the points of the quality score) is not a rule and stands with its meaning.
+Each is documented once, here; `settings` fills them from the environment. What is fixed by the product (the 30 days of
+a cancel mention, the points of the quality score) is not a rule and stands with its meaning.
 """
 
 import hashlib
@@ -76,7 +76,7 @@ class Rules:
     mrr_change_ratio: Decimal = Decimal("0.5")
 
     def contact_fingerprint(self) -> str:
-        """Identify the rules that a landed contact's columns were computed by, so that changed rules compute them again."""
+        """Identify the rules that a contact was read by, so that changed rules read it again."""
         return _digest(self.attributes, self.statuses, self.count_quantity, self.last_charge_unit)
 
     def message_fingerprint(self) -> str:

@@ -244,8 +244,8 @@ def test_delinquent_is_read_from_every_form_of_true_and_false(given_value, expec
 
 
 @pytest.mark.parametrize("value", ["yes", 2, -1, [], {}, 0.5, pytest.param(10**5000, id="huge")])
-def test_delinquent_is_nothing_else(value):
-    assert refusal({"stripe_delinquent": value}) == "delinquent is neither true nor false"
+def test_any_other_delinquent_is_unknown_and_refuses_nobody(value):
+    assert read_revenue({"stripe_delinquent": value}, RULES).is_delinquent is None
 
 
 def test_the_last_charge_comes_in_cents_or_by_configuration_in_dollars():
