@@ -13,7 +13,8 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,7 +36,7 @@ class EmbeddedServer:
     def __init__(self, home: Path) -> None:
         self.folder = _server_folder(home)
         self.data = self.folder / "data"
-        self._lock_file: int | None = None
+        self._users: int | None = None
 
     @property
     def url(self) -> str:
@@ -48,26 +49,34 @@ class EmbeddedServer:
         Raises:
             DatabaseUnreachableError: when it does not start, with the end of the server's own log.
         """
-        self._lock_file = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
-        if not self._runs():
-            self._start()
-        fcntl.flock(self._lock_file, fcntl.LOCK_SH)
+        with self._alone():
+            if not self._runs():
+                self._start()
+            self._users = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._users, fcntl.LOCK_SH)
         atexit.register(self.release)
 
     def release(self) -> None:
         """Let go of the server; the last process to do so stops it."""
-        if self._lock_file is None:
+        if self._users is None:
             return
-        try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pass
-        else:
-            self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
-        os.close(self._lock_file)
-        self._lock_file = None
+        with self._alone():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass  # others use it
+            else:
+                self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
+            os.close(self._users)
+        self._users = None
         _held.pop(self.folder, None)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Start or stop one at a time, among all processes."""
+        with (self.folder / "start.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _runs(self) -> bool:
         return self._run("pg_ctl", "-D", str(self.data), "status", check=False).returncode == 0
