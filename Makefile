@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench install lock
+.PHONY: demo test check bench screenshots install lock
 
 demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
@@ -20,12 +20,15 @@ check: install ## format, lint, types
 bench: install ## speed, each figure beside its floor
 	$(BIN)/python -m benchmarks $(ARGS)
 
+screenshots: install ## pictures of the UI after two syncs of the sandbox (needs Chromium)
+	$(BIN)/python -m intercom_sync_tests.browser.screenshots $(or $(ARGS),screenshots)
+
 install: $(STAMP)
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.x"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

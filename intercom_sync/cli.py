@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands.add_parser("up", help="Dagster UI, daemon, schedules and sensors, until Ctrl-C"))
     _add_demo(commands.add_parser("demo", help="the same on a sandbox Intercom and a database of its own"))
     _add_sync(commands.add_parser("sync", help="one sync in the foreground; by default all since the last one"))
+    _add_doctor(commands.add_parser("doctor", help="looks at all that a sync needs, a line each"))
     _add_sandbox(commands.add_parser("sandbox", help="a local Intercom with an invented company, until Ctrl-C"))
     return parser
 
@@ -90,6 +91,15 @@ def _add_sync(parser: argparse.ArgumentParser) -> None:
 
         as_of: datetime | None = options.as_of
         return sync(Settings.load(), SyncRequest(options.full, options.window, as_of), options.json)
+
+    parser.set_defaults(run=run)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    def run(_: argparse.Namespace) -> int:
+        from intercom_sync.commands.doctor import doctor  # noqa: PLC0415
+
+        return doctor(Settings.load())
 
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""Everything there is: the assets, the job, the schedules and what they get from outside."""
+"""Everything there is: the assets, the job, the schedules, the sensors and what they get from outside."""
 
 from typing import Any
 
@@ -8,9 +8,15 @@ from intercom_sync.assets.raw import raw
 from intercom_sync.assets.revenue_metrics import revenue_metrics
 from intercom_sync.assets.support_metrics import support_metrics
 from intercom_sync.assets.unified_customers import unified_customers
+from intercom_sync.checks.raw_contacts import raw_contacts_checks
+from intercom_sync.checks.raw_conversations import raw_conversations_checks
+from intercom_sync.checks.revenue_metrics import revenue_metrics_checks
+from intercom_sync.checks.support_metrics import support_metrics_checks
+from intercom_sync.checks.unified_customers import unified_customers_checks
 from intercom_sync.jobs import sync_job
-from intercom_sync.resources import IntercomResource, WarehouseResource
+from intercom_sync.resources import AlertsSlackResource, IntercomResource, WarehouseResource
 from intercom_sync.schedules import every_six_hours, weekly_full
+from intercom_sync.sensors import slack_alerts, trouble
 from intercom_sync.sync.progress import silent
 
 
@@ -19,12 +25,21 @@ def build(**overrides: Any) -> dg.Definitions:
     resources = {
         "intercom": IntercomResource(api_key=dg.EnvVar("INTERCOM_API_KEY")),
         "warehouse": WarehouseResource(),
+        "slack": AlertsSlackResource(),
         "progress": dg.ResourceDefinition.hardcoded_resource(silent),
     }
     return dg.Definitions(
         assets=[raw, revenue_metrics, support_metrics, unified_customers],
+        asset_checks=[
+            raw_contacts_checks,
+            raw_conversations_checks,
+            revenue_metrics_checks,
+            support_metrics_checks,
+            unified_customers_checks,
+        ],
         jobs=[sync_job],
         schedules=[every_six_hours, weekly_full],
+        sensors=[trouble, slack_alerts],
         resources=resources | overrides,
         executor=dg.in_process_executor,
     )

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster_slack import SlackResource
 from pydantic import PrivateAttr
+from slack_sdk import WebClient
 
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
 from intercom_sync.settings import Settings, SettingsError
+from intercom_sync.slack.poster import quiet_client
+from intercom_sync.warehouse import readings
 from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import DatabaseUnreachableError, WarehouseError
 from intercom_sync.warehouse.session import Session
@@ -51,8 +55,26 @@ class WarehouseResource(dg.ConfigurableResource[Session]):
         return self._connect()
 
 
+class AlertsSlackResource(SlackResource):
+    """Slack as the alerts need it: at the address and with the token of the settings, no request sent twice.
+
+    The token is read when a client is made, so that everything else works without one.
+    """
+
+    token: str = ""
+
+    def is_set_up(self) -> bool:
+        """Whether there is a token."""
+        return bool(self.token or Settings.load().slack_token)
+
+    def get_client(self) -> WebClient:
+        """Return a client for Slack's Web API."""
+        settings = Settings.load()
+        return quiet_client(self.token or settings.slack_token, settings.slack_api_url)
+
+
 @contextmanager
-def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
+def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
     """Turn what can go wrong outside into one sentence in the UI, and try again what time may heal.
 
     Raises:
@@ -60,7 +82,8 @@ def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
         dagster.Failure: trying again cannot help, or a person waits.
     """
     try:
-        yield
+        with readings.let_go_on_error(context.run.run_id):
+            yield
     except (IntercomError, WarehouseError, SettingsError) as error:
         passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError)
         if passing and FOREGROUND_TAG not in context.run.tags:

@@ -5,6 +5,7 @@ before anything starts. Secrets are read here and handed on; they are never prin
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from dotenv import dotenv_values
 
 from intercom_sync.domain.rules import CANCEL_WORDS, SUBSCRIPTION_STATUSES, AttributeNames, Rules, attribute_fields
 from intercom_sync.intercom.client import REGIONS
+
+_APPS = {REGIONS["eu"]: "https://app.eu.intercom.com", REGIONS["au"]: "https://app.au.intercom.com"}
 
 
 class SettingsError(Exception):
@@ -93,7 +96,7 @@ class Settings:
         read = _Reader(_environment() if environment is None else environment)
         return cls(
             api_key=read.text("INTERCOM_API_KEY"),
-            base_url=read.url("INTERCOM_BASE_URL") or REGIONS[read.choice("INTERCOM_REGION", REGIONS)],
+            base_url=_base_url(read),
             api_version=read.matching("INTERCOM_API_VERSION", r"\d+\.\d+", "a version such as 2.16"),
             database_url=_database_url(read),
             schema=read.matching("INTERCOM_SYNC_SCHEMA", r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a plain schema name"),
@@ -157,10 +160,11 @@ class _Reader:
     def _number(self, name: str, kind: Callable[[str], Any], least: int, right: str) -> Any:
         try:
             value = kind(self.text(name))
+            # NaN cannot be compared, and nothing comes after infinity.
+            right_value = least <= value < math.inf
         except (ValueError, InvalidOperation):
             raise _wrong(name, right) from None
-        # NaN compares false with everything.
-        if not value >= least:
+        if not right_value:
             raise _wrong(name, right)
         return value
 
@@ -183,6 +187,10 @@ def _environment() -> dict[str, str]:
     return file | dict(os.environ)
 
 
+def _base_url(read: _Reader) -> str:
+    return read.url("INTERCOM_BASE_URL") or REGIONS[read.choice("INTERCOM_REGION", REGIONS)]
+
+
 def _database_url(read: _Reader) -> str:
     name = "INTERCOM_SYNC_DATABASE_URL"
     value = read.text(name) or read._environment.get("DATABASE_URL", "").strip()
@@ -200,6 +208,7 @@ def _rules(read: _Reader) -> Rules:
         cancel_words=read.words("INTERCOM_SYNC_CANCEL_WORDS"),
         high_value_mrr=read.amount("INTERCOM_SYNC_HIGH_VALUE_MRR"),
         mrr_change_ratio=read.amount("INTERCOM_SYNC_MRR_CHANGE_RATIO"),
+        app=_APPS.get(_base_url(read), Rules.app),
     )
 
 

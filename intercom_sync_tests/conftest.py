@@ -4,13 +4,14 @@ The server is the embedded one under a temporary home; INTERCOM_SYNC_TEST_DATABA
 """
 
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from intercom_sync.warehouse.embedded import embedded_url, release_embedded
+from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url, release_embedded
 from intercom_sync.warehouse.migrate import create_schema, prepare
 from intercom_sync.warehouse.session import Session
 
@@ -34,8 +35,11 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named:
         yield named
         return
-    yield embedded_url(tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    yield embedded_url(home)
     release_embedded()
+    # As root the server's files are kept elsewhere, where pytest does not clear up.
+    shutil.rmtree(EmbeddedServer(home).folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -7,22 +7,20 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from intercom_sync.assets.metadata import GROUP, OWNERS, table_metadata
+from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, table_metadata
+from intercom_sync.assets.report import of_reading
 from intercom_sync.assets.run import run_of
 from intercom_sync.domain.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
-from intercom_sync.intercom.reader import Reader
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
 from intercom_sync.partitions import windows
 from intercom_sync.resources import IntercomResource, WarehouseResource, explained
 from intercom_sync.settings import Settings
-from intercom_sync.sync.collect import Collected, Collector
 from intercom_sync.sync.plan import Asked, parse_time
 from intercom_sync.sync.progress import Progress
-from intercom_sync.warehouse import readings, runs
+from intercom_sync.sync.read import read
 
 RAW_CONTACTS = dg.AssetKey("raw_contacts")
 RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
-_STREAMS = {RAW_CONTACTS: CONTACTS, RAW_CONVERSATIONS: CONVERSATIONS}
+_KINDS = {RAW_CONTACTS: "contact", RAW_CONVERSATIONS: "conversation"}
 
 
 class ReadConfig(dg.Config):
@@ -58,6 +56,7 @@ class ReadConfig(dg.Config):
             kinds={"python", "postgres"},
             owners=OWNERS,
             group_name=GROUP,
+            freshness_policy=FRESHNESS,
         ),
         dg.AssetSpec(
             RAW_CONVERSATIONS,
@@ -66,6 +65,7 @@ class ReadConfig(dg.Config):
             kinds={"python", "postgres"},
             owners=OWNERS,
             group_name=GROUP,
+            freshness_policy=FRESHNESS,
         ),
     ],
     partitions_def=windows,
@@ -82,30 +82,11 @@ def raw(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Read what the run asks for and land it."""
     settings = Settings.load()
-    chosen = [key for key in _STREAMS if key in context.selected_asset_keys]
+    chosen = [key for key in _KINDS if key in context.selected_asset_keys]
     with explained(context), warehouse.connect() as session, intercom.client() as client:
         run = run_of(context, session, config.asked())
-        reading = readings.take(warehouse.connect, run)
-        collector = Collector(
-            Reader(client), warehouse.connect, run, run.window.widened(settings.overlap), reading,
-            settings.rules, progress,
-        )  # fmt: skip
-        collected = collector.collect([_STREAMS[key] for key in chosen])
-        with session.transaction():
-            read = {one.kind: one.read for one in collected}
-            runs.count(session, run.run, read.get("contact", 0), read.get("conversation", 0), client.counts.errors)
+        kinds = [_KINDS[key] for key in chosen]
+        collected = read(client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress)
     context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.counts.requests)
     for key, one in zip(chosen, collected, strict=True):
-        yield dg.MaterializeResult(asset_key=key, metadata=_report(one, run.mode, client.counts.requests))
-
-
-def _report(collected: Collected, mode: str, requests: int) -> dict[str, dg.MetadataValue]:
-    figures = {
-        "records_read": collected.read,
-        "records_refused": sum(collected.refused.values()),
-        "records_gone": collected.gone,
-        "requests": requests,
-    }
-    if collected.kind == "conversation":
-        figures |= {"parts_fetched": collected.details, "parts_given_up": collected.given_up}
-    return {"mode": dg.MetadataValue.text(mode)} | {k: dg.MetadataValue.int(v) for k, v in figures.items()}
+        yield dg.MaterializeResult(asset_key=key, metadata=of_reading(one, run.mode, client.counts.requests))

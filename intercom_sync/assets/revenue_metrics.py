@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from intercom_sync.assets.metadata import GROUP, OWNERS, table_metadata
+from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, column_lineage, table_metadata
 from intercom_sync.assets.raw import RAW_CONTACTS
+from intercom_sync.assets.report import numbers
 from intercom_sync.assets.run import run_of
 from intercom_sync.domain.tables import REVENUE_METRICS
 from intercom_sync.partitions import windows
 from intercom_sync.resources import WarehouseResource, explained
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.revenue import refresh_revenue
+from intercom_sync.warehouse.revenue import refresh_revenue, revenue_totals
 
 
 @dg.asset(
@@ -20,10 +21,14 @@ from intercom_sync.warehouse.revenue import refresh_revenue
     kinds={"polars", "postgres"},
     owners=OWNERS,
     group_name=GROUP,
+    freshness_policy=FRESHNESS,
 )
 def revenue_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
     """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
     with explained(context), warehouse.connect() as session:
         run = run_of(context, session)
         computed = refresh_revenue(session, Settings.load().rules, run.run, run.as_of)
-    return dg.MaterializeResult(metadata={"contacts_computed": computed})
+        totals = revenue_totals(session)
+    return dg.MaterializeResult(
+        metadata=numbers(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
+    )

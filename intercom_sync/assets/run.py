@@ -13,4 +13,4 @@ from intercom_sync.warehouse.session import Session
 def run_of(context: dg.AssetExecutionContext, session: Session, asked: Asked | None = None) -> SyncRun:
     """Return the run, begun with what is asked for unless another asset of it did already."""
     partition = Window(*context.partition_time_window)
-    return begin_run(session, context.run_id, asked or Asked(), partition, datetime.now(UTC))
+    return begin_run(session, context.run.run_id, asked or Asked(), partition, datetime.now(UTC))

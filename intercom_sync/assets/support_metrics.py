@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from intercom_sync.assets.metadata import GROUP, OWNERS, table_metadata
+from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, column_lineage, table_metadata
 from intercom_sync.assets.raw import RAW_CONTACTS, RAW_CONVERSATIONS
+from intercom_sync.assets.report import numbers
 from intercom_sync.assets.run import run_of
 from intercom_sync.domain.tables import SUPPORT_METRICS
 from intercom_sync.partitions import windows
 from intercom_sync.resources import WarehouseResource, explained
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.support import refresh_support
+from intercom_sync.warehouse.support import refresh_support, support_totals
 
 
 @dg.asset(
@@ -20,10 +21,13 @@ from intercom_sync.warehouse.support import refresh_support
     kinds={"polars", "postgres"},
     owners=OWNERS,
     group_name=GROUP,
+    freshness_policy=FRESHNESS,
 )
 def support_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
     """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts of the email."""
     with explained(context), warehouse.connect() as session:
         run = run_of(context, session)
         customers = refresh_support(session, Settings.load().rules, run.as_of)
-    return dg.MaterializeResult(metadata={"customers_with_conversations": customers})
+        totals = support_totals(session)
+    figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals
+    return dg.MaterializeResult(metadata=numbers(figures) | column_lineage(SUPPORT_METRICS))

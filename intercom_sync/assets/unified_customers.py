@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from intercom_sync.assets.metadata import GROUP, OWNERS, table_metadata
+from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, table_metadata
+from intercom_sync.assets.report import of_customers
 from intercom_sync.assets.revenue_metrics import revenue_metrics
 from intercom_sync.assets.run import run_of
 from intercom_sync.assets.support_metrics import support_metrics
@@ -12,7 +13,7 @@ from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
 from intercom_sync.partitions import windows
 from intercom_sync.resources import WarehouseResource, explained
 from intercom_sync.settings import Settings
-from intercom_sync.sync.finish import Finished, finish_run
+from intercom_sync.sync.finish import finish_run
 
 
 @dg.asset(
@@ -23,27 +24,13 @@ from intercom_sync.sync.finish import Finished, finish_run
     kinds={"polars", "postgres"},
     owners=OWNERS,
     group_name=GROUP,
+    freshness_policy=FRESHNESS,
 )
 def unified_customers(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
     """One row per customer: who they are, what they pay, how support goes, whether they are about to leave."""
     with explained(context), warehouse.connect() as session:
         run = run_of(context, session)
         finished = finish_run(session, run, Settings.load().rules, lambda: datetime.now(UTC))
-    entry = finished.figures.log_entry(finished.finished_at)
-    context.log.info(entry)
-    return dg.MaterializeResult(metadata=_report(finished, run.mode, entry))
-
-
-def _report(finished: Finished, mode: str, entry: str) -> dict[str, dg.MetadataValue]:
-    # Numbers with stable names become plots; an average of nobody is left out rather than plotted as 0.
-    numbers = finished.figures.as_json() | {
-        "alerts_generated": finished.figures.alerts_generated,
-        "mrr_total_usd": float(finished.upserted.mrr),
-        "dagster/row_count": finished.upserted.customers,
-    }
-    plotted = {
-        name: dg.MetadataValue.float(number) if isinstance(number, float) else dg.MetadataValue.int(number)
-        for name, number in numbers.items()
-        if number is not None
-    }
-    return plotted | {"mode": dg.MetadataValue.text(mode), "log_entry": dg.MetadataValue.md(f"```\n{entry}\n```")}
+        entry = finished.figures.log_entry(finished.finished_at)
+        context.log.info(entry)
+        return dg.MaterializeResult(metadata=of_customers(session, finished, run, entry))

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
-from intercom_sync.settings import Settings
+from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url
 from intercom_sync.warehouse.migrate import create_schema
 from intercom_sync.warehouse.session import driver_url
@@ -21,13 +21,20 @@ def use_instance(settings: Settings) -> None:
     """Point this process and its children at the deployment's Dagster instance, made when absent.
 
     Raises:
+        SettingsError: the home folder cannot be used.
         WarehouseError: the database is not to be had.
     """
     if os.environ.get("DAGSTER_HOME"):
         return
     folder = settings.home / "dagster"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_CONFIGURATION, folder / "dagster.yaml")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_CONFIGURATION, folder / "dagster.yaml")
+    except OSError as error:
+        raise SettingsError(
+            f"INTERCOM_SYNC_HOME is not right: it must be a folder that can be written to; {folder} cannot "
+            f"({error.strerror})."
+        ) from None
     url = database_url(settings)
     create_schema(url, DAGSTER_SCHEMA)
     os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(url), DAGSTER_SCHEMA)

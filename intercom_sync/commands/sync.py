@@ -6,21 +6,27 @@ Prints the log entry, or the figures as JSON, as its last output.
 import json
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from intercom_sync.commands.instance import use_instance
+from intercom_sync.commands.marking import mark_covered
 from intercom_sync.commands.progress import shown
 from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
+from intercom_sync.ended_runs import note_ended
 from intercom_sync.jobs import read_config, sync_job
 from intercom_sync.partitions import key_of, window_holding, windows
-from intercom_sync.resources import FOREGROUND_TAG, IntercomResource
+from intercom_sync.resources import FOREGROUND_TAG
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse import runs
 from intercom_sync.warehouse.connect import open_warehouse
+from intercom_sync.warehouse.errors import WarehouseError
+from intercom_sync.warehouse.session import Session
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
     use_instance(settings)
     now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
     with shown() as tell, dg.DagsterInstance.get() as instance:
-        intercom = IntercomResource(api_key=dg.EnvVar("INTERCOM_API_KEY"))
-        job = build(intercom=intercom, progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(
-            sync_job.name
-        )
+        job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         result = job.execute_in_process(
             run_config=request.config(now) | quiet,
@@ -65,13 +68,25 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             raise_on_error=False,
             tags={FOREGROUND_TAG: "true"},
         )
-    if not result.success:
-        print(_why(result), file=sys.stderr)
-        return 1
-    with connect() as session, session.transaction():
-        finished_at, figures = runs.figures(session, result.run_id)
+        if not result.success:
+            print(_why(result), file=sys.stderr)
+            _keep(connect, instance, result.run_id)
+            return 1
+        with connect() as session, session.transaction():
+            finished_at, figures = runs.figures(session, result.run_id)
+            covered = runs.covered_by(session, result.run_id)
+        if covered:
+            mark_covered(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
     print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
     return 0
+
+
+def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str) -> None:
+    """Note that a run failed, as the sensors do for runs in the background; when that fails too, they do it later."""
+    record = instance.get_run_record_by_id(run_id)
+    with suppress(WarehouseError), connect() as session:
+        if record:
+            note_ended(instance, session, record)
 
 
 def _partition(moment: datetime) -> str:
@@ -82,7 +97,10 @@ def _partition(moment: datetime) -> str:
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:
-    """Return the sentence of the first failure."""
+    """Return the sentence of the first failure: of a check that keeps the batch back, or of a step."""
+    for check in result.get_asset_check_evaluations():
+        if check.blocking and not check.passed and check.description:
+            return check.description
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data

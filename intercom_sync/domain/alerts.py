@@ -3,6 +3,8 @@
 Decided from each customer's row before and after a write. Keeping and sending alerts belongs to the outbox and Slack.
 """
 
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
@@ -20,19 +22,42 @@ KINDS = (NEW_HIGH_VALUE, CANCEL_MENTION, PAYMENT_DELINQUENT, MRR_CHANGE)
 _SCHEMA = {"kind": pl.String, "email": pl.String, "details": pl.String}
 _EXACT = Context(prec=100)  # every product of two amounts, unrounded
 _CENT = Decimal("0.01")
+_ALWAYS = {"name": "after_name", "mrr": "after_mrr", "previous_mrr": "before_mrr", "plan_name": "after_plan_name"}
 _EVIDENCE = {
-    NEW_HIGH_VALUE: ("mrr", "previous_mrr", "plan_name"),
-    CANCEL_MENTION: ("mrr", "plan_name"),
-    PAYMENT_DELINQUENT: ("mrr", "plan_name", "last_payment_amount", "last_payment_date"),
-    MRR_CHANGE: ("mrr", "previous_mrr", "change_percent", "plan_name"),
+    PAYMENT_DELINQUENT: {
+        "last_payment_amount": "after_last_payment_amount",
+        "last_payment_date": "after_last_payment_date",
+        "stripe_customer_id": "after_stripe_customer_id",
+    }
 }
-_SOURCES = {
-    "mrr": "after_mrr",
-    "previous_mrr": "before_mrr",
-    "plan_name": "after_plan_name",
-    "last_payment_amount": "after_last_payment_amount",
-    "last_payment_date": "after_last_payment_date",
-}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert as the outbox keeps it.
+
+    Attributes:
+        id: order of decision.
+        kind: one of `KINDS`, or of `trouble.TROUBLES`.
+        email: the customer, when it concerns one.
+        details: what a person needs to act.
+        run: the Dagster run that decided it.
+        created_at: the sync's instant.
+        refusals: how often Slack refused it for what it says.
+    """
+
+    id: int
+    kind: str
+    email: str | None = field(repr=False)
+    details: dict[str, Any] = field(repr=False)
+    run: str
+    created_at: datetime
+    refusals: int = 0
+
+    @property
+    def mrr(self) -> Decimal:
+        """The customer's MRR in dollars; 0 where it is unknown."""
+        return Decimal(self.details.get("mrr") or 0)
 
 
 def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -40,7 +65,8 @@ def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
     Args:
         rows: one per customer: `email_key`, `existed`, the pairs before_ and after_ of `mrr`, `mentioned_cancel` and
-            `is_delinquent`, and `after_plan_name`, `after_last_payment_amount`, `after_last_payment_date`.
+            `is_delinquent`, and `after_` `name`, `plan_name`, `last_payment_amount`, `last_payment_date`,
+            `stripe_customer_id`.
         rules: the thresholds.
 
     Returns:
@@ -84,11 +110,12 @@ def _changed_much(before: Decimal, after: Decimal, ratio: Decimal) -> bool:
 
 def _details(kind: str, row: dict[str, Any]) -> str:
     """Return what a person needs to act, as JSON text."""
-    details = {name: _said(row[_SOURCES[name]]) for name in _EVIDENCE[kind] if name in _SOURCES}
+    sources = _ALWAYS | _EVIDENCE.get(kind, {})
+    details = {name: _said(row[source]) for name, source in sources.items()}
+    if not row["existed"]:
+        details["previous_mrr"] = None
     if kind == MRR_CHANGE:
         details["change_percent"] = _percent(row["before_mrr"], row["after_mrr"])
-    elif kind == NEW_HIGH_VALUE and not row["existed"]:
-        details["previous_mrr"] = None
     return orjson.dumps(details).decode()
 
 

@@ -7,6 +7,7 @@ Frames in, frames out; the warehouse reads and writes them. Three kinds of custo
 - *foreign*: only other systems know it; what depends on time is kept right and nothing else is touched.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,14 @@ FROM_INTERCOM = tuple(c.name for c in UNIFIED_CUSTOMERS.columns if c.origin is O
 DATA = tuple(name for name in UNIFIED_CUSTOMERS.names if name != "last_intercom_sync")
 _COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets")
 _EVIDENCE = CUSTOMER_WRITES.names[1:]
+
+Fit = Callable[[pl.DataFrame], pl.DataFrame]
+"""Makes of values what the table keeps of them: other systems' columns may be narrower than ours."""
+
+
+def as_is(values: pl.DataFrame) -> pl.DataFrame:
+    """Fit values to a table that keeps all of them."""
+    return values
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,13 @@ def winners(contacts: pl.DataFrame) -> pl.DataFrame:
 
 
 def unify(
-    contacts: pl.DataFrame, support: pl.DataFrame, rows: pl.DataFrame, writes: pl.DataFrame, now: datetime
+    contacts: pl.DataFrame,
+    support: pl.DataFrame,
+    rows: pl.DataFrame,
+    writes: pl.DataFrame,
+    now: datetime,
+    *,
+    fit: Fit = as_is,
 ) -> Unified:
     """Make the customers of some emails.
 
@@ -62,6 +77,7 @@ def unify(
         rows: rows of `unified_customers` with their `email_key`.
         writes: rows of `customer_writes`.
         now: the sync's instant.
+        fit: what the table keeps of values.
     """
     joined = _join(contacts, support, rows, writes)
     made = joined.with_columns(
@@ -75,7 +91,7 @@ def unify(
     # A deleted customer stays as it was but for the mark.
     made = made.with_columns(
         pl.when("deleted").then(f"row_{c}").otherwise(c).alias(c) for c in DATA if c != "intercom_deleted_at"
-    )
+    ).pipe(fit)
     changed = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"row_{c}")) for c in DATA)
     made = made.with_columns(
         changed=changed | ~pl.col("existed"), read=pl.col("held") & pl.col("read").fill_null(False)
@@ -110,12 +126,16 @@ def _value(column: str) -> pl.Expr:
 
 
 def _names() -> tuple[pl.Expr, pl.Expr]:
-    """The contact's name, else another system's, else the email's part before the @; and which of it we write."""
+    """The contact's name, else another system's, else the email's part before the @; and which of it we write.
+
+    A customer that only others know keeps the name as it stands, blank ones too.
+    """
     named = pl.col("row_name").str.strip_chars().str.len_chars() > 0
     theirs = pl.when(named & ~_ours("name")).then("row_name")
     prefix = pl.when("held").then(pl.col(KEY).str.replace(r"@[^@]*$", ""))
     writing = pl.coalesce("name", pl.when(theirs.is_null()).then(prefix))
-    return pl.coalesce("name", theirs, prefix).alias("name"), writing.alias("writing_name")
+    stands = pl.when("foreign").then("row_name")
+    return pl.coalesce("name", theirs, prefix, stands).alias("name"), writing.alias("writing_name")
 
 
 def _counts() -> list[pl.Expr]:

@@ -65,6 +65,7 @@ class Rules:
         cancel_words: phrases that say a customer wants to leave.
         high_value_mrr: dollars a month above which a customer is of high value.
         mrr_change_ratio: share of the previous MRR by which a change is large.
+        app: address of Intercom's web app in the workspace's region, for links in alerts.
     """
 
     attributes: AttributeNames = field(default_factory=AttributeNames)
@@ -74,6 +75,7 @@ class Rules:
     cancel_words: tuple[str, ...] = CANCEL_WORDS
     high_value_mrr: Decimal = Decimal(500)
     mrr_change_ratio: Decimal = Decimal("0.5")
+    app: str = "https://app.intercom.com"
 
     def contact_fingerprint(self) -> str:
         """Identify the rules that a contact was read by, so that changed rules read it again."""

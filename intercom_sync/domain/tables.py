@@ -73,8 +73,22 @@ CUSTOMER_ALERTS = Table(
         Column("delivered_at", Type.TIMESTAMP, "When Slack took it; null while waiting."),
         Column("attempts", Type.INTEGER, "Deliveries tried.", nullable=False),
         Column("last_error", Type.TEXT, "Why the last try failed."),
+        Column("refusals", Type.INTEGER, "Times Slack refused it for what it says; at 3 it is set aside.", False),
+        Column("dedupe", Type.TEXT, "What is told only once; null where the decision itself happens once."),
     ),
     key=("id",),
+)
+
+CHECK_VERDICTS = Table(
+    "check_verdicts",
+    "The latest verdict on each check, so that one which keeps failing is told of when it begins to, then daily.",
+    (
+        Column("check_name", Type.TEXT, "Asset and check.", nullable=False),
+        Column("passed", Type.BOOLEAN, "The verdict.", nullable=False),
+        Column("evaluated_at", Type.TIMESTAMP, "When it was given.", nullable=False),
+        Column("told_at", Type.TIMESTAMP, "The failure that was told last; null while it passes."),
+    ),
+    key=("check_name",),
 )
 
 REJECTED_RECORDS = Table(
@@ -117,8 +131,34 @@ SYNC_RUNS = Table(
         Column("sync_duration_seconds", Type.NUMERIC, "From the first request to the end of the write."),
         Column("avg_quality_score", Type.NUMERIC, "Mean over the customers synced."),
         Column("alerts_generated", Type.INTEGER, "Alerts decided."),
+        Column("customers", Type.INTEGER, "Customers that are not deleted, after the write."),
+        Column("mrr_by_plan", Type.JSON, "Dollars a month by plan, after the write."),
     ),
     key=("run",),
+)
+
+SYNC_STREAMS = Table(
+    "sync_streams",
+    "What each reading brought of each stream, against Intercom's own counts.",
+    (
+        Column("reading", Type.TEXT, "The reading.", nullable=False),
+        Column("kind", Type.TEXT, "contact or conversation.", nullable=False),
+        Column("run", Type.TEXT, "The Dagster run that was at it last.", nullable=False),
+        Column("read", Type.INTEGER, "Records met, each counted once."),
+        Column("refused", Type.INTEGER, "Those that cannot be used."),
+        Column("without_email", Type.INTEGER, "Usable contacts without an email."),
+        Column(
+            "total", Type.INTEGER, "Records that Intercom counted for the same question; null where it did not say."
+        ),
+        Column("known", Type.INTEGER, "Records known here that the question covers; null where that cannot be said."),
+        Column("held", Type.INTEGER, "Records of the kind held after it."),
+        Column("gone", Type.INTEGER, "Records that a full reading no longer found, and let go."),
+        Column("given_up", Type.INTEGER, "Conversations whose parts could not be fetched."),
+        Column("ignored_ratings", Type.INTEGER, "Ratings outside 1 to 5."),
+        Column("missed", Type.INTEGER, "Records that a full reading found and earlier windows should have brought."),
+        Column("missed_ids", Type.TEXTS, "Up to a hundred of them."),
+    ),
+    key=("reading", "kind"),
 )
 
 INTERCOM_CONTACTS = Table(
@@ -250,8 +290,10 @@ CUSTOMER_WRITES = Table(
 TABLES = (
     UNIFIED_CUSTOMERS,
     CUSTOMER_ALERTS,
+    CHECK_VERDICTS,
     REJECTED_RECORDS,
     SYNC_RUNS,
+    SYNC_STREAMS,
     INTERCOM_CONTACTS,
     INTERCOM_CONVERSATIONS,
     INTERCOM_MESSAGES,

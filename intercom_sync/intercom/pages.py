@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from intercom_sync.domain.records import usable_timestamp
 from intercom_sync.intercom.queries import MAX_PER_PAGE
 from intercom_sync.intercom.streams import Stream
 
@@ -41,9 +42,8 @@ def read(stream: Stream, answer: Mapping[str, Any]) -> Found:
 
 
 def second(record: Any, field: str) -> int | None:
-    """A record's time in epoch seconds, or None where it is not a usable one."""
-    found = record.get(field) if isinstance(record, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
+    """A record's time in epoch seconds, or None where it is not a usable one: milliseconds would look like the end."""
+    return usable_timestamp(record.get(field)) if isinstance(record, dict) else None
 
 
 def identity(record: Any) -> str | None:

@@ -18,7 +18,10 @@ from intercom_sync.intercom.shards import TOP, Line, Scope, Shard
 from intercom_sync.intercom.walks import Mark, Walk
 
 _MISSES = 3
-CUT_PAGES = 2.5
+"""Cuts of a shard that may find next to nothing before its records are taken to lie too close for cutting."""
+_WORTH_A_CUT = 50
+_CUT_PAGES = 2.5
+"""Pages that must be left of a shard for a cut, which costs about half a page, to be worth it."""
 
 Step = Callable[[], Walk]
 
@@ -79,7 +82,7 @@ class Plan:
             return None
         if shard.pending and walk is shard.up and not self._confirm(shard, walk, found):
             return None
-        kept = [record for record in found.records if self._is_due(record, shard, walk)]
+        kept = [record for record in found.records if self._is_due(record, walk)]
         walk.read += len(kept)
         return kept
 
@@ -123,7 +126,7 @@ class Plan:
                 return partial(self._open_down, shard)
         for spare, index in by_spare:
             at = cuts.middle(self.line, shards[index])
-            if spare >= CUT_PAGES * MAX_PER_PAGE and shards[index].misses < _MISSES and at is not None:
+            if spare >= _CUT_PAGES * MAX_PER_PAGE and shards[index].misses < _MISSES and at is not None:
                 return partial(self._cut, shards[index], at)
         return None
 
@@ -188,13 +191,19 @@ class Plan:
         if seam <= sunk:
             below.nothing_above = min(below.nothing_above, walk.after + cuts.slack(self.scope) + 1)
         if seam >= (TOP if end is None else end) or seam > sunk:
-            below.down, below.weight, below.misses = shard.down, below.weight + shard.weight, below.misses + 1
+            below.down, below.weight, below.misses = (
+                shard.down,
+                below.weight + shard.weight,
+                max(below.misses, shard.misses) + 1,
+            )
             self.line.shards.remove(shard)
             return False
         shard.pending, shard.lo, walk.start = False, seam, seam
+        if len(times) < _WORTH_A_CUT and walk.ended:
+            below.misses = max(below.misses, shard.misses) + 1
         return True
 
-    def _is_due(self, record: Any, shard: Shard, walk: Walk) -> bool:
+    def _is_due(self, record: Any, walk: Walk) -> bool:
         """Whether a record is of this read and not delivered by another walk."""
         at = second(record, self.scope.field)
         if at is None:
@@ -203,9 +212,7 @@ class Plan:
             return False
         if not self.scope.immutable:
             return True
-        end = self.line.end(shard)
-        if (end is not None and at >= end) or (walk.up and at < shard.lo):
-            return False
+        # By what was delivered and not by whose shard it is in: then a record is either here or was there before.
         others = (each for every in self.line.shards for each in every.walks() if each is not walk)
         return not any(each.has_delivered(at, identity(record)) for each in others)
 

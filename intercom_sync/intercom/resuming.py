@@ -50,8 +50,9 @@ def _place(scope: Scope, shards: list[Shard], walk: Walk) -> None:
     for shard, end in zip(shards, ends, strict=True):
         if end <= top and shard.lo > reached:
             shard.closed = True
-        elif shard.lo <= reached < top and reached <= end and shard.down is None:
+        elif shard.lo <= reached and (reached < end or end == top or shard is shards[-1]) and shard.down is None:
             shard.down = walk
+            return
 
 
 def _walk(scope: Scope, mark: Mark) -> Walk:

@@ -76,7 +76,7 @@ class Walk:
             OutOfOrder: the page is not sorted as asked.
         """
         ids = [identity(record) for record in found.records]
-        if ids and ids == self._last_ids:
+        if any(ids) and ids == self._last_ids:  # pages of records without an id say nothing
             raise CursorRepeated("page")
         if found.cursor is not None and found.cursor in self._cursors:
             raise CursorRepeated("cursor")

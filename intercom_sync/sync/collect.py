@@ -1,13 +1,14 @@
 """Read contacts and conversations from Intercom and land them, page by page, both streams side by side.
 
 Each batch of pages lands in one transaction with its ids and its marks: a killed run keeps what it landed, and its next
-try reads on from there.
+try reads on from there, and then what changed in between.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from intercom_sync.intercom.errors import Gone, IntercomError
 from intercom_sync.intercom.reader import Completeness, Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sync.progress import Progress, silent
-from intercom_sync.warehouse import readings
+from intercom_sync.warehouse import readings, streams
 from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
@@ -31,6 +32,7 @@ from intercom_sync.warehouse.talk import give_up_parts, land_conversations, land
 _LOG = logging.getLogger("intercom_sync.sync")
 _PAGES_PER_BATCH = 10
 _DETAILS_PER_BATCH = 100
+_A_MOMENT = timedelta(seconds=1)
 _Item = TypeVar("_Item")
 _KINDS = {CONTACTS: "contact", CONVERSATIONS: "conversation"}
 
@@ -74,6 +76,7 @@ class Collector:
         reading: the reading it is at.
         rules: the rules of the workspace.
         progress: is told of every batch.
+        settled: before it earlier syncs should have brought every change; None before the first full one.
     """
 
     reader: Reader
@@ -83,6 +86,7 @@ class Collector:
     reading: str
     rules: Rules
     progress: Progress = silent
+    settled: datetime | None = None
 
     def collect(self, streams: Sequence[Stream]) -> list[Collected]:
         """Read and land the streams side by side; when one fails the other still lands what it reads.
@@ -126,19 +130,52 @@ class Collector:
     ) -> Collected:
         collected = Collected(_KINDS[stream])
         marks = readings.marks(session, self.reading, collected.kind)
-        if readings.is_done(marks):
-            return collected
-        for pages in _batches(self._pages(stream, marks), _PAGES_PER_BATCH):
+        if not readings.is_done(marks):
+            self._take_in(session, collected, self._pages(stream, marks), read, land, marked=True)
+            self._close(session, stream, collected)
+        missed = self._missed(session)
+        if missed:
+            pages = self.reader.window(stream, *missed.seconds())
+            self._take_in(session, collected, pages, read, land, marked=False)
+        return collected
+
+    def _take_in(
+        self,
+        session: Session,
+        collected: Collected,
+        source: Iterator[Page],
+        read: Callable[[Any], Any],
+        land: Callable[[Sifted[Any]], None],
+        *,
+        marked: bool,
+    ) -> None:
+        for pages in _batches(source, _PAGES_PER_BATCH):
             sifted = sift((record for page in pages for record in page.records), read)
             with session.transaction():
+                self._note_missed(session, collected.kind, sifted)
                 land(sifted)
                 readings.note_ids(session, self.reading, collected.kind, sifted.ids)
-                for mark in {page.mark["walk"]: page.mark for page in pages}.values():
+                for mark in {page.mark["walk"]: page.mark for page in pages}.values() if marked else ():
                     readings.note_mark(session, self.reading, collected.kind, mark)
             _add(collected, sifted)
             self.progress(f"{collected.kind}s", collected.read, pages[-1].total)
-        self._close(session, stream, collected)
-        return collected
+
+    def _note_missed(self, session: Session, kind: str, sifted: Sifted[Any]) -> None:
+        """Note what a full sync finds that earlier ones should have brought; asked before it lands."""
+        if self.run.full and self.settled:
+            versions = {id: record.updated_at for id, (record, _) in sifted.usable.items()}
+            streams.note_missed(session, self.reading, self.run.run, kind=kind, versions=versions, settled=self.settled)
+
+    def _missed(self, session: Session) -> Window | None:
+        """Return what may have changed since an earlier run began this reading: its pages are as old as that."""
+        if self.reading == self.run.run:
+            return None
+        with session.transaction():
+            began = readings.began(session, self.reading) or self.run.window.start
+        start, end = max(began, self.run.window.start), self.run.as_of + _A_MOMENT
+        end = end if self.run.full else min(end, self.run.window.end)
+        overlap = self.run.window.start - self.window.start
+        return Window(start - overlap, end) if began < end else None
 
     def _pages(self, stream: Stream, marks: Sequence[Any]) -> Iterator[Page]:
         if self.run.full:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from intercom_sync.domain.report import Figures
 from intercom_sync.domain.rules import Rules
-from intercom_sync.warehouse import readings, runs
+from intercom_sync.warehouse import glance, readings, runs
 from intercom_sync.warehouse.customers import Upserted, upsert_customers
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
@@ -43,6 +43,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
             alerts_generated=upserted.alerts,
         )
         runs.close(session, run.run, figures, finished_at)
+        glance.note(session, run.run, upserted.customers)
         readings.finish(session, reading)
     readings.let_go(run.run)
     return Finished(figures, upserted, finished_at)

@@ -48,11 +48,10 @@ def plan_run(run: str, asked: Asked, partition: Window, covered: datetime | None
     if asked.full or (asked.catch_up and covered is None):
         # A full sync covers all up to its instant.
         return SyncRun(run, as_of, Window(_EVER, as_of), full=True, started_at=clock)
-    window = Window(asked.start or partition.start, asked.end or partition.end)
+    start, end = asked.start or partition.start, asked.end or partition.end
     if asked.catch_up and covered is not None:
-        end = asked.end or partition.end
-        window = Window(min(covered, end - _A_MOMENT), end)
-    return SyncRun(run, as_of, window, full=False, started_at=clock)
+        start = min(covered, end - _A_MOMENT)
+    return SyncRun(run, as_of, Window(start, end), full=False, started_at=clock)
 
 
 def begin_run(session: Session, run: str, asked: Asked, partition: Window, clock: datetime) -> SyncRun:

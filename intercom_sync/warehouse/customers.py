@@ -16,25 +16,30 @@ from intercom_sync.domain import tables
 from intercom_sync.domain.alerts import decide_alerts
 from intercom_sync.domain.customers import DATA, KEY, Unified, unify
 from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.schema import Type
+from intercom_sync.warehouse import outbox
 from intercom_sync.warehouse.buckets import buckets
+from intercom_sync.warehouse.fitting import table_fit
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.runs import SyncRun
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.session import Session, literal
 
 _ALERTING = ("mrr", "mentioned_cancel", "is_delinquent")
-_ALERT_AFTER = (*_ALERTING, "plan_name", "last_payment_amount", "last_payment_date")
+_ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
 _WRITTEN = tuple(name for name in DATA if name != "email")
 _EVIDENCE = tables.CUSTOMER_WRITES.names
 _TYPES = {column.name: column.type for column in tables.UNIFIED_CUSTOMERS.columns}
+_NUMBERS = tuple(name for name in DATA if _TYPES[name] is Type.NUMERIC)
 _STRIPE = selected(tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(DATA)))
-_CONTACTS = (
+CONTACTS = (
     "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.external_id, c.name, c.location_country, c.location_city, "
-    f"c.last_seen_at, {_STRIPE}, EXISTS (SELECT FROM sync_reads s "
-    "WHERE s.reading = $1 AND s.kind = 'contact' AND s.id = c.id) AS read "
+    f"c.last_seen_at, {_STRIPE}, "
+    "EXISTS (SELECT FROM sync_reads s "
+    "WHERE s.reading = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
     "WHERE c.email_key IS NOT NULL AND {bucket}"
 )
-_ROWS = (
+ROWS = (
     f"SELECT lower(u.email) AS email_key, {selected(tables.UNIFIED_CUSTOMERS, 'u.')} FROM unified_customers u "
     "WHERE u.email IS NOT NULL AND {bucket}"
 )
@@ -76,25 +81,30 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
     alert says they are.
     """
     session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
-    session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence, pg_temp.customer_news")
+    session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence")
+    news: list[pl.DataFrame] = []
     done = Upserted()
     for made in _unified(session, reading, run.as_of):
         alerts = decide_alerts(_transitions(made.rows), rules)
         session.stage_more(
             "customer_rows",
-            made.rows.filter(pl.col("changed") | pl.col("read")).select(KEY, "existed", "changed", *DATA),
+            made.rows.filter(pl.col("changed") | pl.col("read")).select(
+                KEY, "existed", "changed", *DATA, *(f"row_{c}" for c in _NUMBERS)
+            ),
         )
         session.stage_more("customer_evidence", made.evidence.select(_EVIDENCE))
-        session.stage_more("customer_news", alerts.select("kind", "email", "details"))
+        news.append(alerts)
         done = _tally(done, made.rows, alerts.height)
     _write(session, run)
+    outbox.put(session, pl.concat(news), run, rules)
     return done
 
 
 def _unified(session: Session, reading: str, now: datetime) -> Iterator[Unified]:
+    fit = table_fit(session)
     for bucket in buckets(session):
-        contacts = session.frame(_CONTACTS.format(bucket=bucket.format(key="c.email_key")), reading)
-        rows = session.frame(_ROWS.format(bucket=bucket.format(key="lower(u.email)")))
+        contacts = session.frame(CONTACTS.format(bucket=bucket.format(key="c.email_key"), reading=literal(reading)))
+        rows = session.frame(ROWS.format(bucket=bucket.format(key="lower(u.email)")))
         support = session.frame(_SUPPORT.format(bucket=bucket.format(key="email_key")))
         writes = session.frame(_WRITES.format(bucket=bucket.format(key="email_key")))
         yield unify(
@@ -103,6 +113,7 @@ def _unified(session: Session, reading: str, now: datetime) -> Iterator[Unified]
             typed(rows, tables.UNIFIED_CUSTOMERS),
             typed(writes, tables.CUSTOMER_WRITES),
             now,
+            fit=fit,
         )
 
 
@@ -132,8 +143,11 @@ def _tally(done: Upserted, rows: pl.DataFrame, alerts: int) -> Upserted:
 
 def _write(session: Session, run: SyncRun) -> None:
     cast = {name: f"CAST(s.{name} AS {_TYPES[name]})" for name in DATA}
+    # A number that stays is not written: another system's may have more decimals than ours.
+    kept = {c: f"CASE WHEN s.{c} IS NOT DISTINCT FROM s.row_{c} THEN u.{c} ELSE {cast[c]} END" for c in _NUMBERS}
+    values = cast | kept
     session.execute(
-        f"UPDATE unified_customers u SET {', '.join(f'{c} = {cast[c]}' for c in _WRITTEN)}, last_intercom_sync = $1 "
+        f"UPDATE unified_customers u SET {', '.join(f'{c} = {values[c]}' for c in _WRITTEN)}, last_intercom_sync = $1 "
         "FROM customer_rows s WHERE s.existed AND s.changed AND lower(u.email) = s.email_key",
         run.as_of,
     )
@@ -150,10 +164,4 @@ def _write(session: Session, run: SyncRun) -> None:
     session.execute(
         f"INSERT INTO customer_writes ({listing(_EVIDENCE)}) SELECT {listing(_EVIDENCE)} FROM customer_evidence "
         f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _EVIDENCE[1:])}"
-    )
-    session.execute(
-        "INSERT INTO customer_alerts (kind, email, details, run, created_at) "
-        "SELECT kind, email, details::json, $1, $2 FROM customer_news ORDER BY email, kind",
-        run.run,
-        run.as_of,
     )

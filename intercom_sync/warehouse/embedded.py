@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
@@ -25,6 +26,8 @@ from intercom_sync.warehouse.errors import DatabaseUnreachableError
 _ROOT_HOME = Path("/var/lib/intercom_sync")
 _SERVER_USER = "intercom_sync_pg"
 _LONGEST_SOCKET_PATH = 100
+_PATIENCE_SECONDS = 60
+_REJECTS = 1  # pg_isready: there, and starting up or shutting down
 _NEWEST_VERSION = "18"
 _PACKAGED = {16: "pginstall", 18: "pginstall18"}
 _held: dict[Path, "EmbeddedServer"] = {}
@@ -37,6 +40,7 @@ class EmbeddedServer:
         self.folder = _server_folder(home)
         self.data = self.folder / "data"
         self._users: int | None = None
+        self._holder: int | None = None
 
     @property
     def url(self) -> str:
@@ -50,15 +54,18 @@ class EmbeddedServer:
             DatabaseUnreachableError: when it does not start, with the end of the server's own log.
         """
         with self._alone():
+            self._await_stop()
             if not self._runs():
                 self._start()
+            self._holder = os.getpid()
             self._users = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._users, fcntl.LOCK_SH)
         atexit.register(self.release)
 
     def release(self) -> None:
         """Let go of the server; the last process to do so stops it."""
-        if self._users is None:
+        # A forked child shares the parent's lock, and must not end what the parent uses.
+        if self._users is None or self._holder != os.getpid():
             return
         with self._alone():
             try:
@@ -81,13 +88,32 @@ class EmbeddedServer:
     def _runs(self) -> bool:
         return self._run("pg_ctl", "-D", str(self.data), "status", check=False).returncode == 0
 
+    def _await_stop(self) -> None:
+        """Wait while a server that somebody told to stop is still at it, and takes no connections any more."""
+        for _ in range(_PATIENCE_SECONDS * 10):
+            answer = self._run("pg_isready", "-q", "-h", str(self._socket_folder()), check=False).returncode
+            if answer != _REJECTS or not self._runs():
+                return
+            time.sleep(0.1)
+
     def _start(self) -> None:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         log = self.folder / "postgres.log"
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
         started = self._run(
-            "pg_ctl", "-D", str(self.data), "-l", str(log), "-o", options, "-t", "60", "-w", "start", check=False
+            "pg_ctl",
+            "-D",
+            str(self.data),
+            "-l",
+            str(log),
+            "-o",
+            options,
+            "-t",
+            str(_PATIENCE_SECONDS),
+            "-w",
+            "start",
+            check=False,
         )
         if started.returncode != 0:
             tail = log.read_text(errors="replace")[-800:] if log.exists() else started.stderr

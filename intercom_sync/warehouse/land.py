@@ -48,16 +48,16 @@ def upsert_sql(table: Table, columns: tuple[str, ...], staged: str, also: str = 
     )
 
 
-_CONTACTS = tuple(name for name in tables.INTERCOM_CONTACTS.names if name not in {"revision", "landed_at"})
+CONTACT_COLUMNS = tuple(name for name in tables.INTERCOM_CONTACTS.names if name not in {"revision", "landed_at"})
 _LAND_CONTACTS = upsert_sql(
-    tables.INTERCOM_CONTACTS, _CONTACTS, "landing_contact", ", revision = nextval('intercom_revision')"
+    tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, "landing_contact", ", revision = nextval('intercom_revision')"
 )
 
 
 def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> None:
     """Land sifted contacts; runs inside the caller's transaction."""
-    rows = [(*contact[: len(_CONTACTS) - 1], payload) for contact, payload in sifted.usable.values()]
-    session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, _CONTACTS, rows))
+    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.usable.values()]
+    session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
     land_refused(session, "contact", sifted, stamp)
 

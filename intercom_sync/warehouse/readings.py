@@ -7,7 +7,9 @@ takes over what a dead one left and never what a living one is at.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -18,6 +20,7 @@ from intercom_sync.warehouse.session import Session
 _ALL_DONE = ""
 _TOO_OLD = "interval '1 day'"
 _LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(reading))"
+_UNHELD = _LOCK.replace("_lock(", "_xact_lock(")  # as long as the transaction lasts
 
 
 _held: dict[str, Session] = {}
@@ -26,12 +29,13 @@ _held: dict[str, Session] = {}
 def take(connect: Callable[[], Session], run: SyncRun) -> str:
     """Return the reading of a run: one of the same scope that a dead run left, or a new one.
 
-    This process holds it until `finish` or its end, by a connection of its own. Readings older than a day are dropped:
-    what they met may be gone.
+    This process holds it until `let_go` or its end, by a connection of its own. What a dead run left more than a day
+    ago is dropped: what it met may be gone.
     """
+    let_go(run.run)
     session = _held[run.run] = connect()
     with session.transaction():
-        session.execute(f"DELETE FROM sync_readings WHERE begun_at < clock_timestamp() - {_TOO_OLD}")
+        session.execute(f"DELETE FROM sync_readings WHERE begun_at < clock_timestamp() - {_TOO_OLD} AND {_UNHELD}")
         for orphaned in ("sync_marks", "sync_reads"):
             session.execute(f"DELETE FROM {orphaned} o WHERE reading NOT IN (SELECT reading FROM sync_readings)")
         left = session.frame("SELECT reading FROM sync_readings WHERE scope = $1 ORDER BY begun_at", run.scope)
@@ -52,6 +56,12 @@ def _locked(session: Session, reading: str) -> bool:
 def of_run(session: Session, run: str) -> str:
     """Return the reading that a run is at, or the run's own id when it read nothing."""
     return session.value("SELECT reading FROM sync_readings WHERE run = $1", run) or run
+
+
+def began(session: Session, reading: str) -> datetime | None:
+    """Return the instant of the run that began a reading, or None when there was none."""
+    began: datetime | None = session.value("SELECT as_of FROM sync_runs WHERE run = $1", reading)
+    return began
 
 
 def note_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> None:
@@ -129,6 +139,16 @@ def finish(session: Session, reading: str) -> None:
     """Drop a reading; runs inside the caller's transaction."""
     for table in ("sync_readings", "sync_reads", "sync_marks"):
         session.execute(f"DELETE FROM {table} WHERE reading = $1", reading)
+
+
+@contextmanager
+def let_go_on_error(run: str) -> Iterator[None]:
+    """Let go of a run's reading when something goes wrong inside, for the next try to take it over."""
+    try:
+        yield
+    except BaseException:
+        let_go(run)
+        raise
 
 
 def let_go(run: str) -> None:

@@ -52,6 +52,16 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
     return done
 
 
+def revenue_totals(session: Session) -> dict[str, int | float | None]:
+    """Return how many contacts have revenue figures, how many pay, and what all pay a month."""
+    with session.transaction():
+        row = session.frame(
+            "SELECT count(*) AS contacts, count(*) FILTER (WHERE mrr > 0) AS paying, "
+            "COALESCE(sum(mrr), 0)::float8 AS mrr FROM revenue_metrics"
+        ).row(0, named=True)
+    return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], "contacts_mrr_usd": row["mrr"]}
+
+
 def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
     """Judge contacts again that other rules refused; those that are good now land as any other."""
     with session.transaction():

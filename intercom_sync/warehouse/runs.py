@@ -79,8 +79,12 @@ def errors(session: Session, run: str) -> int:
 
 
 def fail(session: Session, run: str, finished_at: datetime) -> None:
-    """Note that a run failed; runs inside the caller's transaction."""
-    session.execute("UPDATE sync_runs SET status = 'failed', finished_at = $2 WHERE run = $1", run, finished_at)
+    """Note that a run failed, unless it had written its customers; runs inside the caller's transaction."""
+    session.execute(
+        "UPDATE sync_runs SET status = 'failed', finished_at = $2 WHERE run = $1 AND status = 'started'",
+        run,
+        finished_at,
+    )
 
 
 def close(session: Session, run: str, figures: Figures, finished_at: datetime) -> None:
@@ -114,14 +118,20 @@ def figures(session: Session, run: str) -> tuple[datetime, Figures]:
     return finished_at, Figures(**row)
 
 
+def covered_by(session: Session, run: str) -> Window | None:
+    """Return the window that a run read; None for a full one, whose past is no row of windows."""
+    row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run = $1", run).row(0, named=True)
+    return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
+
+
 def covered_until(session: Session) -> datetime | None:
     """Return the instant up to which successful runs have read everything; None before the first full sync.
 
-    A full sync covers all before its instant. A window extends that when it leaves no gap, as far as its run's instant:
-    the open window's end lies ahead.
+    A full sync covers all before its instant. A window extends that when it leaves no gap. Neither covers what lay
+    ahead when it ran: the open window's end, or a *now* of its own beyond the clock.
     """
     rows = session.frame(
-        "SELECT mode, window_start, LEAST(window_end, as_of) AS read_until FROM sync_runs "
+        "SELECT mode, window_start, LEAST(window_end, as_of, started_at) AS read_until FROM sync_runs "
         "WHERE status = 'succeeded' ORDER BY window_start, read_until"
     ).rows(named=True)
     fulls = [row["read_until"] for row in rows if row["mode"] == FULL]

@@ -23,6 +23,7 @@ _SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
 }
 _DEFAULTS = {
     ("customer_alerts", "attempts"): "0",
+    ("customer_alerts", "refusals"): "0",
     ("sync_runs", "contacts_read"): "0",
     ("sync_runs", "conversations_read"): "0",
     ("sync_runs", "skipped_contacts"): "0",
@@ -58,6 +59,7 @@ def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
         sa.Index("intercom_contacts_email_key", made.c.email_key)
     if table is catalogue.CUSTOMER_ALERTS:
         sa.Index("customer_alerts_waiting", made.c.id, postgresql_where=made.c.delivered_at.is_(None))
+        sa.Index("customer_alerts_dedupe", made.c.dedupe, unique=True, postgresql_where=made.c.dedupe.is_not(None))
 
 
 def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:

@@ -17,6 +17,7 @@ from intercom_sync.domain.conversations import (
     parts_missing,
     read_messages,
 )
+from intercom_sync.domain.messages import OPENING
 from intercom_sync.domain.records import record_updated_at
 from intercom_sync.domain.rules import RECENT_DAYS, Rules
 from intercom_sync.domain.sift import Sifted
@@ -28,6 +29,11 @@ _CONVERSATIONS = (
     "id", "created_at", "updated_at", "open", "contact_ids", "rating", "rating_contact_id", "parts_wanted",
 )  # fmt: skip
 _LAND = upsert_sql(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, "landing_conversation")
+# Of the staged ones those that stand now: an older version brings no words either.
+_CURRENT = (
+    "SELECT v.id FROM intercom_conversations v JOIN landing_conversation s ON s.id = v.id "
+    "WHERE v.updated_at = CAST(s.updated_at AS timestamptz)"
+)
 _MESSAGES = tables.INTERCOM_MESSAGES.names
 _FETCHED = ("id", "parts_version", "parts_missing")
 
@@ -42,8 +48,10 @@ def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Ru
     ]
     session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, rows))
     session.execute(_LAND)
-    openings = [message for conversation, _ in sifted.usable.values() for message in conversation.messages]
-    _land_messages(session, openings, rules, stamp.as_of)
+    current = set(session.frame(_CURRENT)["id"])
+    openings = {c.id: c.messages for c, _ in sifted.usable.values() if c.id in current}
+    _forget_openings(session, [id for id, messages in openings.items() if not messages])
+    _land_messages(session, (one for messages in openings.values() for one in messages), rules, stamp.as_of)
     land_refused(session, "conversation", sifted, stamp)
 
 
@@ -82,6 +90,14 @@ def _fetched_versions(session: Session, ids: list[str]) -> dict[str, int]:
         "JOIN looked_up l ON l.id = v.id WHERE v.parts_version IS NOT NULL"
     )
     return dict(found.iter_rows())
+
+
+def _forget_openings(session: Session, ids: Iterable[str]) -> None:
+    """Drop what opened conversations whose newest version has no such words any more, as when they were redacted."""
+    session.stage("silent", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    session.execute(
+        f"DELETE FROM intercom_messages m USING silent s WHERE s.id = m.conversation_id AND m.message_id = '{OPENING}'"
+    )
 
 
 def _land_messages(session: Session, messages: Iterable[Message], rules: Rules, as_of: datetime) -> None:

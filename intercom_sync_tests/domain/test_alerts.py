@@ -18,9 +18,11 @@ SCHEMA = {
     "after_mentioned_cancel": pl.Boolean,
     "before_is_delinquent": pl.Boolean,
     "after_is_delinquent": pl.Boolean,
+    "after_name": pl.String,
     "after_plan_name": pl.String,
     "after_last_payment_amount": MONEY,
     "after_last_payment_date": pl.Datetime("us", "UTC"),
+    "after_stripe_customer_id": pl.String,
 }
 
 
@@ -117,25 +119,32 @@ def test_the_details_are_what_a_person_needs_with_exact_amounts():
     row = {
         "before_mrr": Decimal("300"),
         "after_mrr": Decimal("100.001"),
+        "after_mentioned_cancel": True,
         "before_is_delinquent": False,
         "after_is_delinquent": True,
+        "after_name": "Ann",
         "after_plan_name": "Pro",
         "after_last_payment_amount": Decimal("99999999999999999999999999.99"),
         "after_last_payment_date": datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC),
+        "after_stripe_customer_id": "cus_1",
     }
     details = {kind: json.loads(text) for kind, text in decide(row).select("kind", "details").rows()}
-    assert details["mrr_change"] == {
-        "mrr": "100.001",
-        "previous_mrr": "300.00",
-        "change_percent": "-66.7",  # (100.001 − 300) / 300 = −0.66666…
-        "plan_name": "Pro",
+    always = {"name": "Ann", "mrr": "100.001", "previous_mrr": "300.00", "plan_name": "Pro"}
+    assert details == {
+        "cancel_mention": always,
+        "mrr_change": always | {"change_percent": "-66.7"},  # (100.001 − 300) / 300 = −0.66666…
+        "payment_delinquent": always
+        | {
+            "last_payment_amount": "99999999999999999999999999.99",
+            "last_payment_date": "2026-02-03T04:05:06+00:00",
+            "stripe_customer_id": "cus_1",
+        },
     }
-    assert details["payment_delinquent"] == {
-        "mrr": "100.001",
-        "plan_name": "Pro",
-        "last_payment_amount": "99999999999999999999999999.99",
-        "last_payment_date": "2026-02-03T04:05:06+00:00",
-    }
+
+
+def test_a_new_customer_has_no_previous_amount():
+    (text,) = decide({"existed": False, "before_mrr": Decimal(1), "after_mrr": Decimal(600)})["details"]
+    assert json.loads(text)["previous_mrr"] is None
 
 
 def test_without_rows_there_are_no_alerts():

@@ -123,6 +123,13 @@ def test_a_page_seen_before_ends_the_walk_with_an_error() -> None:
         walking.advance(Found([{"id": "a", "created_at": 5}], "y", 9))
 
 
+def test_pages_of_records_without_an_id_are_not_taken_for_one_page_repeated() -> None:
+    walking = walk()
+    walking.advance(Found([{"created_at": 5}, {}], "x", 9))
+    walking.advance(Found([{"created_at": 6}, {}], "y", 9))
+    assert walking.position == 6
+
+
 def test_a_page_that_is_not_sorted_as_asked_is_not_built_upon() -> None:
     shuffled = [{"id": str(each), "created_at": each * 7919 % 1000 + 1} for each in range(150)]
     with pytest.raises(OutOfOrder):

@@ -60,7 +60,7 @@ def test_a_full_read_delivers_every_contact_once_however_they_lie_in_time(shape:
         complete = reader.completeness(CONTACTS)
         assert (complete.seen, complete.total_at_start, complete.total_at_end) == (len(found), 2000, 2000)
         assert len(found) <= 2000 + 150
-        assert len(sandbox.requests) <= 14 * 2 + 6
+        assert len(sandbox.requests) <= 14 * 3
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,65 @@
+"""Landing: from the API's bytes to committed rows, against parsing them and copying the same columns once."""
+
+import time
+from datetime import UTC, datetime
+from functools import partial
+
+import orjson
+
+from benchmarks.database import fresh
+from benchmarks.row import Row
+from intercom_sync.domain.contacts import read_contact
+from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.sift import sift
+from intercom_sync.domain.tables import INTERCOM_CONTACTS
+from intercom_sync.sandbox.generate import generate
+from intercom_sync.warehouse.frames import frame_of
+from intercom_sync.warehouse.land import CONTACT_COLUMNS, Stamp, land_contacts
+from intercom_sync.warehouse.session import Session
+
+_PAGES_PER_BATCH = 10
+
+
+def rows(scale: float, repeat: int) -> list[Row]:
+    """Measure."""
+    contacts = max(1_000, int(200_000 * scale))
+    records = generate(contacts=contacts, conversations=0).contacts()
+    pages = [orjson.dumps({"data": records[i : i + 150]}) for i in range(0, contacts, 150)]
+    del records
+    ours, floor = [], []
+    for _ in range(repeat):
+        with fresh()() as session:
+            floor.append(_floor(session, pages))
+            ours.append(_landing(session, pages))
+    return [Row(f"landing {contacts:,} contacts, parse to committed", tuple(ours), tuple(floor), "s", 2.5)]
+
+
+def _landing(session: Session, pages: list[bytes]) -> float:
+    rules, stamp = Rules(), Stamp("bench", datetime.now(UTC), "bench")
+    began = time.perf_counter()
+    for first in range(0, len(pages), _PAGES_PER_BATCH):
+        records = [record for page in pages[first : first + _PAGES_PER_BATCH] for record in orjson.loads(page)["data"]]
+        sifted = sift(records, partial(read_contact, rules=rules))
+        with session.transaction():
+            land_contacts(session, sifted, stamp)
+    return time.perf_counter() - began
+
+
+def _floor(session: Session, pages: list[bytes]) -> float:
+    began = time.perf_counter()
+    parsed = [orjson.loads(page)["data"] for page in pages]
+    parsing = time.perf_counter() - began
+    frame = frame_of(INTERCOM_CONTACTS, CONTACT_COLUMNS, filter(None, map(_columns, (r for p in parsed for r in p))))
+    del parsed
+    began = time.perf_counter()
+    with session.transaction():
+        session.stage("floor", frame)
+    return parsing + time.perf_counter() - began
+
+
+def _columns(record: object) -> tuple[object, ...] | None:
+    try:
+        return (*read_contact(record, Rules())[:10], orjson.dumps(record).decode())
+    except RejectionError:
+        return None

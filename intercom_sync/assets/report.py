@@ -1,0 +1,114 @@
+"""What a run reports of each asset: numbers under stable names, which the UI plots, the log entry, and pictures.
+
+Metadata is kept for ever and read by everybody who may open the UI, so emails are masked and names left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+
+from intercom_sync.assets.metadata import column_lineage
+from intercom_sync.assets.pictures import Bar, picture
+from intercom_sync.domain.report import mask_email
+from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
+from intercom_sync.sync.collect import Collected
+from intercom_sync.sync.finish import Finished
+from intercom_sync.warehouse import glance
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+
+Metadata = dict[str, Any]
+
+_PLANS_DRAWN = 6
+_PREVIEWED = 10
+
+
+def numbers(figures: Mapping[str, int | float | None]) -> Metadata:
+    """Return numbers as metadata; unknown ones are left out rather than plotted as 0."""
+    return {
+        name: dg.MetadataValue.float(number) if isinstance(number, float) else dg.MetadataValue.int(number)
+        for name, number in figures.items()
+        if number is not None
+    }
+
+
+def of_reading(collected: Collected, mode: str, requests: int) -> Metadata:
+    """Report what reading one stream brought."""
+    completeness = collected.completeness
+    figures = {
+        "records_read": collected.read,
+        "records_refused": sum(collected.refused.values()),
+        "records_gone": collected.gone,
+        "intercom_total": completeness.total_at_end if completeness else None,
+        "requests": requests,
+    }
+    if collected.kind == "conversation":
+        figures |= {"parts_fetched": collected.details, "parts_given_up": collected.given_up}
+    return {"mode": dg.MetadataValue.text(mode)} | numbers(figures)
+
+
+def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str) -> Metadata:
+    """Report the customers: the success metrics, the log entry, pictures and a masked preview."""
+    figures = finished.figures.as_json() | {
+        "alerts_generated": finished.figures.alerts_generated,
+        "mrr_total_usd": float(finished.upserted.mrr),
+        "dagster/row_count": finished.upserted.customers,
+    }
+    with session.transaction():
+        shown = {
+            "mrr_by_plan": _plans(session),
+            "score_distribution": _scores(session),
+            "alerts_by_kind": _alerts(session, run.run),
+            "largest_customers": _preview(session),
+        }
+    return {
+        **numbers(figures),
+        "mode": dg.MetadataValue.text(run.mode),
+        "log_entry": dg.MetadataValue.md(f"```\n{entry}\n```"),
+        **shown,
+        **column_lineage(UNIFIED_CUSTOMERS),
+    }
+
+
+def _plans(session: Session) -> dg.MetadataValue[str]:
+    plans = glance.revenue_by_plan(session)
+    bars = [_plan_bar(one) for one in plans[:_PLANS_DRAWN]]
+    if rest := plans[_PLANS_DRAWN:]:
+        bars.append(_plan_bar(_together(rest)))
+    return picture("MRR by plan, and its movement since the sync before", bars)
+
+
+def _together(plans: Sequence[glance.PlanRevenue]) -> glance.PlanRevenue:
+    before = [one.before for one in plans if one.before is not None]
+    mrr = sum((one.mrr for one in plans), Decimal(0))
+    return glance.PlanRevenue(f"{len(plans)} others", mrr, sum(before, Decimal(0)) if before else None)
+
+
+def _plan_bar(one: glance.PlanRevenue) -> Bar:
+    moved = "" if one.before is None or one.before == one.mrr else f" ({one.mrr - one.before:+,.0f})"
+    return Bar(one.plan or "no plan", float(one.mrr), f"${one.mrr:,.0f}{moved}")
+
+
+def _scores(session: Session) -> dg.MetadataValue[str]:
+    counts = glance.score_distribution(session)
+    labels = [f"{tens * 10}-{tens * 10 + 9}" for tens in range(9)] + ["90-100"]
+    bars = [Bar(label, count, f"{count:,}") for label, count in zip(labels, counts, strict=True)]
+    return picture("Customers by quality score", bars)
+
+
+def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
+    kinds = glance.alerts_by_kind(session, run)
+    bars = [
+        Bar(kind.replace("_", " "), decided, f"{decided:,} new, {waiting:,} waiting")
+        for kind, decided, waiting in kinds
+    ]
+    return picture("Alerts of this sync, by kind", bars)
+
+
+def _preview(session: Session) -> dg.TableMetadataValue:
+    rows = glance.largest_customers(session, _PREVIEWED)
+    records = [dg.TableRecord({**row, "email": mask_email(row["email"])}) for row in rows]
+    names = list(rows[0]) if rows else ["email"]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))

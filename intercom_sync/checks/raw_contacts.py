@@ -1,0 +1,56 @@
+"""The checks on `raw_contacts`."""
+
+from intercom_sync.checks.answers import ids_unique, none_refused
+from intercom_sync.checks.declare import Check, checks_on
+from intercom_sync.checks.revenue_metrics import REASONS as OF_REVENUE
+from intercom_sync.checks.streams import checks_of_reading
+from intercom_sync.domain.verdicts import FEW, Verdict
+from intercom_sync.warehouse.contacts import email_shares
+from intercom_sync.warehouse.session import Session
+
+_EMAIL = ("email is not a valid address",)
+_TIMESTAMPS = ("timestamp is not a positive integer",)
+
+
+def _emails_present(session: Session, run: str) -> Verdict:
+    shares = email_shares(session)
+    without = shares.users - shares.users_with_email
+    figures = {
+        "contacts": shares.contacts,
+        "contacts_without_email": shares.contacts - shares.with_email,
+        "users_without_email": without,
+        "share_without_email": round(1 - shares.with_email / shares.contacts, 4) if shares.contacts else 0.0,
+    }
+    return Verdict(
+        shares.users < FEW or without * 2 <= shares.users,
+        f"{figures['contacts_without_email']} of {shares.contacts} contacts have no email and become no customer, "
+        f"{without} of {shares.users} users among them.",
+        figures,
+    )
+
+
+CHECKS = (
+    Check("ids_unique", "Each contact stands once.", ids_unique("contact")),
+    Check(
+        "emails_valid",
+        "No contact is refused for its email; those that are, masked.",
+        none_refused("contact", _EMAIL),
+    ),
+    Check(
+        "emails_present",
+        "At least half of the users have an email. Leads without one are common and only counted.",
+        _emails_present,
+    ),
+    Check(
+        "timestamps_valid",
+        "No contact is refused for a time that is not a positive integer.",
+        none_refused("contact", _TIMESTAMPS),
+    ),
+    Check(
+        "records_usable",
+        "No contact is refused for its shape; what is wrong with Stripe data stands at revenue_metrics.",
+        none_refused("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
+    ),
+    *checks_of_reading("contact"),
+)
+raw_contacts_checks = checks_on("raw_contacts", CHECKS)

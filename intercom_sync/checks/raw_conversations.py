@@ -1,0 +1,54 @@
+"""The checks on `raw_conversations`."""
+
+from intercom_sync.checks.answers import ids_unique, none_refused
+from intercom_sync.checks.declare import Check, checks_on
+from intercom_sync.checks.streams import checks_of_reading
+from intercom_sync.domain.verdicts import Verdict
+from intercom_sync.warehouse import streams
+from intercom_sync.warehouse.offenders import offenders
+from intercom_sync.warehouse.session import Session
+
+_TIMESTAMPS = ("timestamp is not a positive integer",)
+
+
+def _parts_complete(session: Session, run: str) -> Verdict:
+    waiting = offenders(session, "SELECT id FROM intercom_conversations WHERE parts_wanted")
+    short = offenders(session, "SELECT id FROM intercom_conversations WHERE parts_missing > 0")
+    judged = streams.judged(session, run, "conversation")
+    given_up = judged[0].given_up if judged else 0
+    return Verdict(
+        not waiting.count and not short.count,
+        f"{waiting.count} conversations wait for their parts ({given_up} given up by this reading; the next sync takes "
+        f"them up), {short.count} hold more parts than Intercom shows (500).",
+        {"parts_waiting": waiting.count, "parts_given_up": given_up, "parts_missing": short.count},
+        (*waiting.examples, *short.examples),
+    )
+
+
+def _ratings_usable(session: Session, run: str) -> Verdict:
+    judged = streams.judged(session, run, "conversation")
+    ignored = judged[0].ignored_ratings if judged else 0
+    return Verdict(not ignored, f"{ignored} ratings outside 1 to 5 were passed over.", {"ratings_ignored": ignored})
+
+
+CHECKS = (
+    Check("ids_unique", "Each conversation stands once.", ids_unique("conversation")),
+    Check(
+        "timestamps_valid",
+        "No conversation is refused for a time that is not a positive integer.",
+        none_refused("conversation", _TIMESTAMPS),
+    ),
+    Check(
+        "records_usable",
+        "No conversation is refused for its shape.",
+        none_refused("conversation", _TIMESTAMPS, others=True),
+    ),
+    Check(
+        "parts_complete",
+        "Of every conversation that the last 30 days need, the parts have come, all of them.",
+        _parts_complete,
+    ),
+    Check("ratings_usable", "Every rating read lies within 1 to 5.", _ratings_usable),
+    *checks_of_reading("conversation"),
+)
+raw_conversations_checks = checks_on("raw_conversations", CHECKS)

@@ -1,0 +1,91 @@
+"""The checks on `revenue_metrics`."""
+
+from intercom_sync.checks.answers import no_row, none_of, refusals
+from intercom_sync.checks.declare import Ask, Check, checks_on
+from intercom_sync.domain.verdicts import Verdict
+from intercom_sync.settings import Settings
+from intercom_sync.warehouse.offenders import offenders, refused
+from intercom_sync.warehouse.session import Session
+
+_NEGATIVE = ("MRR is below 0", "LTV is below 0")
+_STATUS = ("subscription status is not an allowed one",)
+_PRICE = ("active subscription without a usable price",)
+_AMOUNT = ("amount is not a number", "amount is too large", "list of the wrong shape")
+_SHAPE = ("custom_attributes of the wrong shape",)
+REASONS = (*_NEGATIVE, *_STATUS, *_PRICE, *_AMOUNT, *_SHAPE)
+
+
+def _refused_or_found(reasons: tuple[str, ...], query: str, wrong: str) -> Ask:
+    """Return the question whether contacts are refused for these reasons, or a row was computed that breaks them."""
+
+    def ask(session: Session, run: str) -> Verdict:
+        found = offenders(session, query)
+        if found.count:
+            return none_of(found, wrong, "")
+        return refusals(refused(session, "contact", reasons), "contact")
+
+    return ask
+
+
+def _statuses(session: Session, run: str) -> Verdict:
+    allowed = Settings.load().rules.statuses
+    names = ", ".join("'" + status.replace("'", "''") + "'" for status in allowed) or "NULL"
+    return _refused_or_found(
+        _STATUS,
+        f"SELECT contact_id FROM revenue_metrics WHERE subscription_status NOT IN ({names})",
+        "Contacts with a subscription status that is not allowed",
+    )(session, run)
+
+
+CHECKS = (
+    Check(
+        "amounts_not_negative",
+        "No MRR and no LTV is below 0.",
+        _refused_or_found(
+            _NEGATIVE,
+            "SELECT contact_id FROM revenue_metrics WHERE mrr < 0 OR ltv < 0",
+            "Contacts with an MRR or LTV below 0",
+        ),
+    ),
+    Check("statuses_allowed", "Every subscription status is one of the allowed ones.", _statuses),
+    Check(
+        "active_subscriptions_priced",
+        "Every active subscription has a price, so that none counts as nothing.",
+        _refused_or_found(
+            _PRICE,
+            "SELECT contact_id FROM revenue_metrics WHERE subscription_count > 0 AND mrr IS NULL",
+            "Contacts with an active subscription and no MRR",
+        ),
+    ),
+    Check(
+        "amounts_readable",
+        "Every amount is a number, and the Stripe lists have a known shape.",
+        _refused_or_found(
+            (*_AMOUNT, *_SHAPE),
+            "SELECT contact_id FROM revenue_metrics WHERE 'NaN'::numeric IN (mrr, arr, ltv, last_payment_amount)",
+            "Contacts with an amount that is not a number",
+        ),
+    ),
+    Check(
+        "last_payment_unit",
+        "The last payment as Intercom holds it and the newest succeeded payment do not differ by exactly 100 times.",
+        no_row(
+            "SELECT contact_id FROM revenue_metrics WHERE newest_payment_amount > 0 "
+            "AND last_payment_amount IN (newest_payment_amount * 100, round(newest_payment_amount / 100, 6))",
+            "Contacts whose last payment is 100 times or a hundredth of the newest one (see "
+            "INTERCOM_SYNC_LAST_CHARGE_UNIT)",
+            "The unit of the last payment is right.",
+        ),
+    ),
+    Check(
+        "currencies_not_mixed",
+        "What each contact pays is in one currency, the same for all: amounts are added without converting.",
+        no_row(
+            "SELECT currency FROM (SELECT unnest(currencies) AS currency FROM revenue_metrics) c GROUP BY currency "
+            "HAVING (SELECT count(DISTINCT other) FROM revenue_metrics, unnest(currencies) other) > 1",
+            "Currencies that are added up as if they were dollars",
+            "There is one currency at most.",
+        ),
+    ),
+)
+revenue_metrics_checks = checks_on("revenue_metrics", CHECKS)

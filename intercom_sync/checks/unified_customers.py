@@ -1,0 +1,98 @@
+"""The checks on `unified_customers`. The rows are written when these run, so none of them can block: they tell."""
+
+from datetime import UTC, datetime, timedelta
+
+from intercom_sync.checks.answers import no_row
+from intercom_sync.checks.declare import Check, checks_on
+from intercom_sync.domain.verdicts import Verdict
+from intercom_sync.warehouse.runs import covered_until
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.standing import last_success, standing
+
+LATE = timedelta(hours=13)
+"""Two windows and the time that the second one takes."""
+
+
+def _none_lost(session: Session, run: str) -> Verdict:
+    found = standing(session)
+    figures = {"customers": found.now, "created": found.created, "marked_deleted": found.marked, "lost": found.lost}
+    return Verdict(
+        not found.lost,
+        f"Customers that another program removed since the sync before: {found.lost}. Those with a contact are back."
+        if found.lost
+        else f"All {found.now} customers are accounted for.",
+        figures,
+    )
+
+
+def _fresh(session: Session, run: str) -> Verdict:
+    last, covered = last_success(session), covered_until(session)
+    if last is None:
+        return Verdict(False, "No sync has succeeded yet.")
+    hours = (datetime.now(UTC) - last).total_seconds() / 3600
+    reach = f" Everything up to {covered:%Y-%m-%d %H:%M} UTC has been read." if covered else ""
+    return Verdict(
+        hours <= LATE.total_seconds() / 3600,
+        f"The last sync was done at {last:%Y-%m-%d %H:%M} UTC.{reach}",
+        {"hours_since_sync": round(hours, 2)},
+    )
+
+
+CHECKS = (
+    Check(
+        "one_row_per_email",
+        "Each email stands once, regardless of case.",
+        no_row(
+            "SELECT lower(email) FROM unified_customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            "Emails that stand more than once",
+            "Each email stands once.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "required_fields",
+        "Every customer that Intercom knows has an email, a name and a contact. Rows of other systems are not judged.",
+        no_row(
+            "SELECT w.email_key FROM customer_writes w JOIN unified_customers u ON lower(u.email) = w.email_key "
+            "WHERE btrim(u.email) = '' OR coalesce(btrim(u.name), '') = '' OR coalesce(u.intercom_contact_id, '') = ''",
+            "Customers that lack their email, name or contact",
+            "No customer lacks one.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "score_in_range",
+        "Every customer that Intercom knows has a quality score within 0 to 100.",
+        no_row(
+            "SELECT w.email_key FROM customer_writes w JOIN unified_customers u ON lower(u.email) = w.email_key "
+            "WHERE u.quality_score IS NULL OR u.quality_score NOT BETWEEN 0 AND 100",
+            "Customers without a score, or with one outside 0 to 100",
+            "All scores lie within 0 to 100.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "every_contact_counted",
+        "Every contact with an email has its customer, and that customer is not marked as deleted.",
+        no_row(
+            "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
+            "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
+            "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL)",
+            "Emails of contacts without a living customer",
+            "Every contact with an email has its customer.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "no_customer_lost",
+        "Customers that are not marked as deleted become fewer only by those that a sync marks.",
+        _none_lost,
+        error=True,
+    ),
+    Check("fresh", "The last successful sync is no older than 13 hours.", _fresh),
+)
+unified_customers_checks = checks_on("unified_customers", CHECKS)

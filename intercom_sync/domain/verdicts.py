@@ -1,0 +1,122 @@
+"""What a check finds: the verdict, and the verdicts that follow from the figures of readings alone.
+
+Pure. Questions to the tables are asked in `warehouse.offenders` and `warehouse.streams`; what Dagster does with a
+verdict stands in `checks`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+FEW = 100
+"""Below so many records half of them may come or go without anything being wrong."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found.
+
+    Attributes:
+        passed: whether all is well.
+        sentence: what was found, and what to do.
+        figures: numbers under stable names, which the UI plots.
+        examples: ids of records or masked emails.
+    """
+
+    passed: bool
+    sentence: str
+    figures: Mapping[str, int | float] = field(default_factory=dict)
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a reading brought of one stream; None is unknown. The attributes are the columns of `sync_streams`."""
+
+    reading: str
+    kind: str
+    run: str
+    read: int = 0
+    refused: int = 0
+    without_email: int = 0
+    total: int | None = None
+    known: int | None = None
+    held: int = 0
+    gone: int = 0
+    given_up: int = 0
+    ignored_ratings: int = 0
+    missed: int = 0
+    missed_ids: Sequence[str] = ()
+
+
+def usable(brought: Brought) -> Verdict:
+    """Whether anything that was read can be used: if nothing can, the API's answers have another shape."""
+    passed = brought.read < FEW or brought.refused < brought.read
+    return Verdict(
+        passed,
+        f"{brought.read - brought.refused} of {brought.read} {brought.kind}s read can be used."
+        + ("" if passed else " Every one was refused, so nothing is written: see rejected_records for the reasons."),
+        {"records_read": brought.read, "records_refused": brought.refused},
+    )
+
+
+def reconciled(brought: Brought, full: bool) -> Verdict:
+    """Whether what is known here is no less than Intercom counted.
+
+    A full reading must have it all. Of a window a hundredth may be amiss: records that change while they are read
+    leave it, and come with the next one.
+    """
+    if brought.total is None or brought.known is None:
+        return Verdict(True, "Nothing to compare: Intercom gave no count, or no full sync came before this window.")
+    missing = max(0, brought.total - brought.known)
+    passed = missing <= (0 if full else brought.total // 100)
+    sentence = f"Intercom counts {brought.total} {brought.kind}s where {brought.known} are known here."
+    return Verdict(
+        passed,
+        sentence if passed else f"{sentence} Run a full sync; if it stays, Intercom's search and its count disagree.",
+        {"intercom_total": brought.total, "known": brought.known, "missing": missing},
+    )
+
+
+def found_late(brought: Brought) -> Verdict:
+    """Whether a full reading found records that the windows before it should have brought."""
+    if not brought.missed:
+        return Verdict(True, "Nothing was found that an earlier window should have brought.", {"missed": 0})
+    return Verdict(
+        False,
+        f"{brought.kind.capitalize()}s found by the full sync that earlier windows should have brought: "
+        f"{brought.missed}. They are landed now; widen INTERCOM_SYNC_OVERLAP_MINUTES if its search is that late.",
+        {"missed": brought.missed},
+        tuple(brought.missed_ids),
+    )
+
+
+def still_held(since: Sequence[Brought], held_before: int | None, full: bool) -> Verdict:
+    """Whether most of what Intercom counts was read, and most of what the last successful sync held is still there.
+
+    A full reading that finds less than half is not believed, nor any window after it, until a second full one agrees.
+
+    Args:
+        since: the readings since then, oldest first, the judged one last.
+        held_before: what was held then; None when no sync has succeeded yet.
+        full: whether the judged reading is a full one.
+    """
+    judged, lost = since[-1], sum(one.gone for one in since)
+    figures = {"held": judged.held, "gone": lost}
+    if full and judged.total is not None and judged.known is not None and max(FEW, judged.known * 2) < judged.total:
+        return Verdict(
+            False,
+            f"A full sync read {judged.known} of the {judged.total} {judged.kind}s that Intercom counts, so nothing is "
+            "written. Run it again.",
+            figures,
+        )
+    if held_before is None or held_before < FEW or lost * 2 <= held_before:
+        return Verdict(True, f"{judged.held} {judged.kind}s are held.", figures)
+    if full and len(since) > 1 and judged.gone * 2 <= judged.held + judged.gone:
+        return Verdict(True, f"A second full reading agrees that {judged.held} {judged.kind}s are there.", figures)
+    return Verdict(
+        False,
+        f"Of {held_before} {judged.kind}s held after the last successful sync {lost} are gone, so nothing is written. "
+        "Check that INTERCOM_API_KEY is of the right workspace. If they were really deleted, run a full sync again: "
+        "two full readings that agree are believed.",
+        figures | {"held_before": held_before},
+    )

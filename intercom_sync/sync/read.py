@@ -1,0 +1,83 @@
+"""Read what a run asks for, and note what it brought against Intercom's own counts.
+
+How pages land stands in `collect`; what the figures mean, in `domain.verdicts`.
+"""
+
+from collections.abc import Callable, Sequence
+
+from intercom_sync.domain.verdicts import Brought
+from intercom_sync.intercom import queries
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.reader import Completeness, Reader
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
+from intercom_sync.settings import Settings
+from intercom_sync.sync.collect import Collected, Collector
+from intercom_sync.sync.progress import Progress
+from intercom_sync.warehouse import readings, runs, streams
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+
+STREAMS = {"contact": CONTACTS, "conversation": CONVERSATIONS}
+
+
+def read(
+    client: IntercomClient,
+    session: Session,
+    connect: Callable[[], Session],
+    run: SyncRun,
+    *,
+    kinds: Sequence[str],
+    settings: Settings,
+    progress: Progress,
+) -> list[Collected]:
+    """Read and land the streams of a run, and note its figures.
+
+    Raises:
+        IntercomError: a page stays refused, or the token is.
+        WarehouseError: the database is not to be had.
+    """
+    reading = readings.take(connect, run)
+    with session.transaction():
+        covered = runs.covered_until(session)
+    settled = covered and covered - settings.overlap
+    window = run.window.widened(settings.overlap)
+    collector = Collector(Reader(client), connect, run, window, reading, settings.rules, progress, settled)
+    collected = collector.collect([STREAMS[kind] for kind in kinds])
+    with session.transaction():
+        read = {one.kind: one.read for one in collected}
+        runs.count(session, run.run, read.get("contact", 0), read.get("conversation", 0), client.counts.errors)
+        for one in collected:
+            is_known = run.full or (covered is not None and covered >= window.start)
+            streams.note(session, _brought(session, one, collector, is_known))
+    return collected
+
+
+def _brought(session: Session, one: Collected, collector: Collector, is_known: bool) -> Brought:
+    """Return a stream's figures; the counts of its records are filled in where they are noted."""
+    return Brought(
+        collector.reading,
+        one.kind,
+        collector.run.run,
+        total=_total(one.completeness),
+        known=_known(session, one, collector) if is_known else None,
+        gone=one.gone,
+        given_up=one.given_up,
+        ignored_ratings=one.ignored_ratings,
+    )
+
+
+def _total(completeness: Completeness | None) -> int | None:
+    """Return the lower of the two counts: records come and go while others are read."""
+    totals = (completeness.total_at_start, completeness.total_at_end) if completeness else ()
+    return min((total for total in totals if total is not None), default=None)
+
+
+def _known(session: Session, one: Collected, collector: Collector) -> int | None:
+    """Return how many of the records that Intercom counted are known: read by a full reading, else landed ever."""
+    if one.completeness is None:
+        return None
+    if collector.run.full:
+        return one.completeness.seen
+    stream: Stream = STREAMS[one.kind]
+    start, end = collector.window.seconds()
+    return streams.known(session, one.kind, queries.lower_bound(stream, start), queries.upper_bound(stream, end))

@@ -1,0 +1,92 @@
+"""What people want to see of the customers at a glance: money by plan, scores, alerts, the largest customers.
+
+Sums and counts, and rows whose emails are masked by who shows them; nothing here is written but the sums of a run, with
+which the next one is compared.
+"""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from intercom_sync.warehouse.session import Session
+
+_PLANS_KEPT = 50
+_LIVING = "intercom_deleted_at IS NULL"
+_BY_PLAN = (
+    f"SELECT COALESCE(plan_name, '') AS plan, sum(CAST(mrr AS numeric)) AS mrr FROM unified_customers WHERE {_LIVING} "
+    f"AND mrr IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT {_PLANS_KEPT}"
+)
+_SHOWN = "plan_name, subscription_status, days_since_seen, open_tickets, mentioned_cancel, quality_score"
+
+
+@dataclass(frozen=True)
+class PlanRevenue:
+    """What a plan brings a month, dollars.
+
+    Attributes:
+        plan: its name; empty for customers without one.
+        mrr: now.
+        before: after the sync before this one; None when that is not known.
+    """
+
+    plan: str
+    mrr: Decimal
+    before: Decimal | None
+
+
+def note(session: Session, run: str, customers: int) -> None:
+    """Note the sums of a run; runs inside the caller's transaction, after the customers are written."""
+    session.execute(
+        "UPDATE sync_runs SET customers = $2::bigint::integer, "
+        f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({_BY_PLAN}) p) WHERE run = $1",
+        run,
+        customers,
+    )
+
+
+def revenue_by_plan(session: Session) -> list[PlanRevenue]:
+    """Return what each plan brings after the newest successful sync, the most first."""
+    noted = session.frame(
+        "SELECT mrr_by_plan::text AS sums FROM sync_runs WHERE status = 'succeeded' AND customers IS NOT NULL "
+        "ORDER BY finished_at DESC LIMIT 2"
+    )
+    sums = [{plan: Decimal(mrr) for plan, mrr in json.loads(one or "{}").items()} for one in noted["sums"]]
+    if not sums:
+        return []
+    now, before = sums[0], sums[1] if len(sums) > 1 else None
+    plans = {**dict.fromkeys(now), **dict.fromkeys(before or {})}
+    found = [
+        PlanRevenue(plan, now.get(plan, Decimal(0)), None if before is None else before.get(plan, Decimal(0)))
+        for plan in plans
+    ]
+    return sorted(found, key=lambda one: (-one.mrr, one.plan))
+
+
+def score_distribution(session: Session) -> list[int]:
+    """Return how many customers have a score of 0 to 9, 10 to 19, … and 90 to 100."""
+    found = session.frame(
+        "SELECT LEAST(quality_score / 10, 9) AS tens, count(*) AS customers FROM unified_customers "
+        f"WHERE {_LIVING} AND quality_score BETWEEN 0 AND 100 GROUP BY 1"
+    )
+    counts = dict(found.iter_rows())
+    return [counts.get(tens, 0) for tens in range(10)]
+
+
+def alerts_by_kind(session: Session, run: str) -> list[tuple[str, int, int]]:
+    """Return each kind of alert with the number that a run decided, and of all the number that wait for Slack."""
+    found = session.frame(
+        "SELECT kind, count(*) FILTER (WHERE run = $1) AS decided, count(*) FILTER (WHERE delivered_at IS NULL) AS "
+        "waiting FROM customer_alerts WHERE run = $1 OR delivered_at IS NULL GROUP BY kind ORDER BY kind",
+        run,
+    )
+    return [(kind, decided, waiting) for kind, decided, waiting in found.iter_rows()]
+
+
+def largest_customers(session: Session, number: int) -> list[dict[str, Any]]:
+    """Return the customers that pay most, with their emails as they are."""
+    found = session.frame(
+        f"SELECT email, round(CAST(mrr AS numeric), 2)::float8 AS mrr, {_SHOWN} FROM unified_customers "
+        f"WHERE {_LIVING} AND email IS NOT NULL ORDER BY unified_customers.mrr DESC NULLS LAST, email LIMIT {number}"
+    )
+    return found.rows(named=True)

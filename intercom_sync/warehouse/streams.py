@@ -1,0 +1,128 @@
+"""`sync_streams`: what each reading brought of contacts and conversations, for the checks to judge, also later.
+
+How readings go on and end is the business of `readings`; what is right and wrong, of `domain.verdicts`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+import polars as pl
+
+from intercom_sync.domain import tables
+from intercom_sync.domain.verdicts import Brought
+from intercom_sync.warehouse.frames import frame_of, listing
+from intercom_sync.warehouse.runs import FULL
+from intercom_sync.warehouse.session import Session
+
+_COLUMNS = tables.SYNC_STREAMS.names
+_ADDED = ("gone", "given_up", "ignored_ratings", "missed")
+_KEPT = ("total", "known")
+_LATEST = ("run", "read", "refused", "without_email", "held")
+_IDS_KEPT = 100
+_HISTORY = 500
+_NOTE = (
+    f"INSERT INTO sync_streams AS old ({listing(_COLUMNS)}) SELECT {listing(_COLUMNS)} FROM noted_stream "
+    "ON CONFLICT (reading, kind) DO UPDATE SET "
+    + ", ".join(f"{c} = EXCLUDED.{c}" for c in _LATEST)
+    + "".join(f", {c} = COALESCE(EXCLUDED.{c}, old.{c})" for c in _KEPT)
+    + "".join(f", {c} = COALESCE(old.{c}, 0) + EXCLUDED.{c}" for c in _ADDED)
+)
+_MET = (
+    "SELECT count(*) AS read, count(r.id) AS refused, {without_email} AS without_email "
+    "FROM sync_reads s LEFT JOIN rejected_records r ON r.kind = s.kind AND r.id = s.id "
+    "LEFT JOIN intercom_{kind}s l ON l.id = s.id WHERE s.reading = $1 AND s.kind = '{kind}'"
+)
+_UNMAILED = "count(*) FILTER (WHERE l.id IS NOT NULL AND r.id IS NULL AND l.email_key IS NULL)"
+_MISSED = (
+    "INSERT INTO sync_streams AS old (reading, kind, run, missed, missed_ids) "
+    f"SELECT $1, '{{kind}}', $2, count(*), (array_agg(f.id ORDER BY f.id))[:{_IDS_KEPT}] FROM full_found f "
+    "LEFT JOIN intercom_{kind}s l ON l.id = f.id "
+    "WHERE f.updated_at < $3 AND (l.id IS NULL OR l.updated_at < f.updated_at) HAVING count(*) > 0 "
+    "ON CONFLICT (reading, kind) DO UPDATE SET missed = COALESCE(old.missed, 0) + EXCLUDED.missed, "
+    f"missed_ids = (old.missed_ids || EXCLUDED.missed_ids)[:{_IDS_KEPT}]"
+)
+
+
+def note_missed(
+    session: Session, reading: str, run: str, *, kind: str, versions: Mapping[str, int], settled: datetime
+) -> None:
+    """Note which records that a full reading has found are news, though they changed before earlier syncs' end.
+
+    Asked before they land; runs inside the caller's transaction.
+
+    Args:
+        session: the warehouse.
+        reading: the reading.
+        run: the run at it.
+        kind: contact or conversation.
+        versions: the records' `updated_at` by id.
+        settled: the instant before which earlier syncs should have brought every change.
+    """
+    table = tables.INTERCOM_CONTACTS if kind == "contact" else tables.INTERCOM_CONVERSATIONS
+    session.stage("full_found", frame_of(table, ("id", "updated_at"), versions.items()))
+    session.execute(_MISSED.format(kind=kind), reading, run, settled)
+
+
+def note(session: Session, brought: Brought) -> None:
+    """Note what a reading brought, beside what its earlier tries did; what it met and holds is counted here.
+
+    Runs inside the caller's transaction, while the reading still stands.
+    """
+    kind = brought.kind
+    query = _MET.format(kind=kind, without_email=_UNMAILED if kind == "contact" else "0::bigint")
+    met = session.frame(query, brought.reading).row(0, named=True)
+    held = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
+    row = asdict(brought) | met | {"held": held, "missed_ids": list(brought.missed_ids)}
+    session.stage("noted_stream", frame_of(tables.SYNC_STREAMS, _COLUMNS, [[row[c] for c in _COLUMNS]]))
+    session.execute(_NOTE)
+
+
+def known(session: Session, kind: str, after: int, before: int) -> int:
+    """Return how many records, usable or refused, are known whose version lies between two UNIX seconds, both included.
+
+    Refused ones without a readable version count too: Intercom may have counted them.
+    """
+    bounds = "BETWEEN to_timestamp($1::bigint) AND to_timestamp($2::bigint)"
+    return int(
+        session.value(
+            f"SELECT (SELECT count(*) FROM intercom_{kind}s WHERE updated_at {bounds}) + (SELECT count(*) "
+            f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds}))",
+            after,
+            before,
+        )
+    )
+
+
+def judged(session: Session, run: str, kind: str) -> tuple[Brought, bool] | None:
+    """Return what a run brought of a stream, and whether it read in full; of the newest run when this one read nothing.
+
+    None when nothing was ever read.
+    """
+    found = _readings(session, kind, "ORDER BY (r.run = $1) DESC, r.started_at DESC LIMIT 1", run)
+    return (found[0][0], found[0][1] == FULL) if found else None
+
+
+def since_success(session: Session, judged: Brought) -> tuple[list[Brought], int | None]:
+    """Return the readings since the last sync that succeeded before the judged one, and what was held after that."""
+    up_to = (
+        "WHERE r.started_at <= (SELECT started_at FROM sync_runs WHERE run = $1) "
+        f"ORDER BY r.started_at DESC LIMIT {_HISTORY}"
+    )
+    since: list[Brought] = []
+    for one, _, status in _readings(session, judged.kind, up_to, judged.run):
+        if since and status == "succeeded":
+            return since[::-1], one.held
+        since.append(one)
+    return since[::-1], None
+
+
+def _readings(session: Session, kind: str, rest: str, *values: object) -> list[tuple[Brought, str, str]]:
+    found = session.frame(
+        f"SELECT {listing(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_streams "
+        f"WHERE kind = '{kind}' AND held IS NOT NULL) s JOIN sync_runs r ON r.run = s.run {rest}",
+        *values,
+    ).with_columns(pl.col("missed_ids").fill_null([]))
+    return [
+        (Brought(**{c: row[c] for c in _COLUMNS}), row["mode"], row["status"]) for row in found.iter_rows(named=True)
+    ]

@@ -1,0 +1,71 @@
+"""`intercom-sync doctor` against a real sandbox and database."""
+
+import pytest
+
+from intercom_sync.commands.doctor import doctor
+from intercom_sync.sandbox.builders import contact, payment
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.settings import Settings
+
+
+def charged(flat: float, paid: int) -> dict:
+    return contact(
+        custom_attributes={
+            "stripe_last_charge_amount": flat,
+            "Stripe Payments": [payment(amount=paid, created=1700000000)],
+        }
+    )
+
+
+def looked_at(company: Company, database_url: str, schema: str, **more: str) -> Settings:
+    return Settings.load(
+        {
+            "INTERCOM_API_KEY": "sandbox",
+            "INTERCOM_SYNC_DATABASE_URL": database_url,
+            "INTERCOM_SYNC_SCHEMA": schema,
+            **more,
+        }
+    )
+
+
+def test_all_good_is_said_line_by_line_and_ends_with_0(database_url, schema, capsys):
+    company = Company(timezone="Asia/Kolkata")
+    company.put_contact(charged(29900, 29900))
+    with Sandbox(company) as sandbox:
+        assert doctor(looked_at(company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 0
+    said = capsys.readouterr().out
+    assert "MEND" not in said
+    assert "time zone: Asia/Kolkata" in said
+    assert "contacts: may be searched, 1 there" in said
+    assert "attribute 'Stripe Payments': list" in said
+    assert "agrees with 1 payments" in said
+    assert f"tables up to date in schema {schema}" in said
+    assert "no SLACK_BOT_TOKEN" in said
+
+
+def test_a_flat_amount_in_dollars_is_noticed_by_its_payments(database_url, schema, capsys):
+    company = Company()
+    company.put_contact(charged(299.0, 29900))
+    with Sandbox(company) as sandbox:
+        assert doctor(looked_at(company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 1
+    assert "MEND  unit of the last charge: off by 100" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"INTERCOM_API_KEY": "wrong"}, "INTERCOM_API_KEY"),
+        ({"INTERCOM_BASE_URL": "http://127.0.0.1:9"}, "INTERCOM_BASE_URL"),
+        ({"INTERCOM_SYNC_DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/x"}, "INTERCOM_SYNC_DATABASE_URL"),
+        ({"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_API_URL": "http://127.0.0.1:9"}, "SLACK_API_URL"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_setting_without_secrets(wrong, said, database_url, schema, capsys):
+    with Sandbox(Company()) as sandbox:
+        settings = looked_at(sandbox.company, database_url, schema, **({"INTERCOM_BASE_URL": sandbox.url} | wrong))
+        assert doctor(settings) == 1
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MEND")]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "secret" not in lines[0]

@@ -1,0 +1,193 @@
+"""What the tests of this folder share: a company on a sandbox, a database of its own, and syncs through Dagster's job.
+
+A sync here is the command's: the same run configuration, in process, on an ephemeral Dagster instance. Rows are read by
+psycopg2, so that no reading of ours can hide a mistake in how we write.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import psycopg2
+import psycopg2.extras
+
+from intercom_sync.commands.sync import SyncRequest
+from intercom_sync.definitions import build
+from intercom_sync.domain.window import Window
+from intercom_sync.jobs import sync_job
+from intercom_sync.partitions import key_of, window_holding, windows
+from intercom_sync.resources import FOREGROUND_TAG
+from intercom_sync.sandbox.builders import author, contact, conversation, message, part
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.warehouse.session import plain_url
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+Row = dict[str, Any]
+# The checks take longer than all the rest of a small company's sync, and have tests of their own.
+_UNCHECKED = dg.Definitions(jobs=[dg.define_asset_job("unchecked", dg.AssetSelection.all().without_checks())])
+
+
+def at(moment: datetime) -> int:
+    """A moment as Intercom gives it."""
+    return int(moment.timestamp())
+
+
+def person(id: str, email: str | None, *, updated: datetime = NOW - DAY, stripe: Mapping[str, Any] = {}, **fields: Any):
+    """A contact that was created a hundred days before its last change, with Stripe data where given."""
+    times = {"created_at": at(updated - 100 * DAY), "updated_at": at(updated)}
+    return contact(id=id, email=email, **({"custom_attributes": dict(stripe)} | times | fields))
+
+
+def talk(
+    id: str,
+    by: str,
+    *says: str,
+    created: datetime = NOW - DAY,
+    kind: str = "user",
+    contacts: Iterable[str] | None = None,
+    **fields: Any,
+):
+    """A conversation that a contact opened with the first text and went on with the others, a minute apart."""
+    who = author(kind, by)
+    replies = [
+        part(body=f"<p>{text}</p>", author=who, created_at=at(created) + 60 * minute)
+        for minute, text in enumerate(says[1:], 1)
+    ]
+    opening = message(body=f"<p>{says[0] if says else 'Hello'}</p>", author=who)
+    people = [by] if contacts is None else list(contacts)
+    return conversation(id=id, contact_ids=people, parts=replies, source=opening, created_at=at(created), **fields)
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What one run did: its own row of sync_runs, what it logged, and Dagster's result."""
+
+    result: dg.ExecuteInProcessResult
+    row: Row
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """New, updated, skipped and alerts."""
+        names = ("new_contacts", "updated_contacts", "skipped_contacts", "alerts_generated")
+        return tuple(self.row[name] for name in names)
+
+    @property
+    def read(self) -> tuple[int, int]:
+        """Contacts and conversations read."""
+        return self.row["contacts_read"], self.row["conversations_read"]
+
+    def metadata(self, asset: str) -> dict[str, Any]:
+        """What the UI shows of an asset's materialization."""
+        made = self.result.asset_materializations_for_node("raw" if asset.startswith("raw") else asset)
+        found = next(one for one in made if one.asset_key == dg.AssetKey(asset))
+        return {name: value.value for name, value in found.metadata.items()}
+
+
+class Scenario:
+    """A company, the sandbox that serves it, and the database that its customers go to."""
+
+    def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance) -> None:
+        self.sandbox = sandbox
+        self.company: Company = sandbox.company
+        self._instance = instance
+        options = f"-c search_path={schema} -c timezone=UTC"
+        self._connection = psycopg2.connect(plain_url(url), options=options)
+        self._connection.autocommit = True
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def put(self, *contacts: Any) -> None:
+        """Store contacts in the company."""
+        for one in contacts:
+            self.company.put_contact(one)
+
+    def talks(self, *conversations: Any) -> None:
+        """Store conversations in the company."""
+        for one in conversations:
+            self.company.put_conversation(one)
+
+    def run(
+        self, as_of: datetime = NOW, *, full: bool = False, window: Window | None = None, checked: bool = False
+    ) -> Synced:
+        """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for."""
+        job = dg.Definitions.merge(build(), _UNCHECKED).resolve_job_def(sync_job.name if checked else "unchecked")
+        result = job.execute_in_process(
+            run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
+            partition_key=_partition(as_of),
+            instance=self._instance,
+            raise_on_error=False,
+            tags={FOREGROUND_TAG: "true"},
+        )
+        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
+        return Synced(result, noted[0] if noted else {})
+
+    def sync(self, as_of: datetime = NOW, **how: Any) -> Synced:
+        """Run one sync that must succeed."""
+        synced = self.run(as_of, **how)
+        assert synced.result.success, why(synced.result)
+        return synced
+
+    def rows(self, query: str, *values: Any) -> list[Row]:
+        """A query's rows."""
+        with self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+            cursor.execute(query, values or None)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def one(self, query: str, *values: Any) -> Row:
+        """A query's only row."""
+        (row,) = self.rows(query, *values)
+        return row
+
+    def values(self, query: str, *values: Any) -> list[Any]:
+        """The first column of a query's rows."""
+        return [next(iter(row.values())) for row in self.rows(query, *values)]
+
+    def customer(self, email: str) -> Row:
+        """The customer of an email, in any spelling."""
+        return self.one("SELECT * FROM unified_customers WHERE lower(email) = lower(%s)", email)
+
+    def emails(self, *, living: bool = True) -> list[str]:
+        """Every customer's email, by default of those that are not marked as deleted."""
+        where = "WHERE intercom_deleted_at IS NULL" if living else ""
+        return self.values(f"SELECT email FROM unified_customers {where} ORDER BY lower(email)")
+
+    def alerts(self) -> list[tuple[str, str]]:
+        """Kind and email of every alert, in the order decided."""
+        return [(row["kind"], row["email"]) for row in self.rows("SELECT * FROM customer_alerts ORDER BY id")]
+
+    def rejects(self) -> list[tuple[str, str, str]]:
+        """Kind, id and field of every rejected record."""
+        found = self.rows("SELECT kind, id, field FROM rejected_records ORDER BY kind, id")
+        return [(row["kind"], row["id"], row["field"]) for row in found]
+
+    def requests(self, matching: Callable[[Request], bool]) -> list[Request]:
+        """The requests received that match."""
+        return [request for request in self.sandbox.requests if matching(request)]
+
+    def parts_fetched(self) -> list[str]:
+        """The conversations whose parts were asked for, since the requests were last cleared."""
+        asked = self.requests(lambda one: one.method == "GET" and one.path.startswith("/conversations/"))
+        return [request.path.rpartition("/")[2] for request in asked]
+
+
+def _partition(moment: datetime) -> str:
+    """The key of the window that holds a moment, or of the nearest there is."""
+    first, last = windows.get_first_partition_key() or "", windows.get_last_partition_key() or ""
+    return min(max(key_of(window_holding(moment)), first), last)
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    """What made a run fail."""
+    failed = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return "\n".join(
+        (one.user_failure_data and one.user_failure_data.description) or str(one.error) for one in failed if one
+    )

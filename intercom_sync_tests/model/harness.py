@@ -1,0 +1,117 @@
+"""One sync over real HTTP and a real Postgres, stage by stage as the assets do it, under a world's clock."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.window import Window
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.pages import PageSize
+from intercom_sync.intercom.reader import Reader
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sync.collect import Collector
+from intercom_sync.sync.finish import Finished, finish_run
+from intercom_sync.sync.plan import Asked, begin_run
+from intercom_sync.warehouse import readings, runs
+from intercom_sync.warehouse.revenue import refresh_revenue
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.support import refresh_support
+from intercom_sync_tests.model.world import World
+
+OVERLAP = timedelta(hours=1)
+WINDOW = 6 * 3600
+RULES = Rules()
+
+
+class SmallPages(IntercomClient):
+    """A client whose pages hold few records, so that a small world has many of them."""
+
+    per_page = 150
+
+    def search(self, stream: Any, body: Any, size: PageSize, **options: Any) -> dict[str, Any]:
+        return super().search(stream, body, PageSize(self.per_page), **options)
+
+
+@dataclass
+class Attempt:
+    """What one attempt at a run did.
+
+    Attributes:
+        run: as it was planned.
+        met: ids met by its reading so far, by kind.
+        finished: None where it broke off.
+    """
+
+    run: SyncRun
+    met: dict[str, set[str]]
+    finished: Finished | None = None
+
+
+class Harness:
+    """Runs syncs of one world."""
+
+    def __init__(self, world: World, sandbox: Sandbox, connect: Callable[[], Session], version: str, per_page: int):
+        self.world, self.connect = world, connect
+        self.client = SmallPages(
+            "tok_invented", base_url=sandbox.url, version=version, contacts_per_second=None,
+            sleep=lambda seconds: time.sleep(min(seconds, 0.001)),
+        )  # fmt: skip
+        self.client.per_page = per_page
+        self._runs = 0
+
+    def close(self) -> None:
+        self.client.close()
+
+    def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None) -> Attempt:
+        """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""
+        self._runs += same is None
+        now = instant(self.world.now)
+        with self.connect() as session:
+            run = begin_run(session, same or f"run-{self._runs:04d}", asked, partition(self.world.now), now)
+            reading = readings.take(self.connect, run)
+            attempt = Attempt(run, {})
+            try:
+                self._collect(session, run, reading)
+            except Exception:
+                attempt.met = self._met(session, reading)
+                readings.let_go(run.run)
+                if stages == 0:
+                    return attempt
+                raise
+            attempt.met = self._met(session, reading)
+            if stages > 1:
+                refresh_revenue(session, RULES, run.run, run.as_of)
+            if stages > 2:
+                refresh_support(session, RULES, run.as_of)
+            if stages > 3:
+                attempt.finished = finish_run(session, run, RULES, lambda: now + timedelta(seconds=1))
+            else:
+                readings.let_go(run.run)
+        return attempt
+
+    def _collect(self, session: Session, run: SyncRun, reading: Any) -> None:
+        reader = Reader(self.client, workers=3, clock=lambda: self.world.now)
+        window = run.window.widened(OVERLAP)
+        collected = Collector(reader, self.connect, run, window, reading, RULES).collect([CONTACTS, CONVERSATIONS])
+        with session.transaction():
+            runs.count(session, run.run, collected[0].read, collected[1].read, 0)
+
+    @staticmethod
+    def _met(session: Session, reading: Any) -> dict[str, set[str]]:
+        with session.transaction():
+            found = session.frame("SELECT kind, id FROM sync_reads WHERE reading = $1", reading).rows()
+        return {kind: {name for which, name in found if which == kind} for kind in ("contact", "conversation")}
+
+
+def instant(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
+
+
+def partition(second: int) -> Window:
+    start = second - second % WINDOW
+    return Window(instant(start), instant(start + WINDOW))

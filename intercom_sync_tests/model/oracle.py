@@ -1,0 +1,113 @@
+"""What the tables must hold: a plain recomputation from what syncs could read and what other systems wrote.
+
+Holds the last good version of every record that a sync has met, and the rows as they must stand; `support` and `rows`
+work the values out. Which records a sync meets is told by the caller: a window meets what was updated in it, a full
+sync everything.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from intercom_sync_tests.model import rows
+from intercom_sync_tests.model.money import Broken
+from intercom_sync_tests.model.sound import Json, mentions, name_of, read_contact, read_talk, usable
+from intercom_sync_tests.model.support import support_of
+
+
+class Oracle:
+    """The state that the rules ask for.
+
+    Attributes:
+        contacts: the last good version of each contact, by id.
+        talks: the same of conversations.
+        said: who mentioned leaving in each conversation, and when, as far as it was read.
+        refused: the version of each record that is rejected, by kind and id; None where it has no version.
+        rows: unified_customers by key.
+        wrote: what the sync itself wrote last, by key.
+        alerts: kind and key of every alert decided, in the order of runs.
+    """
+
+    def __init__(self) -> None:
+        self.contacts: dict[str, Json] = {}
+        self.talks: dict[str, Json] = {}
+        self.said: dict[str, list[tuple[str, int]]] = {}
+        self.refused: dict[tuple[str, str], int | None] = {}
+        self.rows: dict[str, Json] = {}
+        self.wrote: dict[str, Json] = {}
+        self.alerts: list[list[tuple[str, str]]] = []
+
+    def meet_contacts(self, records: Iterable[Any]) -> None:
+        """Take in contacts that a sync read."""
+        for record in records:
+            self._meet("contact", record, read_contact, self.contacts)
+
+    def meet_talks(self, records: Iterable[Json], live: dict[str, Json], waiting: set[str]) -> None:
+        """Take in conversations that a sync read; the parts of those that wait were not to be had."""
+        for record in records:
+            if self._meet("conversation", record, read_talk, self.talks):
+                name = record["id"]
+                known = self.said.get(name, []) if name in waiting else mentions(record, parts_of(live.get(name)))
+                self.said[name] = [*{*known, *mentions(record, [])}]
+
+    def fetch(self, names: Iterable[str], live: dict[str, Json]) -> None:
+        """Take in the parts of conversations that waited for them."""
+        for name in names:
+            if name in self.said and name in live:
+                self.said[name] = mentions(live[name], parts_of(live[name]))
+
+    def _meet(self, kind: str, record: Any, read: Any, good: dict[str, Json]) -> bool:
+        name = name_of(record)
+        version = usable(record.get("updated_at")) if isinstance(record, dict) else None
+        known = good.get(name)["updated_at"] if name in good else 0  # type: ignore[index]
+        try:
+            made = read(record)
+        except Broken:
+            key = (kind, name or f"nameless {record!r}")
+            before = self.refused.get(key)
+            if version is None or version >= max(known, before or 0):
+                self.refused[key] = version
+            return False
+        if self.refused.get((kind, name), 0) is None or (self.refused.get((kind, name)) or 0) <= made["updated_at"]:
+            self.refused.pop((kind, name), None)
+        if made["updated_at"] < known:
+            return False
+        good[name] = made  # type: ignore[index]
+        return True
+
+    def forget(self, kind: str, met: set[str]) -> None:
+        """Let go of what a full sync did not meet."""
+        good = self.contacts if kind == "contact" else self.talks
+        for name in set(good) - met:
+            del good[name]
+            self.said.pop(name, None)
+        for key in [key for key in self.refused if key[0] == kind and key[1] not in met]:
+            del self.refused[key]
+
+    def finish(self, now: int, read: set[str]) -> dict[str, Any]:
+        """Write the customers as of an instant; return the run's figures.
+
+        Args:
+            now: the run's instant.
+            read: ids of the contacts that the run met.
+        """
+        support = support_of(self.contacts, self.talks, self.said, now)
+        made = rows.write(self.contacts, support, self.rows, self.wrote, now, read)
+        self.alerts.append(made.alerts)
+        skipped = {
+            name
+            for name in read
+            if ("contact", name) in self.refused or name not in self.contacts or not self.contacts[name]["key"]
+        }
+        scores = [self.rows[key]["quality_score"] for key in made.new | made.updated]
+        return {
+            "contacts_synced": len(scores),
+            "new_contacts": len(made.new),
+            "updated_contacts": len(made.updated),
+            "skipped_contacts": len(skipped),
+            "alerts_generated": len(made.alerts),
+            "avg_quality_score": sum(scores) / len(scores) if scores else None,
+        }
+
+
+def parts_of(record: Json | None) -> list[Json]:
+    return record["conversation_parts"]["conversation_parts"] if record else []

@@ -1,0 +1,170 @@
+"""What a sync must have met, told to the oracle; and the comparison of its tables with the real ones."""
+
+from typing import Any
+
+from intercom_sync.sync.plan import Asked
+from intercom_sync_tests.model.harness import OVERLAP, Attempt, Harness, partition
+from intercom_sync_tests.model.oracle import Oracle
+from intercom_sync_tests.model.sound import Json, usable
+from intercom_sync_tests.model.store import Store
+from intercom_sync_tests.model.world import CONTACTS, CONVERSATIONS, World
+
+FULL = "full"
+_SLACK = int(OVERLAP.total_seconds())
+
+
+class Syncs:
+    """Syncs of one world, each followed by the oracle, and the oracle's own record of what they cover."""
+
+    def __init__(self, world: World, harness: Harness, store: Store) -> None:
+        self.world, self.harness, self.store = world, harness, store
+        self.oracle = Oracle()
+        self.began: dict[object, int] = {}  # scope of a reading that broke off: the instant it began
+        self.done: list[tuple[str, int, int]] = []  # mode, start and end of what successful syncs covered
+        self.names: list[str] = []
+
+    def covered(self) -> int | None:
+        """The instant up to which everything was read, without a gap."""
+        fulls = [end for mode, _, end in self.done if mode == FULL]
+        reached = max(fulls, default=None)
+        for _, start, end in sorted(self.done):
+            if reached is not None and start <= reached:
+                reached = max(reached, end)
+        return reached
+
+    def window_of(self, asked: Asked) -> tuple[int, int] | None:
+        """The seconds that a sync must read, without the overlap; None for everything."""
+        open_end = int(partition(self.world.now).end.timestamp())
+        if asked.full or (asked.catch_up and self.covered() is None):
+            return None
+        if asked.catch_up:
+            return min(self.covered() or 0, open_end - 1), open_end
+        assert asked.start
+        assert asked.end
+        return int(asked.start.timestamp()), int(asked.end.timestamp())
+
+    def breaks_off(self, asked: Asked, stages: int) -> None:
+        """A sync that fails; what it landed is in play from now on."""
+        window = self.window_of(asked)
+        attempt = self.harness.attempt(asked, stages=stages)
+        self.began.setdefault(window or FULL, self.world.now)
+        self._landed(attempt)
+
+    def succeeds(self, asked: Asked) -> None:
+        """A sync that succeeds, and its tables."""
+        now, window = self.world.now, self.window_of(asked)
+        waited = self.store.waiting()
+        attempt = self.harness.attempt(asked)
+        assert attempt.finished
+        self.names.append(attempt.run.run)
+        if (window or FULL) in self.began:
+            self._landed(attempt)
+            self._is_lossless(window, self.began.pop(window or FULL), full=window is None)
+        else:
+            self._predicted(attempt, window, waited)
+        self.done.append((FULL, 0, now) if window is None else ("window", window[0], min(window[1], now)))
+        expected = self.oracle.finish(now, attempt.met[CONTACTS])
+        self._compare(attempt, expected)
+
+    # What the oracle hears.
+
+    def _predicted(self, attempt: Attempt, window: tuple[int, int] | None, waited: set[str]) -> None:
+        """A reading of its own: the rules say what it met."""
+        live, waiting = self.world.live_talks(), self.store.waiting()
+        self.oracle.fetch(waited - waiting, live)
+        for kind in (CONTACTS, CONVERSATIONS):
+            shown = self.world.shown(kind)
+            met = {name for name, record in shown.items() if _lies_in(record, window)}
+            timeless = {name for name, record in shown.items() if version_of(record) is None}
+            named = {name for name in attempt.met[kind] if not name.startswith("sha256:")}
+            nameless = {name for name in shown if name.startswith("nameless")}
+            if window is None:
+                assert named == (met | timeless) - nameless
+                assert len(attempt.met[kind]) - len(named) == len(nameless)
+            else:
+                assert met - nameless <= named <= (met | timeless) - nameless
+            found = [shown[name] for name in sorted(named | (nameless if window is None else set()))]
+            if kind == CONTACTS:
+                self.oracle.meet_contacts(found)
+            else:
+                self.oracle.meet_talks(found, live, waiting)
+            if window is None:
+                self.oracle.forget(kind, set(shown))
+
+    def _landed(self, attempt: Attempt) -> None:
+        """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
+        oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting()
+        landed = self.store.landed()
+        oracle.contacts.clear()
+        oracle.meet_contacts(payload for _, payload in landed.values())
+        talks, shown = self.store.landed_talks(), self.world.shown(CONVERSATIONS)
+        for name in set(oracle.talks) - set(talks):
+            del oracle.talks[name]
+        fresh = [
+            record for name, record in shown.items() if name in attempt.met[CONVERSATIONS]
+            and talks.get(name) == version_of(record)
+        ]  # fmt: skip
+        oracle.meet_talks(fresh, live, waiting)
+        everything = self.world.shown(CONTACTS) | shown
+        oracle.refused = {
+            (kind, name): version_of(everything.get(name)) for kind, name in self.store.refused()
+        }
+
+    def _is_lossless(self, window: tuple[int, int] | None, began: int, *, full: bool) -> None:
+        """A sync that went on with an earlier one's reading has also met what changed since that began."""
+        since = (began - _SLACK, window[1] if window else self.world.now + 1)
+        for kind, good in ((CONTACTS, self.oracle.contacts), (CONVERSATIONS, self.oracle.talks)):
+            for name, record in self.world.shown(kind).items():
+                if _lies_in(record, None if full else window) and _lies_in(record, since):
+                    self._is_known(kind, name, record, good)
+
+    # What must hold.
+
+    def everything_is_known(self) -> None:
+        """After a sync that takes everything since the last one, nothing that a search shows is missing."""
+        for kind, good in ((CONTACTS, self.oracle.contacts), (CONVERSATIONS, self.oracle.talks)):
+            for name, record in self.world.shown(kind).items():
+                version = version_of(record)
+                if version is not None and version <= self.world.now and not name.startswith("nameless"):
+                    self._is_known(kind, name, record, good)
+
+    def _is_known(self, kind: str, name: str, record: Any, good: dict[str, Json]) -> None:
+        known = max(good[name]["updated_at"] if name in good else 0, self.oracle.refused.get((kind, name)) or 0)
+        assert known >= version_of(record), f"{kind} {name} was lost: {known} is older than {version_of(record)}"
+
+    def _compare(self, attempt: Attempt, expected: dict[str, Any]) -> None:
+        assert attempt.finished
+        rows = self.store.customers()
+        theirs = {"crm_owner": None, "crm_grade": 3}
+        wanted = {key: theirs | row for key, row in self.oracle.rows.items()}
+        assert rows == wanted, _differences(rows, wanted)
+        assert sorted(self.store.alerts().get(attempt.run.run, [])) == sorted(self.oracle.alerts[-1])
+        refused = self.store.refused()
+        named = {each for each in refused if not each[1].startswith("sha256:")}
+        assert named == {each for each in self.oracle.refused if not each[1].startswith(("nameless", "sha256:"))}
+        figures = attempt.finished.figures
+        nameless = sum(name.startswith("sha256:") for name in attempt.met[CONTACTS])
+        found = {name: getattr(figures, name) for name in expected}
+        counted = {name for name in attempt.met[CONTACTS] if not name.startswith("sha256:")}
+        assert found == expected, (found, expected, counted, nameless)
+
+
+def _lies_in(record: Any, window: tuple[int, int] | None) -> bool:
+    version = version_of(record)
+    return version is not None and (window is None or window[0] - _SLACK <= version < window[1])
+
+
+def version_of(record: Any) -> int | None:
+    return usable(record.get("updated_at")) if isinstance(record, dict) else None
+
+
+def _differences(rows: dict[str, Json], wanted: dict[str, Json]) -> dict[str, Any]:
+    return {
+        key: {
+            name: (rows.get(key, {}).get(name), wanted.get(key, {}).get(name))
+            for name in {*rows.get(key, {}), *wanted.get(key, {})}
+            if rows.get(key, {}).get(name) != wanted.get(key, {}).get(name)
+        }
+        for key in {*rows, *wanted}
+        if rows.get(key) != wanted.get(key)
+    }

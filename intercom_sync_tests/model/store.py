@@ -1,0 +1,87 @@
+"""The tables as they are, in the oracle's terms; and what other systems do to the customers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from intercom_sync.domain import tables
+from intercom_sync_tests.model.rows import COLUMNS
+
+_TIMES = {"signup_date", "last_payment_date", "last_seen_at", "intercom_deleted_at", "last_intercom_sync"}
+# Columns of others: one that the sync knows nothing of, and one that is required.
+THEIRS = "ADD COLUMN crm_owner text, ADD COLUMN crm_grade integer NOT NULL DEFAULT 3"
+
+
+class Store:
+    """A second connection to the database, as another system has one."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._connection = psycopg2.connect(url, options=f"-c search_path={schema} -c timezone=UTC")
+        self._connection.autocommit = True
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def query(self, statement: Any, *values: Any) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def empty(self) -> None:
+        """Make every table as new."""
+        self.query(f"TRUNCATE {', '.join(table.name for table in tables.TABLES)} RESTART IDENTITY")
+
+    # What the sync made.
+
+    def customers(self) -> dict[str, dict[str, Any]]:
+        """Every row by its key; times as UNIX seconds."""
+        names = (*COLUMNS, "last_intercom_sync", "crm_owner", "crm_grade")
+        listed = ", ".join(f"extract(epoch FROM {n})::bigint" if n in _TIMES else n for n in names)
+        found = self.query(f"SELECT lower(email), {listed} FROM unified_customers")
+        return {key: dict(zip(names, row, strict=True)) for key, *row in found}
+
+    def alerts(self) -> dict[str, list[tuple[str, str]]]:
+        """Kind and key of every alert, by run."""
+        made: dict[str, list[tuple[str, str]]] = {}
+        for run, kind, email in self.query("SELECT run, kind, lower(email) FROM customer_alerts ORDER BY id"):
+            made.setdefault(run, []).append((kind, email))
+        return made
+
+    def refused(self) -> set[tuple[str, str]]:
+        """Kind and id of every rejected record; those without an id as one marker each."""
+        return set(self.query("SELECT kind, id FROM rejected_records"))
+
+    def waiting(self) -> set[str]:
+        """Conversations whose parts wait to be fetched."""
+        return {name for (name,) in self.query("SELECT id FROM intercom_conversations WHERE parts_wanted")}
+
+    def landed(self) -> dict[str, tuple[int, dict[str, Any]]]:
+        """Version and JSON of every landed contact."""
+        found = self.query("SELECT id, extract(epoch FROM updated_at)::bigint, payload FROM intercom_contacts")
+        return {name: (version, payload) for name, version, payload in found}
+
+    def landed_talks(self) -> dict[str, int]:
+        """Version of every landed conversation."""
+        return dict(self.query("SELECT id, extract(epoch FROM updated_at)::bigint FROM intercom_conversations"))
+
+    # What others do.
+
+    def write(self, email: str, values: dict[str, Any]) -> None:
+        """Another system writes columns of a customer's row; makes the row when there is none."""
+        names = [sql.Identifier(name) for name in values]
+        given = [sql.SQL("to_timestamp(%s)") if name in _TIMES else sql.SQL("%s") for name in values]
+        pairs = sql.SQL(", ").join(sql.SQL("{} = {}").format(n, v) for n, v in zip(names, given, strict=True))
+        statement = sql.SQL(
+            "INSERT INTO unified_customers (email, {}) VALUES (%s, {}) ON CONFLICT (lower(email)) DO UPDATE SET {}"
+        )
+        filled = statement.format(sql.SQL(", ").join(names), sql.SQL(", ").join(given), pairs)
+        self.query(filled, email, *values.values(), *values.values())
+
+    def delete(self, key: str) -> None:
+        """Another system deletes a customer's row."""
+        self.query("DELETE FROM unified_customers WHERE lower(email) = %s", key)
+
+
+Write = Callable[[Store], None]

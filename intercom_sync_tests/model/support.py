@@ -1,0 +1,46 @@
+"""How support goes with each customer, counted one conversation at a time."""
+
+from fractions import Fraction
+from typing import Any
+
+from intercom_sync_tests.model.money import six
+from intercom_sync_tests.model.sound import Json
+from intercom_sync_tests.model.words import DAY
+
+NONE = {
+    "intercom_convos_total": 0, "intercom_convos_30d": 0, "open_tickets": 0, "mentioned_cancel": False,
+    "csat_score": None,
+}  # fmt: skip
+
+
+def support_of(
+    contacts: dict[str, Json], talks: dict[str, Json], said: dict[str, list[tuple[str, int]]], now: int
+) -> dict[str, dict[str, Any]]:
+    """The support columns of every customer with a conversation."""
+    figures: dict[str, dict[str, Any]] = {}
+    scores: dict[str, list[int]] = {}
+    for name, talk in talks.items():
+        for key in {contacts[one]["key"] for one in talk["people"] if one in contacts} - {None}:
+            mine = figures.setdefault(key, dict(NONE))
+            mine["intercom_convos_total"] += 1
+            mine["intercom_convos_30d"] += _recent(talk["created_at"], now)
+            mine["open_tickets"] += talk["open"]
+            mine["mentioned_cancel"] |= any(
+                _recent(at, now) and _is_of(author, talk, key, contacts) for author, at in said.get(name, [])
+            )
+            if talk["score"] and (talk["by"] is None or _is_of(talk["by"], talk, key, contacts)):
+                scores.setdefault(key, []).append(talk["score"])
+    for key, given in scores.items():
+        figures[key]["csat_score"] = six(Fraction(sum(given), len(given)))
+    return figures
+
+
+def _is_of(person: str, talk: Json, key: str, contacts: dict[str, Json]) -> bool:
+    """Whether it is this customer's, in a conversation of one contact or several."""
+    if len(talk["people"]) == 1:
+        return True
+    return person in contacts and contacts[person]["key"] == key
+
+
+def _recent(at: int, now: int) -> bool:
+    return now - 30 * DAY <= at <= now

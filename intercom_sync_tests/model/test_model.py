@@ -1,0 +1,153 @@
+"""Random companies, edits, clocks, crashes and syncs in any order: the tables are what the rules say of them.
+
+How to run more examples stands in the README beside this file.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from intercom_sync.sandbox.faults import cursor_refused, error
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sync.plan import Asked
+from intercom_sync.warehouse.session import Session
+from intercom_sync_tests.model.edits import Edit, contact_edits, edits, some, talk_edits
+from intercom_sync_tests.model.harness import Harness, instant
+from intercom_sync_tests.model.others import Other, others
+from intercom_sync_tests.model.pool import Pool
+from intercom_sync_tests.model.run import Syncs
+from intercom_sync_tests.model.store import THEIRS, Store
+from intercom_sync_tests.model.words import DAY, ZONES
+from intercom_sync_tests.model.world import START, World
+
+_ASKED = os.environ.get("INTERCOM_SYNC_MODEL_EXAMPLES")
+Trouble = tuple[str, int, bool]
+moves = st.one_of(st.integers(0, 3 * 3600), st.sampled_from([60, 3600, 6 * 3600, DAY, 8 * DAY, 31 * DAY, 40 * DAY]))
+scopes = st.sampled_from([Asked(full=True), Asked(catch_up=True), Asked(catch_up=True)])
+windows = st.tuples(st.integers(0, 40), st.sampled_from([1, 1, 1, 4, 60])).map(
+    lambda pair: (pair[0] * 6 * 3600, (pair[0] + pair[1]) * 6 * 3600)
+)
+troubles = st.tuples(
+    st.sampled_from(["POST /contacts/search", "POST /conversations/search", "GET /conversations/*", "*"]),
+    st.integers(0, 6),
+    st.booleans(),
+)
+
+
+class Company(RuleBasedStateMachine):
+    """A workspace, its edits, and syncs that succeed or break off."""
+
+    connect: Callable[[], Session]
+    store: Store
+
+    @initialize(
+        zone=st.sampled_from(ZONES), version=st.sampled_from(["2.16", "2.17"]), delay=st.sampled_from([0, 0, 240, 3000]),
+        per_page=st.sampled_from([2, 5, 150]), people=some(contact_edits, 6), talks=some(talk_edits, 4),
+    )  # fmt: skip
+    def begin(
+        self, zone: str, version: str, delay: int, per_page: int, people: list[Edit], talks: list[Edit]
+    ) -> None:
+        self.store.empty()
+        self.world = World(zone, delay)
+        self.sandbox = Sandbox(self.world.company).__enter__()
+        self.harness = Harness(self.world, self.sandbox, type(self).connect, version, per_page)
+        self.syncs = Syncs(self.world, self.harness, self.store)
+        self._live([*people, *talks], 3600)
+
+    def _live(self, changes: list[Edit], seconds: int) -> None:
+        """People work for a while."""
+        for change in changes:
+            change(self.world)
+        self.world.now += seconds
+
+    def teardown(self) -> None:
+        if hasattr(self, "harness"):
+            self.harness.close()
+            self.sandbox.__exit__(None, None, None)
+
+    @rule(other=others)
+    def another_system_writes(self, other: Other) -> None:
+        other(self.store, self.syncs.oracle)
+
+    @rule(changes=edits, seconds=moves)
+    def people_work(self, changes: list[Edit], seconds: int) -> None:
+        self._live(changes, seconds)
+
+    @rule(changes=edits, seconds=moves, asked=scopes)
+    def everything_syncs(self, changes: list[Edit], seconds: int, asked: Asked) -> None:
+        self._live(changes, seconds)
+        self.syncs.succeeds(asked)
+        self.syncs.everything_is_known()
+
+    @rule(asked=scopes)
+    def everything_syncs_again(self, asked: Asked) -> None:
+        self.everything_syncs([], 0, asked)
+
+    @rule(changes=edits, seconds=moves, window=windows, newest=st.booleans())
+    def a_window_syncs(self, changes: list[Edit], seconds: int, window: tuple[int, int], newest: bool) -> None:
+        self._live(changes, seconds)
+        self.syncs.succeeds(self._window(window, newest))
+
+    @rule(changes=edits, seconds=moves, asked=scopes, stages=st.integers(1, 3))
+    def a_sync_dies_between_its_stages(self, changes: list[Edit], seconds: int, asked: Asked, stages: int) -> None:
+        self._live(changes, seconds)
+        self.syncs.breaks_off(asked, stages)
+
+    @rule(changes=edits, seconds=moves, asked=st.one_of(scopes, st.none()), window=windows, trouble=troubles)
+    def a_sync_is_refused(
+        self, changes: list[Edit], seconds: int, asked: Asked | None, window: tuple[int, int], trouble: Trouble
+    ) -> None:
+        self._live(changes, seconds)
+        match, after, forbidden = trouble
+        fault = error(403, "forbidden", "The token lacks a right") if forbidden else cursor_refused()
+        self.sandbox.faults.add(fault, match=match, after=after)
+        try:
+            self.syncs.breaks_off(asked or self._window(window, True), 0)
+        finally:
+            self.sandbox.faults.clear()
+
+    @rule(changes=edits, seconds=moves, asked=scopes, residue=st.integers(0, 1))
+    def a_sync_goes_without_some_parts(self, changes: list[Edit], seconds: int, asked: Asked, residue: int) -> None:
+        self._live(changes, seconds)
+        self.sandbox.faults.add(
+            cursor_refused(), match=lambda request: request.method == "GET" and ord(request.path[-1]) % 2 == residue
+        )
+        try:
+            self.syncs.succeeds(asked)
+            self.syncs.everything_is_known()
+        finally:
+            self.sandbox.faults.clear()
+
+    def _window(self, window: tuple[int, int], newest: bool) -> Asked:
+        start, end = window
+        if newest:
+            last = self.world.now - self.world.now % (6 * 3600) + 6 * 3600
+            return Asked(start=instant(last - (end - start)), end=instant(last))
+        return Asked(start=instant(START + start), end=instant(START + end))
+
+
+@pytest.fixture
+def machine(connect: Callable[[], Session], database_url: str, schema: str) -> Iterator[type[Company]]:
+    store = Store(database_url, schema)
+    store.query(f"ALTER TABLE unified_customers {THEIRS}")
+    pool = Pool(database_url, schema)
+    yield type("Workspace", (Company,), {"connect": staticmethod(pool.connect), "store": store})
+    pool.close()
+    store.close()
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+@pytest.mark.timeout(0 if _ASKED else 600)
+def test_after_any_edits_and_syncs_the_tables_are_what_the_rules_say(machine: type[Company]) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=int(_ASKED or 50), stateful_step_count=12, deadline=None, derandomize=not _ASKED,
+            print_blob=True, suppress_health_check=list(HealthCheck), database=None,
+            phases=[Phase.generate, Phase.shrink],
+        ),
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""A small workspace that changes: a sandbox company under a clock of its own, and every edit that people make to it.
+
+What the rules make of it is the oracle's business; which edits come in which order, the machine's.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from intercom_sync.sandbox.builders import author, contact, conversation, message, part, part_list, rating
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.statistics import conversation_times, statistics_of
+from intercom_sync.sandbox.table import Table
+from intercom_sync_tests.model.sound import Json, name_of
+
+START = 1_772_323_200  # 2026-03-01, a month before the clocks change
+CONTACTS, CONVERSATIONS = "contact", "conversation"
+
+
+class World:
+    """A company, the time, and the sound form of every record, from which broken ones are mended."""
+
+    def __init__(self, zone: str, delay: int) -> None:
+        self.now = START
+        self.delay = delay
+        self.company = Company(timezone=zone, index_delay=delay, clock=lambda: self.now)
+        self.people: dict[str, Json] = {}
+        self.talks: dict[str, Json] = {}
+        self._made = 0
+
+    # What stands where.
+
+    def table(self, kind: str) -> Table:
+        return self.company.contact_table if kind == CONTACTS else self.company.conversation_table
+
+    def shown(self, kind: str) -> dict[str, Any]:
+        """What a search finds now, by id; what has no id by its text."""
+        bodies = [json.loads(record.body) for record in self.table(kind).searchable().records.values()]
+        return {name_of(body) or f"nameless {body!r}": body for body in bodies}
+
+    def live_talks(self) -> dict[str, Any]:
+        """Every conversation with its parts, as a request for it alone gives it."""
+        return {body["id"]: body for body in self.company.conversations()}
+
+    # Contacts.
+
+    def add_contact(self, fields: Json, *, age: int = 0) -> None:
+        self._made += 1
+        made = contact(**{"id": f"{self._made:024x}", "external_id": None, "created_at": self.now - age, **fields})
+        self.people[made["id"]] = made
+        self._put_contact(made)
+
+    def change_contact(self, name: str, fields: Json, spoil: Callable[[Json], None] | None = None) -> None:
+        """Change a contact, and mend it; or let somebody spoil it."""
+        made = self.people[name] | fields
+        self.people[name] = made
+        self._put_contact(made, spoil)
+
+    def _put_contact(self, made: Json, spoil: Callable[[Json], None] | None = None) -> None:
+        stamped = {"updated_at": self.now} | {k: v for k, v in made.items() if k != "updated_at"}
+        if spoil:
+            stamped = json.loads(json.dumps(stamped))
+            spoil(stamped)
+        self.company.put_contact(stamped)
+
+    def add_junk(self, junk: Any) -> None:
+        """Something that is no record at all."""
+        self.company.put_contact(junk)
+
+    def archive(self, name: str) -> None:
+        self.company.archive_contact(name)
+        del self.people[name]
+
+    def merge(self, source: str, target: str) -> None:
+        """Merge a contact away; its conversations are the target's, and no `updated_at` moves."""
+        self.company.merge_contact(source, target)
+        del self.people[source]
+        self.talks = {key: json.loads(json.dumps(talk).replace(source, target)) for key, talk in self.talks.items()}
+
+    # Conversations. Their index does not lag behind edits: parts are fetched live, so what a lagging search says of
+    # them has no single right answer. New ones do lag.
+
+    def add_talk(self, people: list[str], kind: str, body: str | None, *, age: int, counted: bool) -> None:
+        self._made += 1
+        writer = author(kind, people[-1] if kind in ("user", "lead", "contact") else "7001")
+        made = conversation(
+            id=str(self._made), contact_ids=people, created_at=self.now - age, source=message(body=body, author=writer)
+        )
+        made["updated_at"] = self.now
+        self.talks[made["id"]] = made if counted else made | {"statistics": None}
+        self.company.put_conversation(self.talks[made["id"]])
+
+    def reply(self, name: str, kind: str, body: str | None, part_type: str) -> None:
+        talk = self.talks[name]
+        person = talk["contacts"]["contacts"][0]["id"] if kind in ("user", "lead", "contact") else "7001"
+        self._made += 1
+        self.now += 1  # nobody opens a conversation and answers themselves within a second
+        said = part(id=f"p{self._made}", created_at=self.now, part_type=part_type, body=body, author=author(kind, person))
+        parts = [*talk["conversation_parts"]["conversation_parts"], said]
+        source, created = talk["source"], talk["created_at"]
+        changed = conversation_times(created, source, parts) | {"conversation_parts": part_list(parts)}
+        if talk["statistics"] is not None:
+            changed["statistics"] = statistics_of(created, source, parts)
+        self.change_talk(name, changed)
+
+    def rate(self, name: str, score: int | None, *, named: bool) -> None:
+        person = self.talks[name]["contacts"]["contacts"][-1]["id"]
+        given = rating(score, by=person, at=self.now)
+        self.change_talk(name, {"conversation_rating": given if named else given | {"contact": None}})
+
+    def change_talk(self, name: str, fields: Json, spoil: Callable[[Json], None] | None = None) -> None:
+        """Change a conversation, and mend it; or let somebody spoil it."""
+        made = self.talks[name] | fields | {"updated_at": self.now}
+        self.talks[name] = made
+        if spoil:
+            made = json.loads(json.dumps(made))
+            spoil(made)
+        self.company.index_delay = 0
+        self.company.put_conversation(made)
+        self.company.index_delay = self.delay
+
+    def delete_talk(self, name: str) -> None:
+        self.company.delete_conversation(name)
+        del self.talks[name]

@@ -1,0 +1,26 @@
+"""Deliver an outbox once, in a process that can be killed: database, schema and Slack come as arguments.
+
+Time does not pass: neither Slack's pace nor a Retry-After is waited for.
+"""
+
+import sys
+from functools import partial
+
+from intercom_sync.slack.poster import SlackAwayError, post, quiet_client
+from intercom_sync.sync.deliver import Deliverer
+from intercom_sync.warehouse.session import Session
+from intercom_sync_tests.slack.server import TOKEN
+
+
+def main(url: str, schema: str, slack: str) -> None:
+    with Session(url, schema) as session:
+        send = partial(post, quiet_client(TOKEN, slack), "#alerts")
+        print("ready", flush=True)
+        try:
+            print(Deliverer(session, send, lambda: 0.0, lambda _: None).deliver())
+        except SlackAwayError as away:
+            print(away)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

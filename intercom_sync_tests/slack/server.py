@@ -1,0 +1,121 @@
+"""A local Slack: takes chat.postMessage as Slack does, keeps what it took, and fails as it is told.
+
+Refuses what Slack refuses: more than 50 blocks, more than 3,000 characters a section, an empty text.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+TOKEN = "xoxb-test"
+
+
+class LocalSlack:
+    """One Slack with one channel; `trouble` decides per message what goes wrong.
+
+    `trouble(message)` returns None, or one of: a Slack error word; an HTTP status; ("wait", seconds); "lost" (the
+    message is taken and the connection cut before the answer); "cut" (cut before it is taken).
+    """
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, Any]] = []
+        self.answered: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.trouble: Callable[[dict[str, Any]], Any] = lambda message: None
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/"
+
+    def __enter__(self) -> "LocalSlack":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def judge(self, message: dict[str, Any], token: str) -> Any:
+        if token != f"Bearer {TOKEN}":
+            return "invalid_auth"
+        trouble = self.trouble(message)
+        if trouble is not None:
+            return trouble
+        blocks = json.loads(message.get("blocks") or "[]")
+        sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+        if len(blocks) > 50 or any(not 0 < len(text) <= 3000 for text in sections):
+            return "invalid_blocks"
+        return None if message.get("text") else "no_text"
+
+
+def _handler(slack: LocalSlack) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            message = _read(self.headers.get("Content-Type", ""), body)
+            slack.requests.append(message)
+            trouble = slack.judge(message, self.headers.get("Authorization", ""))
+            if trouble in {"cut", "lost"}:
+                if trouble == "lost":
+                    slack.taken.append(message)
+                self.close_connection = True
+                self.connection.close()
+            elif isinstance(trouble, tuple):
+                self._say(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(trouble[1])})
+            elif isinstance(trouble, int):
+                self._say(trouble, None, {})
+            elif trouble:
+                self._say(200, {"ok": False, "error": trouble}, {})
+            else:
+                slack.taken.append(message)
+                self._say(200, {"ok": True, "ts": str(len(slack.taken)), "channel": "C1"}, {})
+                slack.answered.append(message)
+
+        def _say(self, status: int, answer: Any, headers: dict[str, str]) -> None:
+            body = json.dumps(answer).encode() if answer else b"<html>out of order</html>"
+            self.send_response(status)
+            for name, value in {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(body)),
+                **headers,
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (OSError, ValueError):
+                self.close_connection = True
+
+        def finish(self) -> None:
+            try:
+                super().finish()
+            except (OSError, ValueError):
+                self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    return Handler
+
+
+def _read(kind: str, body: str) -> dict[str, Any]:
+    if "json" in kind:
+        message = json.loads(body)
+        return message | ({"blocks": json.dumps(message["blocks"])} if message.get("blocks") else {})
+    return {name: values[0] for name, values in parse_qs(body).items()}
+
+
+def said(message: dict[str, Any]) -> str:
+    """Everything a message shows, in one text."""
+    blocks = json.loads(message.get("blocks") or "[]")
+    return "\n".join([message.get("text", ""), *(str(block) for block in blocks)])

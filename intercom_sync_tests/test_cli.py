@@ -1,0 +1,175 @@
+"""The command line as a person meets it: what it prints, how it ends, and that every failure is one sentence."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from intercom_sync.cli import main
+from intercom_sync.sandbox.builders import contact
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.generate import generate
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.settings import SETTINGS
+from intercom_sync.warehouse.session import Session
+from intercom_sync_tests.end_to_end.test_figures import ENTRY
+
+_TOKEN = "an invented token"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small company that takes one token."""
+    with Sandbox(generate(contacts=60, conversations=40), token=_TOKEN) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(sandbox: Sandbox, database_url: str, schema: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a process that syncs the company."""
+    return os.environ | {
+        "INTERCOM_API_KEY": _TOKEN,
+        "INTERCOM_BASE_URL": sandbox.url,
+        "INTERCOM_SYNC_DATABASE_URL": database_url,
+        "INTERCOM_SYNC_SCHEMA": schema,
+        "INTERCOM_SYNC_HOME": str(tmp_path / "home"),
+    }
+
+
+def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("intercom-sync")), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_full_sync_ends_with_the_log_entry_and_the_next_one_prints_its_figures_as_json(
+    settings: dict[str, str], sandbox: Sandbox, database_url: str, schema: str
+) -> None:
+    done = _run(settings, "sync", "--full")
+    assert (done.returncode, done.stderr) == (0, "")
+    entry = ENTRY.fullmatch(done.stdout.rstrip("\n"))
+    assert entry is not None, done.stdout
+    emails = [one["email"] for one in sandbox.company.contacts()]
+    customers = len({email.strip().lower() for email in emails if email and email.strip()})
+    skipped = sum(1 for email in emails if not email or not email.strip())
+    assert [int(entry[n]) for n in (1, 2, 3, 4)] == [customers, customers, 0, skipped]
+    with Session(database_url, schema) as session:
+        assert session.value("SELECT count(*) FROM unified_customers") == customers
+        assert session.value("SELECT count(*) FROM customer_alerts") == int(entry[7])
+
+    sandbox.company.put_contact(contact(email="new@example.com", updated_at=4_000_000_000, created_at=3_999_999_000))
+    again = _run(settings, "sync", "--full", "--json")
+    assert (again.returncode, again.stderr) == (0, "")
+    figures = json.loads(again.stdout)
+    assert list(figures) == [
+        "contacts_synced", "new_contacts", "updated_contacts", "skipped_contacts", "errors", "sync_duration_seconds",
+        "avg_quality_score",
+    ]  # fmt: skip
+    assert (figures["new_contacts"], figures["updated_contacts"], figures["errors"]) == (1, customers, 0)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code"),
+    [
+        ("INTERCOM_API_KEY", "another token", 1),
+        ("INTERCOM_BASE_URL", "http://127.0.0.1:9", 1),
+    ],
+)
+def test_a_sync_that_intercom_refuses_says_in_one_sentence_which_setting_to_mend(
+    settings: dict[str, str], setting: str, value: str, code: int
+) -> None:
+    failed = _run(settings | {setting: value}, "sync", "--full")
+    assert (failed.returncode, failed.stdout) == (code, "")
+    assert setting in failed.stderr
+    assert len(failed.stderr.strip().splitlines()) == 1, failed.stderr
+    assert value not in failed.stderr or setting == "INTERCOM_BASE_URL"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code"),
+    [
+        ("INTERCOM_API_KEY", "", 2),
+        ("INTERCOM_BASE_URL", "nowhere", 2),
+        ("INTERCOM_SYNC_DATABASE_URL", "mysql://ada:hush@127.0.0.1/db", 2),
+        ("INTERCOM_SYNC_DATABASE_URL", "postgresql://ada:hush@127.0.0.1:1/db", 1),
+        ("INTERCOM_SYNC_DATABASE_URL", "postgresql://ada:hush@no-such-host.invalid/db", 1),
+        ("INTERCOM_SYNC_HIGH_VALUE_MRR", "much", 2),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_sentence_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], setting: str, value: str, code: int
+) -> None:
+    monkeypatch.setenv("INTERCOM_API_KEY", _TOKEN)
+    monkeypatch.setenv(setting, value)
+    assert main(["sync"]) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert setting in told.err
+    assert len(told.err.strip().splitlines()) == 1
+    assert "hush" not in told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sync", "--window", "yesterday"],
+        ["sync", "--window", "2026-01-02/2026-01-01"],
+        ["sync", "--window", "2026-01-01/2026-01-01"],
+        ["sync", "--as-of", "soon"],
+        ["sync", "--full", "--window", "2026-01-01/2026-01-02"],
+        ["synchronise"],
+        [],
+    ],
+)
+def test_wrong_use_ends_with_two_and_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: intercom-sync" in capsys.readouterr().err
+
+
+def test_a_sandbox_on_a_taken_port_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["sandbox", "--port", str(port)]) == 1
+    told = capsys.readouterr().err
+    assert str(port) in told
+    assert "--port" in told
+
+
+def test_the_ui_on_a_taken_port_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["up", "--port", str(taken.getsockname()[1])]) == 2
+    assert "--port" in capsys.readouterr().err
+
+
+def test_help_lists_every_setting_and_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for setting in SETTINGS:
+        assert setting.name in told
+    for command in ("up", "demo", "sync", "sandbox"):
+        assert f"\n    {command}" in told
+
+
+def test_python_dash_m_is_the_same() -> None:
+    helped = subprocess.run(
+        [sys.executable, "-m", "intercom_sync", "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert helped.stdout.startswith("usage: intercom-sync")
+
+
+def test_an_empty_workspace_is_no_failure(settings: dict[str, str]) -> None:
+    with Sandbox(Company()) as empty:
+        done = _run(settings | {"INTERCOM_BASE_URL": empty.url}, "sync", "--as-of", "2026-06-15T12:00")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "- Synced: 0 contacts\n" in done.stdout
+    assert "- Quality: n/a avg\n" in done.stdout

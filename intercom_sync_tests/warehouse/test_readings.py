@@ -1,0 +1,95 @@
+"""Readings under way: a dead one's is taken over, a living one's never."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from intercom_sync.domain.window import Window
+from intercom_sync.warehouse import readings
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+
+_NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+Connect = Callable[[], Session]
+
+
+def _run(name: str, full: bool = True, hours: int = 6) -> SyncRun:
+    return SyncRun(name, _NOW, Window(_NOW - timedelta(hours=hours), _NOW), full=full, started_at=_NOW)
+
+
+@pytest.fixture(autouse=True)
+def _let_go() -> Iterator[None]:
+    yield
+    for run in ("one", "two", "three"):
+        readings.let_go(run)
+
+
+def test_a_living_runs_reading_is_left_alone(connect: Connect) -> None:
+    assert readings.take(connect, _run("one")) == "one"
+    assert readings.take(connect, _run("two")) == "two"
+
+
+def test_a_dead_runs_reading_is_taken_over_with_its_ids_and_marks(connect: Connect) -> None:
+    readings.take(connect, _run("one"))
+    with connect() as session, session.transaction():
+        readings.note_ids(session, "one", "contact", ["c1", "c2", "c1"])
+        readings.note_mark(session, "one", "contact", {"walk": "0", "position": 7})
+    readings.let_go("one")
+    assert readings.take(connect, _run("two")) == "one"
+    with connect() as session:
+        assert readings.of_run(session, "two") == "one"
+        assert readings.of_run(session, "one") == "one"
+        assert readings.marks(session, "one", "contact") == [{"walk": "0", "position": 7}]
+        assert session.value("SELECT count(*) FROM sync_reads") == 2
+
+
+def test_the_same_run_takes_its_own_reading_again(connect: Connect) -> None:
+    """A step that Dagster tries again, in the same process."""
+    assert readings.take(connect, _run("one")) == "one"
+    assert readings.take(connect, _run("one")) == "one"
+
+
+@pytest.mark.parametrize("other", [_run("two", full=False), _run("two", full=False, hours=12)])
+def test_another_scope_is_another_reading(connect: Connect, other: SyncRun) -> None:
+    first = _run("one", full=not other.full or other.window.end - other.window.start > timedelta(hours=6))
+    readings.take(connect, first)
+    readings.let_go("one")
+    assert readings.take(connect, other) == "two"
+
+
+def test_a_dead_reading_of_long_ago_is_dropped_and_a_living_one_is_not(connect: Connect) -> None:
+    readings.take(connect, _run("one"))
+    readings.take(connect, _run("two", full=False))
+    with connect() as session, session.transaction():
+        session.execute("UPDATE sync_readings SET begun_at = begun_at - interval '2 days'")
+        readings.note_ids(session, "one", "contact", ["c1"])
+        readings.note_ids(session, "two", "contact", ["c1"])
+    readings.let_go("two")
+    assert readings.take(connect, _run("three", full=False)) == "three"
+    with connect() as session:
+        kept = session.frame("SELECT reading FROM sync_readings ORDER BY reading")["reading"].to_list()
+        met = session.frame("SELECT reading FROM sync_reads")["reading"].to_list()
+    assert (kept, met) == (["one", "three"], ["one"])
+
+
+def test_an_error_lets_go(connect: Connect) -> None:
+    readings.take(connect, _run("one"))
+    with pytest.raises(KeyError), readings.let_go_on_error("one"):
+        raise KeyError
+    assert readings.take(connect, _run("two")) == "one"
+
+
+def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(connect: Connect) -> None:
+    land = "INSERT INTO intercom_contacts (id, created_at, updated_at, payload) VALUES ($1, now(), now(), '{}'::json)"
+    with connect() as session:
+        with session.transaction():
+            for id in ("gone", "met"):
+                session.execute(land, id)
+        readings.take(connect, _run("one"))
+        with session.transaction():
+            session.execute(land, "landed since")
+            readings.note_ids(session, "one", "contact", ["met"])
+            assert readings.forget_gone(session, "one", "contact") == 1
+        left = session.frame("SELECT id FROM intercom_contacts ORDER BY id")["id"].to_list()
+    assert left == ["landed since", "met"]

@@ -1,0 +1,84 @@
+"""What a session says when the database refuses: a sentence for a person, without values and without the password."""
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from intercom_sync.warehouse.errors import DatabaseRefusedError, DatabaseUnreachableError
+from intercom_sync.warehouse.session import Session, driver_url, plain_url, quoted
+
+Connect = Callable[[], Session]
+
+
+@pytest.mark.parametrize("password", ["s3cret", "s%40cr%2Fet", "p%3Dq"])
+def test_an_unreachable_server_is_named_without_the_password(password: str) -> None:
+    with pytest.raises(DatabaseUnreachableError) as refused:
+        Session(f"postgresql://ada:{password}@127.0.0.1:1/none", "public")
+    told = str(refused.value)
+    assert "INTERCOM_SYNC_DATABASE_URL" in told
+    assert password not in told
+    assert not {"s@cr/et", "p=q"} & set(told.split())
+    assert "\n" not in told
+
+
+def test_a_missing_database_says_so(database_url: str) -> None:
+    missing = database_url.replace("/postgres?", "/no_such_one?")
+    with pytest.raises(DatabaseUnreachableError, match=r"no_such_one.*INTERCOM_SYNC_DATABASE_URL"):
+        Session(missing, "public")
+
+
+def test_a_refused_statement_tells_neither_its_text_nor_its_values(connect: Connect) -> None:
+    with connect() as session:
+        insert = "INSERT INTO unified_customers (email) VALUES ('ada@example.com')"
+        with session.transaction():
+            session.execute(insert)
+        with pytest.raises(DatabaseRefusedError) as refused, session.transaction():
+            session.execute(insert)
+        assert "unified_customers_lower_email" in str(refused.value)
+        assert "ada@example.com" not in str(refused.value)
+        assert "INSERT" not in str(refused.value)
+        # The session goes on.
+        assert session.value("SELECT count(*) FROM unified_customers") == 1
+
+
+def test_a_connection_that_breaks_is_a_matter_of_trying_again(connect: Connect) -> None:
+    with connect() as session, connect() as other:
+        pid = session.value("SELECT pg_backend_pid()")
+        with other.transaction():
+            other.execute(f"SELECT pg_terminate_backend({pid})")
+        with pytest.raises(DatabaseUnreachableError, match="went away"), session.transaction():
+            session.value("SELECT 1")
+
+
+def _insert_and_fail(session: Session) -> None:
+    with session.transaction():
+        session.execute("INSERT INTO unified_customers (email) VALUES ('a@b')")
+        raise KeyError
+
+
+def test_a_transaction_is_all_or_nothing(connect: Connect) -> None:
+    with connect() as session:
+        with pytest.raises(KeyError):
+            _insert_and_fail(session)
+        assert session.value("SELECT count(*) FROM unified_customers") == 0
+
+
+def test_staging_replaces_and_staging_more_adds(connect: Connect) -> None:
+    frame = pl.DataFrame({"id": ["a", "b"]})
+    with connect() as session, session.transaction():
+        session.stage("things", frame)
+        session.stage("things", frame)
+        assert session.value("SELECT count(*) FROM things") == 2
+        session.stage_more("things", frame)
+        assert session.value("SELECT count(*) FROM things") == 4
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_every_spelling_of_a_postgres_address_is_understood(scheme: str) -> None:
+    assert plain_url(f"{scheme}://ada@host/db") == "postgresql://ada@host/db"
+    assert driver_url(f"{scheme}://ada@host/db") == "postgresql+psycopg2://ada@host/db"
+
+
+def test_an_identifier_cannot_end_its_quotes() -> None:
+    assert quoted('a"b') == '"a""b"'
