@@ -33,16 +33,19 @@ def decode(body: bytes) -> Any:
     r"""The JSON value of a body.
 
     orjson refuses half of a surrogate pair (`"\ud83d"`, an emoji cut in two), which is JSON all the same:
-    such halves become question marks, since no database takes them either.
+    such halves are left out, since no database takes them either.
 
     Raises:
-        ValueError: not JSON.
+        ValueError: not JSON, or nested deeper than a reader goes.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        whole = json.dumps(json.loads(body), ensure_ascii=False)
-        return json.loads(whole.encode("utf-8", "replace"))
+        try:
+            whole = json.dumps(json.loads(body), ensure_ascii=False)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        return json.loads(whole.encode("utf-8", "ignore"))
 
 
 def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) -> Any:

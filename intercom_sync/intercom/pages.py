@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intercom_sync.domain.records import usable_timestamp
+from intercom_sync.domain.records import record_id, usable_timestamp
 from intercom_sync.intercom.queries import MAX_PER_PAGE
 from intercom_sync.intercom.streams import Stream
 
@@ -47,9 +47,8 @@ def second(record: Any, field: str) -> int | None:
 
 
 def identity(record: Any) -> str | None:
-    """A record's id, or None."""
-    found = record.get("id") if isinstance(record, dict) else None
-    return found if isinstance(found, str) else None
+    """A record's id, or None where it has no usable one: several such records are not the same."""
+    return record_id(record)
 
 
 def is_sorted(seconds: Sequence[int], *, descending: bool) -> bool:

@@ -19,7 +19,7 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--remote-debugging-port=0", "--window-size=1400,1000",
 )  # fmt: skip
-_PATIENCE = 60.0
+_PATIENCE = 90.0  # a sensor looks once a minute
 _PAUSE = 0.2
 
 

@@ -17,3 +17,13 @@ def test_a_record_with_an_unusable_time_takes_no_other_record_with_it(broken: ob
         found = ids(reader.everything(CONVERSATIONS))
         assert set(found) == {str(1000 + at) for at in range(900)} | {"7"}
         assert len(found) == 901
+
+
+def test_every_record_without_an_id_is_delivered_so_that_a_full_read_is_known_to_be_complete() -> None:
+    company = talks_of([NOW - 1000])
+    for nameless in ({"id": ""}, {"id": ""}, {"id": " "}, {}, {}):
+        company.put_conversation(nameless)
+    with reading(company) as (_, reader):
+        assert len([record for page in reader.everything(CONVERSATIONS) for record in page.records]) == 6
+        found = reader.completeness(CONVERSATIONS)
+        assert (found.seen, found.total_at_end) == (6, 6)

@@ -207,10 +207,15 @@ def test_neither_token_nor_address_nor_body_reaches_an_error_or_the_log(
     assert without_personal_data("no contact ada@example.com") == "no contact …"
 
 
-def test_half_a_surrogate_pair_is_read_as_a_question_mark() -> None:
-    assert answers.decode(rb'{"name":"Ada \ud83d","whole":"\ud83d\ude00"}') == {"name": "Ada ?", "whole": "😀"}
+def test_half_a_surrogate_pair_is_left_out() -> None:
+    assert answers.decode(rb'{"name":"Ada \ud83d","whole":"\ud83d\ude00"}') == {"name": "Ada ", "whole": "😀"}
     with pytest.raises(ValueError, match=r".+"):
         answers.decode(b'{"name":')
+
+
+def test_json_without_a_bottom_is_no_answer() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        answers.decode(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
 
 
 def test_a_deleted_conversation_is_gone_and_no_error() -> None:

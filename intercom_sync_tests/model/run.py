@@ -101,14 +101,13 @@ class Syncs:
         for name in set(oracle.talks) - set(talks):
             del oracle.talks[name]
         fresh = [
-            record for name, record in shown.items() if name in attempt.met[CONVERSATIONS]
-            and talks.get(name) == version_of(record)
-        ]  # fmt: skip
+            record
+            for name, record in shown.items()
+            if name in talks and name in attempt.met[CONVERSATIONS] and _is_this(record, *talks[name])
+        ]
         oracle.meet_talks(fresh, live, waiting)
         everything = self.world.shown(CONTACTS) | shown
-        oracle.refused = {
-            (kind, name): version_of(everything.get(name)) for kind, name in self.store.refused()
-        }
+        oracle.refused = {(kind, name): version_of(everything.get(name)) for kind, name in self.store.refused()}
 
     def _is_lossless(self, window: tuple[int, int] | None, began: int, *, full: bool) -> None:
         """A sync that went on with an earlier one's reading has also met what changed since that began."""
@@ -152,6 +151,13 @@ class Syncs:
 def _lies_in(record: Any, window: tuple[int, int] | None) -> bool:
     version = version_of(record)
     return version is not None and (window is None or window[0] - _SLACK <= version < window[1])
+
+
+def _is_this(record: Any, version: int, people: list[str]) -> bool:
+    """Whether a landed conversation is this version of it; a merge changes who takes part and no version."""
+    listed = record.get("contacts")
+    named = [one["id"] for one in listed["contacts"]] if isinstance(listed, dict) else people
+    return version_of(record) == version and list(dict.fromkeys(named)) == people
 
 
 def version_of(record: Any) -> int | None:

@@ -62,9 +62,10 @@ class Store:
         found = self.query("SELECT id, extract(epoch FROM updated_at)::bigint, payload FROM intercom_contacts")
         return {name: (version, payload) for name, version, payload in found}
 
-    def landed_talks(self) -> dict[str, int]:
-        """Version of every landed conversation."""
-        return dict(self.query("SELECT id, extract(epoch FROM updated_at)::bigint FROM intercom_conversations"))
+    def landed_talks(self) -> dict[str, tuple[int, list[str]]]:
+        """Version and contacts of every landed conversation."""
+        found = self.query("SELECT id, extract(epoch FROM updated_at)::bigint, contact_ids FROM intercom_conversations")
+        return {name: (version, people) for name, version, people in found}
 
     # What others do.
 

@@ -23,7 +23,10 @@ _subscription = st.builds(
     st.sampled_from(["nested", "flat", "object"]),
 )
 _payment = st.fixed_dictionaries(
-    {"amount": st.sampled_from([100, 29_900, "500", 0]), "status": st.sampled_from(["succeeded", "succeeded", "failed"])},
+    {
+        "amount": st.sampled_from([100, 29_900, "500", 0]),
+        "status": st.sampled_from(["succeeded", "succeeded", "failed"]),
+    },
     optional={"created": st.just(START - DAY)},
 )
 _odd = st.sampled_from([{"amount": "a lot", "status": "failed"}, {"status": "pending"}])

@@ -95,7 +95,9 @@ class World:
         person = talk["contacts"]["contacts"][0]["id"] if kind in ("user", "lead", "contact") else "7001"
         self._made += 1
         self.now += 1  # nobody opens a conversation and answers themselves within a second
-        said = part(id=f"p{self._made}", created_at=self.now, part_type=part_type, body=body, author=author(kind, person))
+        said = part(
+            id=f"p{self._made}", created_at=self.now, part_type=part_type, body=body, author=author(kind, person)
+        )
         parts = [*talk["conversation_parts"]["conversation_parts"], said]
         source, created = talk["source"], talk["created_at"]
         changed = conversation_times(created, source, parts) | {"conversation_parts": part_list(parts)}

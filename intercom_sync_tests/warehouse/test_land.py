@@ -109,7 +109,7 @@ def test_at_the_same_version_the_later_fetch_wins_and_the_same_again_is_no_chang
     seen = []
     with connect() as session:
         for name in ("First", "Second", "Second"):
-            one = contact(id="c1", external_id="u-1", name=name, updated_at=_BASE, created_at=_BASE)
+            one = contact(id="c1", external_id="u-1", email="a@b", name=name, updated_at=_BASE, created_at=_BASE)
             with session.transaction():
                 land_contacts(session, sift([one], partial(read_contact, rules=_RULES)), _STAMP)
             seen.append(session.frame("SELECT name, revision, landed_at FROM intercom_contacts").row(0))
