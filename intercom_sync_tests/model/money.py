@@ -10,7 +10,7 @@ from intercom_sync_tests.model.words import STATUSES
 MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": Fraction(12, 52), "day": Fraction(12, 365)}
 
 
-class Broken(Exception):  # noqa: N818  (a verdict, no error)
+class Broken(Exception):
     """The record breaks a rule."""
 
 

@@ -45,7 +45,9 @@ class Company(RuleBasedStateMachine):
     store: Store
 
     @initialize(
-        zone=st.sampled_from(ZONES), version=st.sampled_from(["2.16", "2.17"]), delay=st.sampled_from([0, 0, 240, 3000]),
+        zone=st.sampled_from(ZONES),
+        version=st.sampled_from(["2.16", "2.17"]),
+        delay=st.sampled_from([0, 0, 240, 3000]),
         per_page=st.sampled_from([2, 5, 150]), people=some(contact_edits, 6), talks=some(talk_edits, 4),
     )  # fmt: skip
     def begin(self, zone: str, version: str, delay: int, per_page: int, people: list[Edit], talks: list[Edit]) -> None:
