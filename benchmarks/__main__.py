@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import landing, reading, recompute, starting
+from benchmarks import incremental, landing, reading, recompute, starting
 from benchmarks.row import Row
 
 _SUITES: dict[str, Callable[[float, int], list[Row]]] = {
     "starting": starting.rows,
     "reading": reading.rows,
+    "incremental": incremental.rows,
     "landing": landing.rows,
     "recompute": recompute.rows,
 }

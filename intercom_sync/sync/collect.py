@@ -200,9 +200,12 @@ class Collector:
             found = [answer for _, answer in answers if isinstance(answer, dict)]
             vanished = [one for one, answer in answers if isinstance(answer, Gone)]
             with session.transaction():
-                land_parts(session, found, self.rules, self.run.as_of)
+                refused = land_parts(session, found, self.rules, self.run.as_of)
                 give_up_parts(session, vanished)
-            collected.details += len(found)
+            collected.details += len(found) - len(refused)
+            collected.given_up += len(refused)
+            for rejection in refused:
+                _LOG.warning("The parts of a conversation wait for the next run: %s", rejection)
             self._count_given_up(collected, answers)
             self.progress("parts", collected.details + collected.given_up, len(wanted))
 

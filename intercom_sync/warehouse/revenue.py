@@ -38,6 +38,8 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
     done, last = 0, ""
     while True:
         with session.transaction():
+            # One at a time, as in `support`.
+            session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
             stale = session.frame(_STALE, stamp.rules, last)
             if stale.is_empty():
                 break

@@ -47,6 +47,8 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
     """
     customers = 0
     with session.transaction():
+        # One at a time: otherwise a run that counted earlier could write over what one that counted later wrote.
+        session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
         session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
         _search_again(session, rules)
         session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")

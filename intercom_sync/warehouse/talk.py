@@ -18,7 +18,8 @@ from intercom_sync.domain.conversations import (
     read_messages,
 )
 from intercom_sync.domain.messages import OPENING
-from intercom_sync.domain.records import record_updated_at
+from intercom_sync.domain.records import record_id, record_updated_at
+from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.rules import RECENT_DAYS, Rules
 from intercom_sync.domain.sift import Sifted
 from intercom_sync.warehouse.frames import frame_of, listing
@@ -61,13 +62,20 @@ def wanting_parts(session: Session) -> list[str]:
     return list(found["id"])
 
 
-def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> None:
-    """Land fetched conversations' messages in place of those kept; runs inside the caller's transaction."""
+def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> list[RejectionError]:
+    """Land fetched conversations' messages in place of those kept; runs inside the caller's transaction.
+
+    Those that cannot be read (they changed since they were found, and broke) wait on; why is returned.
+    """
     rows: list[tuple[object, ...]] = []
     messages: list[Message] = []
+    refused: list[RejectionError] = []
     for detail in details:
-        rows.append((detail["id"], record_updated_at(detail), parts_missing(detail)))
-        messages += read_messages(detail)
+        try:
+            messages += read_messages(detail)
+            rows.append((record_id(detail), record_updated_at(detail), parts_missing(detail)))
+        except RejectionError as rejection:
+            refused.append(rejection)
     session.stage("fetched_parts", frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows))
     session.execute(
         "UPDATE intercom_conversations v SET parts_version = f.parts_version, parts_missing = f.parts_missing, "
@@ -75,6 +83,7 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
     )
     session.execute("DELETE FROM intercom_messages m USING fetched_parts f WHERE f.id = m.conversation_id")
     _land_messages(session, messages, rules, as_of)
+    return refused
 
 
 def give_up_parts(session: Session, ids: Iterable[str]) -> None:

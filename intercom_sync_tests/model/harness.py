@@ -9,6 +9,7 @@ from typing import Any
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.intercom.pages import PageSize
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
@@ -77,7 +78,7 @@ class Harness:
             attempt = Attempt(run, {})
             try:
                 self._collect(session, run, reading)
-            except Exception:
+            except IntercomError:
                 attempt.met = self._met(session, reading)
                 readings.let_go(run.run)
                 if stages == 0:

@@ -52,7 +52,7 @@ class Oracle:
     def fetch(self, names: Iterable[str], live: dict[str, Json]) -> None:
         """Take in the parts of conversations that waited for them."""
         for name in names:
-            if name in self.said and name in live:
+            if name in self.talks and isinstance(live.get(name, {}).get("contacts"), dict):
                 self.said[name] = mentions(live[name], parts_of(live[name]))
 
     def _meet(self, kind: str, record: Any, read: Any, good: dict[str, Json]) -> bool:

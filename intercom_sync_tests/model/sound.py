@@ -75,7 +75,8 @@ def read_talk(record: Any) -> Json:
 
 def mentions(record: Json, parts: list[Json]) -> list[tuple[str, int]]:
     """Who said something of leaving in a conversation, and when: its opening message and parts."""
-    opening = [(record["source"], record["created_at"])] if isinstance(record["source"], dict) else []
+    opens = isinstance(record["source"], dict) and usable(record["created_at"])
+    opening = [(record["source"], record["created_at"])] if opens else []
     said = [*opening, *((part, part["created_at"]) for part in parts)]
     return [
         (each["author"]["id"], at)

@@ -18,9 +18,9 @@ from intercom_sync.warehouse.session import Session
 from intercom_sync_tests.model.edits import Edit, contact_edits, edits, some, talk_edits
 from intercom_sync_tests.model.harness import Harness, instant
 from intercom_sync_tests.model.others import Other, others
-from intercom_sync_tests.model.pool import Pool
 from intercom_sync_tests.model.run import Syncs
-from intercom_sync_tests.model.store import THEIRS, Store
+from intercom_sync_tests.model.scene import tables
+from intercom_sync_tests.model.store import Store
 from intercom_sync_tests.model.words import DAY, ZONES
 from intercom_sync_tests.model.world import START, World
 
@@ -132,12 +132,8 @@ class Company(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(connect: Callable[[], Session], database_url: str, schema: str) -> Iterator[type[Company]]:
-    store = Store(database_url, schema)
-    store.query(f"ALTER TABLE unified_customers {THEIRS}")
-    pool = Pool(database_url, schema)
-    yield type("Workspace", (Company,), {"connect": staticmethod(pool.connect), "store": store})
-    pool.close()
-    store.close()
+    with tables(database_url, schema) as (pool, store):
+        yield type("Workspace", (Company,), {"connect": staticmethod(pool.connect), "store": store})
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")

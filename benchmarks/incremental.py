@@ -1,0 +1,146 @@
+"""Incremental syncs over twelve days: what they keep and what they ask for, beside the query taken to the letter.
+
+One contact after another appears, some change again, and a sync runs every third six-hour window: seventeen in all. The
+floor of a sync is a page for every 150 contacts changed since the last one, and one for the conversations.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from benchmarks.database import fresh
+from benchmarks.row import Row
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.window import Window
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.pages import PageSize, read
+from intercom_sync.intercom.reader import Reader
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.sandbox.builders import contact
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sync.collect import Collector
+from intercom_sync.sync.finish import finish_run
+from intercom_sync.sync.plan import Asked, begin_run
+from intercom_sync.warehouse import readings
+from intercom_sync.warehouse.revenue import refresh_revenue
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.support import refresh_support
+
+ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati")
+SYNCS, CONTACT_COUNT = 17, 1_200
+_START = 1_772_323_200
+_WINDOW = 6 * 3600
+_BETWEEN = 3 * _WINDOW
+_OVERLAP = timedelta(hours=1)
+
+
+@dataclass
+class Outcome:
+    """What a way of syncing came to: contacts kept in their newest version, and figures per sync."""
+
+    kept: int = 0
+    requests: list[int] = field(default_factory=list)
+    records: list[int] = field(default_factory=list)
+    floors: list[int] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+
+
+def rows(scale: float, repeat: int) -> list[Row]:
+    """Measure once, however often is asked for: nothing is timed."""
+    count = max(170, int(CONTACT_COUNT * scale))
+    found: list[Row] = []
+    for zone in ZONES:
+        ours, naive = both(zone, count)
+        kept = f"contacts kept of {count:,} by {SYNCS} syncs, {zone}"
+        found += [
+            Row(kept, (ours.kept,), (count,), "contacts", 1.0),
+            Row(f"{kept}; `updated_at > last_sync`", (naive.kept,), (count,), "contacts", None),
+            Row(f"requests of those syncs, {zone}", (sum(ours.requests),), (sum(ours.floors),), "requests", 2.0),
+            Row(f"contacts they read, {zone}", (sum(ours.records),), (sum(ours.changed),), "contacts", 1.5),
+        ]
+    return found
+
+
+def both(zone: str, count: int = CONTACT_COUNT) -> tuple[Outcome, Outcome]:
+    """Run our syncs and the naive ones over the same twelve days in a workspace of a time zone."""
+    now = [_START]
+    company = Company(timezone=zone, clock=lambda: now[0])
+    ours, naive, held, last = Outcome(), Outcome(), {}, 1
+    connect = fresh()
+    with Sandbox(company) as sandbox, IntercomClient("t", base_url=sandbox.url, contacts_per_second=None) as client:
+        for number, (second, changed) in enumerate(_days(company, count)):
+            now[0] = second
+            before = client.counts.requests
+            ours.records.append(_sync(client, connect, number, second))
+            ours.requests.append(client.counts.requests - before)
+            ours.changed.append(changed)
+            ours.floors.append(max(1, ceil(changed / 150)) + 1)
+            naive.records.append(_to_the_letter(client, last, held))
+            last = second
+    newest = {each["id"]: each["updated_at"] for each in company.contacts()}
+    with connect() as session:
+        query = "SELECT id, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_contacts"
+        landed = dict(session.frame(query).iter_rows())
+    ours.kept, naive.kept = (sum(found.get(key) == at for key, at in newest.items()) for found in (landed, held))
+    return ours, naive
+
+
+def _days(company: Company, count: int) -> Iterator[tuple[int, int]]:
+    """Let the company live from sync to sync; yield each sync's instant and how many contacts changed before it."""
+    chance = random.Random(17)
+    ends = [_START + (number + 1) * _BETWEEN for number in range(SYNCS)]
+    changes = sorted((chance.randrange(_START, ends[-1]), number % count) for number in range(count * 5 // 4))
+    born: dict[int, int] = {}
+    for end in ends:
+        due = [(at, who) for at, who in changes if end - _BETWEEN <= at < end]
+        for at, who in due:
+            company.put_contact(
+                contact(
+                    id=f"{who:024x}", email=f"p{who}@example.com", created_at=born.setdefault(who, at), updated_at=at
+                )
+            )
+        yield end, len({who for _, who in due})
+
+
+def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, second: int) -> int:
+    """One sync of all since the last one; returns how many contacts it read."""
+    instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW))
+    with connect() as session:
+        run = begin_run(session, f"sync-{number}", Asked(catch_up=True), Window(instant, end), instant)
+        reading = readings.take(connect, run)
+        reader = Reader(client, clock=lambda: second)
+        collector = Collector(reader, connect, run, run.window.widened(_OVERLAP), reading, Rules())
+        collected, _ = collector.collect([CONTACTS, CONVERSATIONS])
+        refresh_revenue(session, Rules(), run.run, run.as_of)
+        refresh_support(session, Rules(), run.as_of)
+        finish_run(session, run, Rules(), lambda: instant)
+    return collected.read
+
+
+def _to_the_letter(client: IntercomClient, last: int, held: dict[str, int]) -> int:
+    """The directive's query: `updated_at > last_sync_timestamp`, to the last page; returns how many contacts came."""
+    body = {"query": {"field": "updated_at", "operator": ">", "value": last}, "pagination": {}}
+    found = 0
+    while True:
+        page = read(CONTACTS, client.search(CONTACTS, body, PageSize()))
+        held |= {each["id"]: each["updated_at"] for each in page.records}
+        found += len(page.records)
+        if page.cursor is None:
+            return found
+        body["pagination"] = {"starting_after": page.cursor}
+
+
+def main() -> list[Row]:
+    """Print the table."""
+    measured = rows(1.0, 1)
+    print("| what | ours | floor or baseline | ratio | at most |\n| --- | --- | --- | --- | --- |")
+    for row in measured:
+        print(row.line())
+    return measured
+
+
+if __name__ == "__main__":
+    main()

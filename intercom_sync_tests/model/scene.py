@@ -1,0 +1,35 @@
+"""A world of one kind for tests that need no random one: a sandbox, a client and a store, opened together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync_tests.model.harness import Harness
+from intercom_sync_tests.model.pool import Pool
+from intercom_sync_tests.model.run import Syncs
+from intercom_sync_tests.model.store import THEIRS, Store
+from intercom_sync_tests.model.world import World
+
+
+@contextmanager
+def tables(url: str, schema: str) -> Iterator[tuple[Pool, Store]]:
+    """Connections to one schema: the syncs' own, and one of another system."""
+    pool, store = Pool(url, schema), Store(url, schema)
+    store.query(f"ALTER TABLE unified_customers {THEIRS}")
+    try:
+        yield pool, store
+    finally:
+        pool.close()
+        store.close()
+
+
+@contextmanager
+def syncs(world: World, pool: Pool, store: Store, *, version: str = "2.16", per_page: int = 150) -> Iterator[Syncs]:
+    """Syncs of a world, on empty tables."""
+    store.empty()
+    with Sandbox(world.company) as sandbox:
+        harness = Harness(world, sandbox, pool.connect, version, per_page)
+        try:
+            yield Syncs(world, harness, store)
+        finally:
+            harness.close()
