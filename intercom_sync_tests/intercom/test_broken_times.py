@@ -27,3 +27,15 @@ def test_every_record_without_an_id_is_delivered_so_that_a_full_read_is_known_to
         assert len([record for page in reader.everything(CONVERSATIONS) for record in page.records]) == 6
         found = reader.completeness(CONVERSATIONS)
         assert (found.seen, found.total_at_end) == (6, 6)
+
+
+@pytest.mark.parametrize("field", ["created_at", "updated_at"])
+@pytest.mark.parametrize("wrong", [4_000_000_000, 253_402_300_799, 200_000])
+def test_a_plausible_but_wrong_time_neither_ends_nor_narrows_a_read(field: str, wrong: int) -> None:
+    company = talks_of(NOW - 1000 + at for at in range(900))
+    company.put_conversation(conversation(id="7", created_at=NOW - 5, updated_at=NOW - 5) | {field: wrong})
+    with reading(company) as (_, reader):
+        good = {str(1000 + at) for at in range(900)}
+        assert set(ids(reader.everything(CONVERSATIONS))) == good | {"7"}
+        lies_in = {"7"} if field == "created_at" else set()
+        assert set(ids(reader.window(CONVERSATIONS, NOW - 1000, NOW))) == good | lies_in
