@@ -54,8 +54,19 @@ _LAND_CONTACTS = upsert_sql(
 )
 
 
+def alone(session: Session, kind: str) -> None:
+    """Land one kind of record in one transaction at a time, among all runs: a landing takes milliseconds.
+
+    Side by side two landings would take the same rows in different orders, and wait for each other in a circle.
+    """
+    session.execute(
+        f"SELECT pg_advisory_xact_lock(hashtext('intercom_sync.land'), hashtext(current_schema() || '.{kind}'))"
+    )
+
+
 def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> None:
     """Land sifted contacts; runs inside the caller's transaction."""
+    alone(session, "contact")
     rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.usable.values()]
     session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
@@ -67,6 +78,7 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
 
     Expects the usable ones staged as `landing_<kind>`.
     """
+    alone(session, kind)
     staged, landed = f"landing_{kind}", f"intercom_{kind}s"
     session.execute(
         f"DELETE FROM rejected_records r USING {staged} s "

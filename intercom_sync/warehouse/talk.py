@@ -23,7 +23,7 @@ from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.rules import RECENT_DAYS, Rules
 from intercom_sync.domain.sift import Sifted
 from intercom_sync.warehouse.frames import frame_of, listing
-from intercom_sync.warehouse.land import Stamp, land_refused, upsert_sql
+from intercom_sync.warehouse.land import Stamp, alone, land_refused, upsert_sql
 from intercom_sync.warehouse.session import Session
 
 _CONVERSATIONS = (
@@ -41,6 +41,7 @@ _FETCHED = ("id", "parts_version", "parts_missing")
 
 def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Rules, stamp: Stamp) -> None:
     """Land sifted conversations with the opening messages they carry; runs inside the caller's transaction."""
+    alone(session, "conversation")
     fetched = _fetched_versions(session, list(sifted.usable))
     now = int(stamp.as_of.timestamp())
     rows = [
@@ -67,6 +68,7 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
 
     Those that cannot be read (they changed since they were found, and broke) wait on; why is returned.
     """
+    alone(session, "conversation")
     rows: list[tuple[object, ...]] = []
     messages: list[Message] = []
     refused: list[RejectionError] = []
@@ -88,6 +90,7 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
 
 def give_up_parts(session: Session, ids: Iterable[str]) -> None:
     """Note that conversations vanished before their parts were fetched; runs inside the caller's transaction."""
+    alone(session, "conversation")
     session.stage("vanished", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     session.execute("UPDATE intercom_conversations v SET parts_wanted = FALSE FROM vanished g WHERE g.id = v.id")
 
