@@ -114,7 +114,9 @@ SYNC_RUNS = Table(
     "One row a run: what it covered and what it brought.",
     (
         Column("run", Type.TEXT, "The Dagster run.", nullable=False),
-        Column("mode", Type.TEXT, "window or full.", nullable=False),
+        Column(
+            "mode", Type.TEXT, "window or full; refresh: not both streams were read, and nothing is covered.", False
+        ),
         Column("status", Type.TEXT, "started, succeeded or failed.", nullable=False),
         Column("as_of", Type.TIMESTAMP, "The sync's instant: its now.", nullable=False),
         Column("window_start", Type.TIMESTAMP, "Start of what it read; null for a full sync."),

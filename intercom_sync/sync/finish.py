@@ -42,6 +42,8 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
             avg_quality_score=upserted.average_quality,
             alerts_generated=upserted.alerts,
         )
+        if not readings.is_whole(session, reading):
+            runs.covers_nothing(session, run.run)
         runs.close(session, run.run, figures, finished_at)
         glance.note(session, run.run, upserted.customers)
         readings.finish(session, reading)

@@ -105,6 +105,13 @@ def is_done(marked: Iterable[Mapping[str, Any]]) -> bool:
     return any(mark["walk"] == _ALL_DONE for mark in marked)
 
 
+def is_whole(session: Session, reading: str) -> bool:
+    """Whether contacts and conversations have both been read to their end; runs inside the caller's transaction."""
+    return bool(
+        session.value(f"SELECT count(*) = 2 FROM sync_marks WHERE reading = $1 AND walk = '{_ALL_DONE}'", reading)
+    )
+
+
 def forget_gone(session: Session, reading: str, kind: str) -> int:
     """Drop what a complete full reading did not find: deleted, archived and merged records, and refused ones gone.
 

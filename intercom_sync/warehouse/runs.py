@@ -9,6 +9,7 @@ from intercom_sync.warehouse.session import Session
 
 FULL = "full"
 WINDOW = "window"
+REFRESH = "refresh"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ def fail(session: Session, run: str, finished_at: datetime) -> None:
         run,
         finished_at,
     )
+
+
+def covers_nothing(session: Session, run: str) -> None:
+    """Note that a run did not read both streams, as one of some assets only; runs inside the caller's transaction."""
+    session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run = $1", run)
 
 
 def close(session: Session, run: str, figures: Figures, finished_at: datetime) -> None:

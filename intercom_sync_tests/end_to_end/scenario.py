@@ -116,9 +116,18 @@ class Scenario:
             self.company.put_conversation(one)
 
     def run(
-        self, as_of: datetime = NOW, *, full: bool = False, window: Window | None = None, checked: bool = False
+        self,
+        as_of: datetime = NOW,
+        *,
+        full: bool = False,
+        window: Window | None = None,
+        checked: bool = False,
+        assets: Iterable[str] = (),
     ) -> Synced:
-        """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for."""
+        """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for.
+
+        Of the assets all, unless some are named.
+        """
         job = dg.Definitions.merge(build(), _UNCHECKED).resolve_job_def(sync_job.name if checked else "unchecked")
         result = job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
@@ -126,6 +135,7 @@ class Scenario:
             instance=self._instance,
             raise_on_error=False,
             tags={FOREGROUND_TAG: "true"},
+            asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
         )
         noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
         return Synced(result, noted[0] if noted else {})
