@@ -24,7 +24,7 @@ from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sync.batches import batches
 from intercom_sync.sync.leaving import TakeIn, ask_for_missing, let_go_of_deleted
 from intercom_sync.sync.progress import Progress, silent
-from intercom_sync.warehouse import leaving, readings, runs, streams
+from intercom_sync.warehouse import leaving, readings, streams
 from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
@@ -128,7 +128,7 @@ class Collector:
                 lambda sifted: land_conversations(session, sifted, self.rules, self._stamp),
             )
             if self.run.full:
-                collected.gone += let_go_of_deleted(session, self.reader, self._deleted_since(session))
+                collected.gone += let_go_of_deleted(session, self.reader, self._overlap)
             self._parts(session, collected)
             return collected
 
@@ -218,12 +218,6 @@ class Collector:
             readings.note_ids(session, self.reading, collected.kind, sifted.ids)
             streams.note_overlooked(session, self.reading, self.run.run, sifted.ids)
         _add(collected, sifted)
-
-    def _deleted_since(self, session: Session) -> int | None:
-        """Return from when on deletions are news: the last full sync, less the overlap."""
-        with session.transaction():
-            last = runs.last_full(session)
-        return int((last - self._overlap).timestamp()) if last else None
 
     def _parts(self, session: Session, collected: Collected) -> None:
         """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next."""

@@ -6,13 +6,14 @@ records are dropped stands in `warehouse.leaving`.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from intercom_sync.intercom.details import Detail
 from intercom_sync.intercom.errors import Gone, IntercomError, Unauthorized
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.sync.batches import batches
-from intercom_sync.warehouse import leaving, merges
+from intercom_sync.warehouse import leaving, merges, runs
 from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.session import Session
 
@@ -51,12 +52,15 @@ def ask_for_missing(session: Session, reader: Reader, reading: str, take_in: Tak
     return kept
 
 
-def let_go_of_deleted(session: Session, reader: Reader, since: int | None) -> int:
-    """Drop the landed conversations that Intercom lists as deleted since a UNIX second; return how many went.
+def let_go_of_deleted(session: Session, reader: Reader, overlap: timedelta) -> int:
+    """Drop the landed conversations that Intercom lists as deleted; return how many went.
 
-    The list wins over a search that still showed them. When it cannot be read to its end, the sync goes on.
+    It is read back to the last full sync that succeeded, less the overlap, or to its end where there was none. The list
+    wins over a search that still showed them. When it cannot be read to its end, the sync goes on.
     """
-    gone = 0
+    with session.transaction():
+        last = runs.last_full(session)
+    since, gone = int((last - overlap).timestamp()) if last else None, 0
     try:
         for ids in reader.deleted_conversations(since):
             with session.transaction():
