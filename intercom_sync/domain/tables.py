@@ -159,6 +159,8 @@ SYNC_STREAMS = Table(
         Column("ignored_ratings", Type.INTEGER, "Ratings outside 1 to 5."),
         Column("missed", Type.INTEGER, "Records that a full reading found and earlier windows should have brought."),
         Column("missed_ids", Type.TEXTS, "Up to a hundred of them."),
+        Column("overlooked", Type.INTEGER, "Contacts that a full reading did not bring, though they are there."),
+        Column("overlooked_ids", Type.TEXTS, "Up to a hundred of them."),
     ),
     key=("reading", "kind"),
 )
@@ -182,6 +184,16 @@ INTERCOM_CONTACTS = Table(
         _LANDED_AT,
     ),
     key=("id",),
+)
+
+CONTACT_MERGES = Table(
+    "contact_merges",
+    "Which contact took in which: words written under an id that is gone are those of the contact that took it in.",
+    (
+        Column("source_id", Type.TEXT, "The contact that was merged away.", nullable=False),
+        Column("contact_id", Type.TEXT, "The contact it was merged into.", nullable=False),
+    ),
+    key=("source_id",),
 )
 
 INTERCOM_CONVERSATIONS = Table(
@@ -297,6 +309,7 @@ TABLES = (
     SYNC_RUNS,
     SYNC_STREAMS,
     INTERCOM_CONTACTS,
+    CONTACT_MERGES,
     INTERCOM_CONVERSATIONS,
     INTERCOM_MESSAGES,
     REVENUE_METRICS,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from intercom_sync.domain.records import record_id
 from intercom_sync.intercom.calls import Call, Caller, Counts
 from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
 from intercom_sync.intercom.pages import PageSize
@@ -96,6 +97,19 @@ class IntercomClient:
         found: dict[str, Any] = self._get(f"/conversations/{quote(conversation_id, safe='')}", _is_object, stop)
         return found
 
+    def contact(self, contact_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
+        """One contact; `Gone` says what it was merged into."""
+        path = f"/contacts/{quote(contact_id, safe='')}"
+        # Another's record says nothing of this one.
+        found: dict[str, Any] = self._get(path, lambda one: _is_object(one) and record_id(one) == contact_id, stop)
+        return found
+
+    def deleted_conversations(self, page: int) -> dict[str, Any]:
+        """One page of the deleted conversations, newest first, by its number from 1 on; `deleted` reads them all."""
+        path = f"/conversations/deleted?order=desc&per_page=60&page={page}"
+        found: dict[str, Any] = self._get(path, lambda answer: _has_list("conversations", answer))
+        return found
+
     def search(
         self,
         stream: Stream,
@@ -116,7 +130,7 @@ class IntercomClient:
         """
         call = Call(
             "POST",
-            stream.path,
+            stream.asked(self.version),
             shape=lambda answer: _has_list(stream.key, answer),
             body=lambda: {**body, "pagination": {**body["pagination"], "per_page": size.current}},
             too_slow=size.shrink,

@@ -15,6 +15,7 @@ from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact
 from intercom_sync.domain.schema import Table, Type
 from intercom_sync.domain.sift import Sifted
+from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.session import Session
 
@@ -70,6 +71,7 @@ def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> No
     rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.usable.values()]
     session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
+    merges.note(session, {source: one.id for one, _ in sifted.usable.values() for source in one.merged_ids})
     land_refused(session, "contact", sifted, stamp)
 
 

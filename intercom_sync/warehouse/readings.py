@@ -112,24 +112,6 @@ def is_whole(session: Session, reading: str) -> bool:
     )
 
 
-def forget_gone(session: Session, reading: str, kind: str) -> int:
-    """Drop what a complete full reading did not find: deleted, archived and merged records, and refused ones gone.
-
-    What landed after the reading began is newer than it and stays. Returns how many records went; runs inside the
-    caller's transaction.
-    """
-    unmet = "NOT EXISTS (SELECT FROM sync_reads r WHERE r.reading = $1 AND r.kind = $2 AND r.id = l.id)"
-    begun = "(SELECT begun_at FROM sync_readings WHERE reading = $1)"
-    gone = session.value(
-        f"WITH gone AS (DELETE FROM intercom_{kind}s l WHERE l.landed_at < {begun} AND {unmet} RETURNING 1) "
-        "SELECT count(*) FROM gone",
-        reading,
-        kind,
-    )
-    session.execute(f"DELETE FROM rejected_records l WHERE l.kind = $2 AND {unmet}", reading, kind)
-    return int(gone)
-
-
 def skipped(session: Session, reading: str) -> tuple[int, int]:
     """Return how many contacts a reading met, and how many of them were refused or have no email."""
     row = session.frame(

@@ -130,6 +130,15 @@ def covered_by(session: Session, run: str) -> Window | None:
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
 
 
+def last_full(session: Session) -> datetime | None:
+    """Return the instant of the newest full sync that succeeded, which never lies ahead of when it ran."""
+    last: datetime | None = session.value(
+        "SELECT max(LEAST(window_end, as_of, started_at)) AS last FROM sync_runs "
+        f"WHERE status = 'succeeded' AND mode = '{FULL}'"
+    )
+    return last
+
+
 def covered_until(session: Session) -> datetime | None:
     """Return the instant up to which successful runs have read everything; None before the first full sync.
 

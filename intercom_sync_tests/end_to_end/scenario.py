@@ -4,6 +4,7 @@ A sync here is the command's: the same run configuration, in process, on an ephe
 psycopg2, so that no reading of ours can hide a mistake in how we write.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -185,7 +186,8 @@ class Scenario:
 
     def parts_fetched(self) -> list[str]:
         """The conversations whose parts were asked for, since the requests were last cleared."""
-        asked = self.requests(lambda one: one.method == "GET" and one.path.startswith("/conversations/"))
+        one_alone = re.compile(r"/conversations/(?!deleted$)")
+        asked = self.requests(lambda one: one.method == "GET" and one_alone.match(one.path) is not None)
         return [request.path.rpartition("/")[2] for request in asked]
 
 

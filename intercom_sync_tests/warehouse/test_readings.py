@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from intercom_sync.domain.window import Window
-from intercom_sync.warehouse import readings
+from intercom_sync.warehouse import leaving, readings
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -90,6 +90,6 @@ def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(co
         with session.transaction():
             session.execute(land, "landed since")
             readings.note_ids(session, "one", "contact", ["met"])
-            assert readings.forget_gone(session, "one", "contact") == 1
+            assert leaving.forget_gone(session, "one", "contact") == 1
         left = session.frame("SELECT id FROM intercom_contacts ORDER BY id")["id"].to_list()
     assert left == ["landed since", "met"]
