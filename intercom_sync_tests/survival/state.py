@@ -25,12 +25,28 @@ BOOKS = ("sync_readings", "sync_reads", "sync_marks")
 
 
 class State:
-    """A connection of its own to one schema."""
+    """A connection of its own to one schema, opened again where the server restarted."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, url: str, schema: str) -> None:
+        self._url, self._schema = url, schema
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = psycopg2.connect(self._url, options=f"-c search_path={self._schema} -c timezone=UTC")
+        self._connection.autocommit = True
+
+    def close(self) -> None:
+        self._connection.close()
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            return self._query(statement, values)
+        except psycopg2.OperationalError:
+            self.close()
+            self._open()
+            return self._query(statement, values)
+
+    def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._connection.cursor() as cursor:
             cursor.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
@@ -55,12 +71,11 @@ class State:
 @contextmanager
 def opened(url: str, schema: str) -> Iterator[State]:
     """The state of a schema."""
-    connection = psycopg2.connect(url, options=f"-c search_path={schema} -c timezone=UTC")
-    connection.autocommit = True
+    state = State(url, schema)
     try:
-        yield State(connection)
+        yield state
     finally:
-        connection.close()
+        state.close()
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from intercom_sync_tests.survival.victim import (
     at_any_moment,
     command,
     in_a_step,
+    in_the_air,
     steps,
     while_writing,
     with_marks,
@@ -95,7 +96,7 @@ class Siege:
             return chance.choice([at_any_moment(chance, self.measure("command")), *seen] if _ASKED else seen)
         whole = at_any_moment(chance, self.measure("steps"), "start")
         aimed = [in_a_step(chance, step, 0.03) for step in ("revenue", "support", "customers", "alerts")]
-        return chance.choice([whole, whole, whole, *seen, *aimed])
+        return chance.choice([whole, whole, whole, *seen, *aimed, in_the_air(chance, self.both.slack)])
 
     def _aftermath(self, order: Order) -> tuple[list[str], Order]:
         """What Slack has to hear of the killed sync, and the order of the next try, before which people may work."""
@@ -169,7 +170,6 @@ class Siege:
 def test_a_sync_killed_at_any_moment_is_put_right_by_the_next(database_url: str, tmp_path: Path) -> None:
     with twins(database_url, _SEED, 300, latency=0.01) as both:
         siege = Siege(both, tmp_path)
-        siege.measure()
         number = 0
         while siege.kills.total() < KILLS:
             number += 1

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from intercom_sync_tests.slack.server import LocalSlack
 from intercom_sync_tests.survival.state import State
 from intercom_sync_tests.survival.steps import STEPS, Order
 
@@ -137,3 +138,22 @@ def while_writing(chance: random.Random, state: State) -> Aim:
         time.sleep(pause)
 
     return Aim("writing", wait)
+
+
+def in_the_air(chance: random.Random, slack: LocalSlack) -> Aim:
+    """When Slack has got a message and not yet answered."""
+    many = chance.randrange(1, 3)
+
+    def wait(victim: Victim) -> None:
+        got: list[object] = []
+
+        def strike(message: object) -> None:
+            got.append(message)
+            if len(got) == many:
+                os.killpg(victim.process.pid, signal.SIGKILL)
+
+        slack.trouble = strike
+        victim.until(lambda: False)
+        slack.trouble = lambda message: None
+
+    return Aim("in the air", wait)
