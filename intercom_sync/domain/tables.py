@@ -105,6 +105,7 @@ REJECTED_RECORDS = Table(
         Column("updated_at", Type.TIMESTAMP, "The record's version, where it can be read."),
         Column("payload", Type.JSON, "The record, to be judged again when the rules change.", personal=True),
         Column("rules", Type.TEXT, "Fingerprint of the rules it was judged by.", nullable=False),
+        _LANDED_AT,
     ),
     key=("kind", "id"),
 )

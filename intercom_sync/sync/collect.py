@@ -177,7 +177,7 @@ class Collector:
 
     def _missed(self, session: Session) -> Window | None:
         """Return what may have changed since an earlier run began this reading: its pages are as old as that."""
-        if self.reading == self.run.run:
+        if readings.beginner(self.reading) == self.run.run:
             return None
         with session.transaction():
             began = readings.began(session, self.reading) or self.run.window.start

@@ -19,7 +19,7 @@ from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.session import Session
 
-_REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time"})
+_REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time", "landed_at"})
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
         "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules, s.run, s.time "
         f"FROM landing_refused s LEFT JOIN {landed} l ON l.id = s.id "
         "WHERE s.updated_at IS NULL OR l.id IS NULL OR l.updated_at <= s.updated_at ORDER BY s.id "
-        f"ON CONFLICT (kind, id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in columns)} "
+        "ON CONFLICT (kind, id) DO UPDATE SET landed_at = clock_timestamp(), "
+        f"{', '.join(f'{c} = EXCLUDED.{c}' for c in columns)} "
         "WHERE (old.updated_at IS NULL OR EXCLUDED.updated_at IS NULL OR old.updated_at <= EXCLUDED.updated_at) "
         "AND (old.reason, old.field, old.payload::text, old.rules, old.updated_at) IS DISTINCT FROM "
         "(EXCLUDED.reason, EXCLUDED.field, EXCLUDED.payload::text, EXCLUDED.rules, EXCLUDED.updated_at)"

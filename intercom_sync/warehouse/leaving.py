@@ -39,7 +39,9 @@ def forget_gone(session: Session, reading: str, kind: str, kept: Iterable[str] =
     alone(session, kind)
     _stage(session, "kept_records", kept)
     gone = _drop(session, kind, f"{_OLDER} AND {_UNMET} AND {_NOT_KEPT}", reading, kind)
-    session.execute(f"DELETE FROM rejected_records l WHERE l.kind = $2 AND {_UNMET} AND {_NOT_KEPT}", reading, kind)
+    session.execute(
+        f"DELETE FROM rejected_records l WHERE l.kind = $2 AND {_OLDER} AND {_UNMET} AND {_NOT_KEPT}", reading, kind
+    )
     return gone
 
 

@@ -47,6 +47,8 @@ def create_schema(url: str, schema: str) -> None:
     """Make a schema when absent; the role may lack the right to make one that is there already."""
     with Session(url, schema) as session, session.transaction():
         if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
+            # IF NOT EXISTS alone may fail when two make it at the same moment.
+            session.execute("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))")
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
 
 

@@ -1,6 +1,6 @@
 """`sync_runs`: one row a run, begun by its first asset and closed by its last."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from intercom_sync.domain.report import Figures
@@ -59,6 +59,35 @@ def begin(session: Session, run: SyncRun) -> SyncRun:
         ).row(0, named=True)
     window = Window(noted["window_start"], noted["window_end"])
     return SyncRun(run.run, noted["as_of"], window, noted["mode"] == FULL, noted["started_at"])
+
+
+def had_company(session: Session, run: SyncRun) -> bool:
+    """Whether another run was at work beside this one, so that it may have landed or written something meanwhile.
+
+    One that began more than a day before and never ended is dead.
+    """
+    return bool(
+        session.value(
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE run <> $1 AND (finished_at >= $2 "
+            "OR (finished_at IS NULL AND started_at > $2 - interval '1 day')))",
+            run.run,
+            run.started_at,
+        )
+    )
+
+
+def overtaken(session: Session, run: SyncRun) -> SyncRun:
+    """Return a run as of the latest instant of those that succeeded beside it; runs inside the caller's transaction.
+
+    What depends on time never goes back to an instant before the one it was written for.
+    """
+    latest: datetime | None = session.value(
+        "UPDATE sync_runs SET as_of = greatest(as_of, (SELECT max(as_of) FROM sync_runs "
+        "WHERE status = 'succeeded' AND finished_at >= $2)) WHERE run = $1 RETURNING as_of",
+        run.run,
+        run.started_at,
+    )
+    return replace(run, as_of=latest or run.as_of)
 
 
 def count(session: Session, run: str, contacts: int, conversations: int, errors: int) -> None:

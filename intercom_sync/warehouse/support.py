@@ -48,20 +48,22 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
     Message text that the rules no longer need is dropped first, and messages that other words were searched in are
     searched again.
     """
-    customers = 0
     with session.transaction():
         # One at a time: otherwise a run that counted earlier could write over what one that counted later wrote.
         session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
         alone(session, "conversation")
         session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
         _search_again(session, rules)
-        merges.stage(session)
-        session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")
-        session.execute(_STAGE_TAKING_PART)
-        session.execute("CREATE INDEX ON taking_part USING brin (email_key) WITH (pages_per_range = 16)")
-        for bucket in buckets(session):
-            customers += _refresh_bucket(session, now, bucket)
-    return customers
+        return catch_up_support(session, now)
+
+
+def catch_up_support(session: Session, now: datetime) -> int:
+    """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table."""
+    merges.stage(session)
+    session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")
+    session.execute(_STAGE_TAKING_PART)
+    session.execute("CREATE INDEX ON taking_part USING brin (email_key) WITH (pages_per_range = 16)")
+    return sum(_refresh_bucket(session, now, bucket) for bucket in buckets(session))
 
 
 def support_totals(session: Session) -> dict[str, int | float | None]:
