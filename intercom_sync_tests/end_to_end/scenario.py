@@ -116,7 +116,13 @@ class Scenario:
             self.company.put_conversation(one)
 
     def run(
-        self, as_of: datetime = NOW, *, full: bool = False, window: Window | None = None, checked: bool = False
+        self,
+        as_of: datetime = NOW,
+        *,
+        full: bool = False,
+        window: Window | None = None,
+        checked: bool = False,
+        foreground: bool = True,
     ) -> Synced:
         """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for."""
         job = dg.Definitions.merge(build(), _UNCHECKED).resolve_job_def(sync_job.name if checked else "unchecked")
@@ -125,7 +131,7 @@ class Scenario:
             partition_key=_partition(as_of),
             instance=self._instance,
             raise_on_error=False,
-            tags={FOREGROUND_TAG: "true"},
+            tags={FOREGROUND_TAG: "true"} if foreground else {},
         )
         noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
         return Synced(result, noted[0] if noted else {})
