@@ -60,8 +60,8 @@ def alone(session: Session, kind: str) -> None:
 
     Side by side two landings would take the same rows in different orders, and wait for each other in a circle.
     """
-    session.execute(
-        f"SELECT pg_advisory_xact_lock(hashtext('intercom_sync.land'), hashtext(current_schema() || '.{kind}'))"
+    session.value(
+        f"SELECT pg_advisory_xact_lock(hashtext('intercom_sync.land'), hashtext(current_schema() || '.{kind}'))::text"
     )
 
 

@@ -124,6 +124,7 @@ class Scenario:
         window: Window | None = None,
         checked: bool = False,
         assets: Iterable[str] = (),
+        foreground: bool = True,
     ) -> Synced:
         """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for.
 
@@ -135,7 +136,7 @@ class Scenario:
             partition_key=_partition(as_of),
             instance=self._instance,
             raise_on_error=False,
-            tags={FOREGROUND_TAG: "true"},
+            tags={FOREGROUND_TAG: "true"} if foreground else {},
             asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
         )
         noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
