@@ -99,11 +99,13 @@ REJECTED_RECORDS = Table(
         Column("id", Type.TEXT, "The record's id, or a digest of it where it has none.", nullable=False),
         Column("reason", Type.TEXT, "The rule it breaks.", nullable=False),
         Column("field", Type.TEXT, "The field that breaks it.", nullable=False),
-        Column("value", Type.JSON, "What stands there.", personal=True),
+        Column(
+            "value", Type.JSON, "What stands there; of a conversation no words, only what kind of thing.", personal=True
+        ),
         Column("run", Type.TEXT, "The Dagster run that found it.", nullable=False),
         Column("time", Type.TIMESTAMP, "The sync's instant.", nullable=False),
         Column("updated_at", Type.TIMESTAMP, "The record's version, where it can be read."),
-        Column("payload", Type.JSON, "The record, to be judged again when the rules change.", personal=True),
+        Column("payload", Type.JSON, "The contact, to be judged again when the rules change.", personal=True),
         Column("rules", Type.TEXT, "Fingerprint of the rules it was judged by.", nullable=False),
     ),
     key=("kind", "id"),
