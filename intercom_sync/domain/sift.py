@@ -31,7 +31,7 @@ class Versioned(Protocol):
 
 
 Read = TypeVar("Read", bound=Versioned)
-_KINDS = {str: "a text", list: "a list", dict: "an object"}
+_KINDS: dict[type[Any], str] = {str: "a text", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True)

@@ -289,6 +289,17 @@ CUSTOMER_WRITES = Table(
     key=("email_key",),
 )
 
+FORGOTTEN = Table(
+    "forgotten",
+    "Whom to keep out since somebody asked for it. It does not say who they are.",
+    (
+        Column("kind", Type.TEXT, "email, contact, conversation, or the salt of the digests.", nullable=False),
+        Column("mark", Type.TEXT, "A salted digest of the email in lower case, or Intercom's id.", nullable=False),
+        Column("updated_at", Type.TIMESTAMP, "The newest version met, to compare Intercom's counts with."),
+    ),
+    key=("kind", "mark"),
+)
+
 TABLES = (
     UNIFIED_CUSTOMERS,
     CUSTOMER_ALERTS,
@@ -305,4 +316,5 @@ TABLES = (
     SYNC_READINGS,
     SYNC_READS,
     SYNC_MARKS,
+    FORGOTTEN,
 )

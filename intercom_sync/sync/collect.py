@@ -7,7 +7,7 @@ try reads on from there, and then what changed in between.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from intercom_sync.intercom.reader import Completeness, Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sync.progress import Progress, silent
 from intercom_sync.warehouse import readings, streams
+from intercom_sync.warehouse.keeping_out import keep_out
 from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
@@ -150,8 +151,10 @@ class Collector:
         marked: bool,
     ) -> None:
         for pages in _batches(source, _PAGES_PER_BATCH):
-            sifted = sift((record for page in pages for record in page.records), read)
+            records = [record for page in pages for record in page.records]
+            sifted = sift(records, read)
             with session.transaction():
+                sifted = _kept_out(session, collected.kind, records, sifted, read)
                 self._note_missed(session, collected.kind, sifted)
                 land(sifted)
                 readings.note_ids(session, self.reading, collected.kind, sifted.ids)
@@ -200,6 +203,7 @@ class Collector:
             found = [answer for _, answer in answers if isinstance(answer, dict)]
             vanished = [one for one, answer in answers if isinstance(answer, Gone)]
             with session.transaction():
+                found = keep_out(session, "conversation", found)
                 refused = land_parts(session, found, self.rules, self.run.as_of)
                 give_up_parts(session, vanished)
             collected.details += len(found) - len(refused)
@@ -231,6 +235,17 @@ def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
         raise
     if batch:
         yield batch
+
+
+def _kept_out(
+    session: Session, kind: str, records: list[Any], sifted: Sifted[Any], read: Callable[[Any], Any]
+) -> Sifted[Any]:
+    """Return the sifted records without what belongs to the forgotten, who were met all the same.
+
+    Runs inside the transaction that lands them, and sifts again only where somebody is among them.
+    """
+    kept = keep_out(session, kind, records)
+    return sifted if kept is records else replace(sift(kept, read), ids=sifted.ids)
 
 
 def _add(collected: Collected, sifted: Sifted[Any]) -> None:
