@@ -99,11 +99,13 @@ REJECTED_RECORDS = Table(
         Column("id", Type.TEXT, "The record's id, or a digest of it where it has none.", nullable=False),
         Column("reason", Type.TEXT, "The rule it breaks.", nullable=False),
         Column("field", Type.TEXT, "The field that breaks it.", nullable=False),
-        Column("value", Type.JSON, "What stands there.", personal=True),
+        Column(
+            "value", Type.JSON, "What stands there; of a conversation no words, only what kind of thing.", personal=True
+        ),
         Column("run", Type.TEXT, "The Dagster run that found it.", nullable=False),
         Column("time", Type.TIMESTAMP, "The sync's instant.", nullable=False),
         Column("updated_at", Type.TIMESTAMP, "The record's version, where it can be read."),
-        Column("payload", Type.JSON, "The record, to be judged again when the rules change.", personal=True),
+        Column("payload", Type.JSON, "The contact, to be judged again when the rules change.", personal=True),
         Column("rules", Type.TEXT, "Fingerprint of the rules it was judged by.", nullable=False),
         _LANDED_AT,
     ),
@@ -302,6 +304,17 @@ CUSTOMER_WRITES = Table(
     key=("email_key",),
 )
 
+FORGOTTEN = Table(
+    "forgotten",
+    "Whom to keep out since somebody asked for it. It does not say who they are.",
+    (
+        Column("kind", Type.TEXT, "email, contact, conversation, or the salt of the digests.", nullable=False),
+        Column("mark", Type.TEXT, "A salted digest of the email in lower case, or Intercom's id.", nullable=False),
+        Column("updated_at", Type.TIMESTAMP, "The newest version met, to compare Intercom's counts with."),
+    ),
+    key=("kind", "mark"),
+)
+
 TABLES = (
     UNIFIED_CUSTOMERS,
     CUSTOMER_ALERTS,
@@ -319,4 +332,5 @@ TABLES = (
     SYNC_READINGS,
     SYNC_READS,
     SYNC_MARKS,
+    FORGOTTEN,
 )

@@ -7,7 +7,7 @@ try reads on from there, and then what changed in between.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from intercom_sync.sync.batches import batches
 from intercom_sync.sync.leaving import TakeIn, ask_for_missing, let_go_of_deleted
 from intercom_sync.sync.progress import Progress, silent
 from intercom_sync.warehouse import leaving, readings, streams
+from intercom_sync.warehouse.keeping_out import keep_out
 from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
@@ -159,8 +160,10 @@ class Collector:
         marked: bool,
     ) -> None:
         for pages in batches(source, _PAGES_PER_BATCH):
-            sifted = sift((record for page in pages for record in page.records), read)
+            records = [record for page in pages for record in page.records]
+            sifted = sift(records, read)
             with session.transaction():
+                sifted = _kept_out(session, collected.kind, records, sifted, read)
                 self._note_missed(session, collected.kind, sifted)
                 land(sifted)
                 readings.note_ids(session, self.reading, collected.kind, sifted.ids)
@@ -214,6 +217,7 @@ class Collector:
         """Take in contacts that are there though the scan did not bring them."""
         sifted = sift(found, read)
         with session.transaction():
+            sifted = _kept_out(session, collected.kind, list(found), sifted, read)
             land(sifted)
             readings.note_ids(session, self.reading, collected.kind, sifted.ids)
             streams.note_overlooked(session, self.reading, self.run.run, sifted.ids)
@@ -227,6 +231,7 @@ class Collector:
             found = [answer for _, answer in answers if isinstance(answer, dict)]
             vanished = [one for one, answer in answers if isinstance(answer, Gone)]
             with session.transaction():
+                found = keep_out(session, "conversation", found)
                 refused = land_parts(session, found, self.rules, self.run.as_of)
                 give_up_parts(session, vanished)
             collected.details += len(found) - len(refused)
@@ -241,6 +246,17 @@ class Collector:
             if isinstance(answer, IntercomError) and not isinstance(answer, Gone):
                 collected.given_up += 1
                 _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)
+
+
+def _kept_out(
+    session: Session, kind: str, records: list[Any], sifted: Sifted[Any], read: Callable[[Any], Any]
+) -> Sifted[Any]:
+    """Return the sifted records without what belongs to the forgotten, who were met all the same.
+
+    Runs inside the transaction that lands them, and sifts again only where somebody is among them.
+    """
+    kept = keep_out(session, kind, records)
+    return sifted if kept is records else replace(sift(kept, read), ids=sifted.ids)
 
 
 def _add(collected: Collected, sifted: Sifted[Any]) -> None:

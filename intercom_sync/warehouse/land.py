@@ -104,8 +104,13 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
 
 
 def _refused_frame(kind: str, sifted: Sifted[Any], stamp: Stamp) -> pl.DataFrame:
+    # Only contacts are judged again; a conversation's JSON would keep what people wrote for ever.
+    whole = kind == "contact"
     rows = [
-        (kind, bad.id, bad.rejection.reason, bad.rejection.field, bad.value(), bad.updated_at, bad.payload, stamp.rules)
+        (
+            *(kind, bad.id, bad.rejection.reason, bad.rejection.field),
+            *(bad.value() if whole else bad.wordless(), bad.updated_at, bad.payload if whole else None, stamp.rules),
+        )
         for bad in sifted.refused.values()
     ]
     return frame_of(tables.REJECTED_RECORDS, _REFUSED, rows).with_columns(

@@ -95,6 +95,11 @@ def claim(session: Session) -> bool:
         )
 
 
+def await_delivery(session: Session) -> None:
+    """Wait until nobody delivers, and let nobody begin before the caller's transaction ends."""
+    session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.deliver'), hashtext(current_schema()))::text")
+
+
 def waiting(session: Session) -> list[Alert]:
     """Return the oldest alerts that wait for delivery, in order of decision."""
     with session.transaction():

@@ -11,7 +11,7 @@ from intercom_sync.domain.contacts import Contact, read_contact
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import Sifted, sift
 from intercom_sync.warehouse.frames import frame_of, listing
-from intercom_sync.warehouse.land import Stamp, land_contacts, land_refused
+from intercom_sync.warehouse.land import Stamp, alone, land_contacts, land_refused
 from intercom_sync.warehouse.session import Session
 
 _CHUNK = 20_000
@@ -77,6 +77,8 @@ def revenue_totals(session: Session) -> dict[str, int | float | None]:
 def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
     """Judge contacts again that other rules refused; those that are good now land as any other."""
     with session.transaction():
+        # Before they are read: what is forgotten meanwhile must not land again.
+        alone(session, "contact")
         old = session.frame(
             "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules <> $1", stamp.rules
         )

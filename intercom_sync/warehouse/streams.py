@@ -97,13 +97,15 @@ def note(session: Session, brought: Brought) -> None:
 def known(session: Session, kind: str, after: int, before: int) -> int:
     """Return how many records, usable or refused, are known whose version lies between two UNIX seconds, both included.
 
-    Refused ones without a readable version count too: Intercom may have counted them.
+    The forgotten ones count too, and refused ones without a readable version: Intercom may have counted them.
     """
     bounds = "BETWEEN to_timestamp($1::bigint) AND to_timestamp($2::bigint)"
     return int(
         session.value(
             f"SELECT (SELECT count(*) FROM intercom_{kind}s WHERE updated_at {bounds}) + (SELECT count(*) "
-            f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds}))",
+            f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds})) + (SELECT "
+            f"count(*) FROM forgotten WHERE kind = '{kind}' AND updated_at {bounds} "
+            f"AND NOT EXISTS (SELECT FROM intercom_{kind}s l WHERE l.id = mark))",
             after,
             before,
         )

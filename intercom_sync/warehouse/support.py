@@ -1,18 +1,18 @@
 """Keep `support_metrics` right at an instant: counts, mentions and ratings per customer, from what has landed."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.cancel import mention_pattern
-from intercom_sync.domain.rules import RECENT_DAYS, Rules
+from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.support import support_metrics
 from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.buckets import buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
-from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.merges import PEOPLE
+from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SUPPORT_METRICS.names
@@ -51,8 +51,7 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
     with session.transaction():
         # One at a time: otherwise a run that counted earlier could write over what one that counted later wrote.
         session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
-        alone(session, "conversation")
-        session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
+        drop_old_words(session, now)
         _search_again(session, rules)
         return catch_up_support(session, now)
 
