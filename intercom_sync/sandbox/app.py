@@ -6,6 +6,7 @@ Starting and stopping a server is the business of `server`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -42,6 +43,7 @@ class App:
         rate: float | None,
         latency: float,
         clock: Callable[[], float],
+        dated: bool = True,
     ) -> None:
         self.company = company
         self.requests: list[Request] = []
@@ -51,6 +53,7 @@ class App:
         self._token = token
         self._windows = Windows(rate)
         self._clock = clock
+        self._dated = dated
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -59,9 +62,10 @@ class App:
         pause = self.latency + (fault.stall if fault else 0.0)
         if pause:
             await asyncio.sleep(pause)
-        cut = fault.cut if fault else ""
-        request.status = 0 if cut else answer.status
-        await deliver(answer, cut, scope, send)
+        if self._dated:
+            answer.headers = {"Date": formatdate(self._clock(), usegmt=True)} | answer.headers
+        request.status = 0 if fault and fault.cut else answer.status
+        await deliver(answer, fault, scope, send)
 
     def _note(self, scope: Message, raw: bytes) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
