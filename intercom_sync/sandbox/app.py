@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+import orjson
+
 from intercom_sync.sandbox.access import check_access
 from intercom_sync.sandbox.calls import Call, json_of, version_of
 from intercom_sync.sandbox.company import Company
@@ -110,7 +112,12 @@ class App:
 
 def _faulty(answer: Answer, fault: Fault) -> Answer:
     status, body = (answer.status, answer.body) if fault.status is None else (fault.status, fault.body)
-    return Answer(status, body[: len(body) // 2] if fault.shorten else body, {**answer.headers, **fault.headers})
+    if fault.shorten:
+        body = body[: len(body) // 2]
+    if fault.uncounted:
+        told = orjson.loads(body)
+        body = orjson.dumps(told | {"total_count": told["total_count"] + fault.uncounted})
+    return Answer(status, body, {**answer.headers, **fault.headers})
 
 
 def _refusal(refusal: ApiError) -> Answer:

@@ -31,6 +31,7 @@ class Fault:
         stall: seconds before anything happens.
         cut: `before` resets the connection without a byte, `inside` in the middle of the body.
         shorten: whether the body is only half of itself, in correct framing.
+        uncounted: how many records more than there are the answer's total_count tells of.
         drip: `head` or `body` comes a byte at a time and never ends.
     """
 
@@ -42,6 +43,7 @@ class Fault:
     stall: float = 0.0
     cut: str = ""
     shorten: bool = False
+    uncounted: int = 0
     drip: str = ""
 
 
@@ -113,6 +115,11 @@ def truncated_json() -> Fault:
 def drip(what: str) -> Fault:
     """An answer whose `head` or `body` comes a byte at a time, without end: no single wait is ever long."""
     return Fault(drip=what)
+
+
+def overcounted(more: int) -> Fault:
+    """The proper answer of a search, but for its total_count, which tells of more records than come."""
+    return Fault(uncounted=more)
 
 
 def oversized(megabytes: int) -> Fault:
