@@ -14,7 +14,7 @@ from intercom_sync.intercom.calls import Call, Caller, Counts
 from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
 from intercom_sync.intercom.pages import PageSize
 from intercom_sync.intercom.streams import Stream
-from intercom_sync.intercom.transport import TIMEOUTS, Transport
+from intercom_sync.intercom.transport import LARGEST_ANSWER, TIMEOUTS, Transport
 
 REGIONS: Mapping[str, str] = {
     "us": "https://api.intercom.io",
@@ -52,6 +52,7 @@ class IntercomClient:
         conversations_per_second: int | None = None,
         connections: int = 64,
         timeouts: tuple[float, float] = TIMEOUTS,
+        largest_answer: int = LARGEST_ANSWER,
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
         sleep: Sleep = time.sleep,
@@ -63,7 +64,12 @@ class IntercomClient:
             for stream, cap in caps.items()
         }
         self._transport = Transport(
-            token, base_url=base_url, version=version, connections=connections, timeouts=timeouts
+            token,
+            base_url=base_url,
+            version=version,
+            connections=connections,
+            timeouts=timeouts,
+            largest_answer=largest_answer,
         )
         self._caller = Caller(self._transport, wall=wall, sleep=sleep)
 

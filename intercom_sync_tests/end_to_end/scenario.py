@@ -94,8 +94,9 @@ class Synced:
 class Scenario:
     """A company, the sandbox that serves it, and the database that its customers go to."""
 
-    def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance) -> None:
+    def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance, **resources: Any) -> None:
         self.sandbox = sandbox
+        self._resources = resources
         self.company: Company = sandbox.company
         self._instance = instance
         options = f"-c search_path={schema} -c timezone=UTC"
@@ -130,7 +131,9 @@ class Scenario:
 
         Of the assets all, unless some are named.
         """
-        job = dg.Definitions.merge(build(), _UNCHECKED).resolve_job_def(sync_job.name if checked else "unchecked")
+        job = dg.Definitions.merge(build(**self._resources), _UNCHECKED).resolve_job_def(
+            sync_job.name if checked else "unchecked"
+        )
         result = job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
             partition_key=_partition(as_of),
