@@ -238,7 +238,7 @@ def _binaries(version: int) -> Path:
 
 
 def _as_server_user(
-    command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int]
+    command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
