@@ -115,7 +115,13 @@ class Scenario:
         for one in conversations:
             self.company.put_conversation(one)
 
-    def run(
+    def run(self, as_of: datetime = NOW, **how: Any) -> Synced:
+        """Run one sync, whether it succeeds or not, and look at what it noted of itself."""
+        result = self.execute(as_of, **how)
+        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
+        return Synced(result, noted[0] if noted else {})
+
+    def execute(
         self,
         as_of: datetime = NOW,
         *,
@@ -123,18 +129,16 @@ class Scenario:
         window: Window | None = None,
         checked: bool = False,
         foreground: bool = True,
-    ) -> Synced:
-        """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for."""
+    ) -> dg.ExecuteInProcessResult:
+        """Execute one sync; without the assets' checks unless they are asked for."""
         job = dg.Definitions.merge(build(), _UNCHECKED).resolve_job_def(sync_job.name if checked else "unchecked")
-        result = job.execute_in_process(
+        return job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
             partition_key=_partition(as_of),
             instance=self._instance,
             raise_on_error=False,
             tags={FOREGROUND_TAG: "true"} if foreground else {},
         )
-        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
-        return Synced(result, noted[0] if noted else {})
 
     def sync(self, as_of: datetime = NOW, **how: Any) -> Synced:
         """Run one sync that must succeed."""
