@@ -6,6 +6,8 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
+from intercom_sync_tests.postgres.scene import THEN
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -20,7 +22,7 @@ def sync() -> Ended:
     """Run it under the environment of the test."""
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
-            [sys.executable, "-m", "intercom_sync", "sync"],
+            [sys.executable, "-m", "intercom_sync", "sync", "--as-of", THEN.isoformat()],
             env=os.environ | {"INTERCOM_SYNC_HOME": home}, capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
     return Ended(done.returncode, done.stdout, done.stderr.strip().splitlines())

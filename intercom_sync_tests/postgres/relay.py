@@ -15,11 +15,12 @@ class Relay:
         delay: seconds that each piece waits.
         silent: set, nothing goes on any more and no connection ends.
         pieces: how many were handed on.
+        silent_at: at so many pieces it becomes silent; 0 for never.
     """
 
     def __init__(self, port: int, *, delay: float = 0.0, answer: Callable[[bytes], bytes] = bytes) -> None:
         self.delay, self._answer, self._target = delay, answer, port
-        self.silent, self.pieces = Event(), 0
+        self.silent, self.pieces, self.silent_at = Event(), 0, 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
 
@@ -55,4 +56,6 @@ class Relay:
                 time.sleep(self.delay)
                 sink.sendall(change(piece))
                 self.pieces += 1
+                if self.pieces == self.silent_at:
+                    self.silent.set()
             sink.shutdown(socket.SHUT_RDWR)
