@@ -3,14 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse end_to_end postgres)
 
-.PHONY: demo test check audit licenses bench screenshots install lock
+.PHONY: demo test test-postgres check audit licenses bench screenshots install lock
 
 demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
 
 test: install ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+test-postgres: install ## what runs SQL, on the older PostgreSQL 15 (Debian's postgresql-15) and 16
+	INTERCOM_SYNC_TEST_POSTGRES=15 $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SQL_TESTS))
+	INTERCOM_SYNC_TEST_POSTGRES=16 $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SQL_TESTS))
 
 check: install ## format, lint, types
 	$(BIN)/ruff format --check .

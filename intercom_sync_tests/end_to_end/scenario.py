@@ -117,7 +117,13 @@ class Scenario:
         for one in conversations:
             self.company.put_conversation(one)
 
-    def run(
+    def run(self, as_of: datetime = NOW, **how: Any) -> Synced:
+        """Run one sync, whether it succeeds or not, and look at what it noted of itself."""
+        result = self.execute(as_of, **how)
+        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
+        return Synced(result, noted[0] if noted else {})
+
+    def execute(
         self,
         as_of: datetime = NOW,
         *,
@@ -126,15 +132,12 @@ class Scenario:
         checked: bool = False,
         assets: Iterable[str] = (),
         foreground: bool = True,
-    ) -> Synced:
-        """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for.
-
-        Of the assets all, unless some are named.
-        """
+    ) -> dg.ExecuteInProcessResult:
+        """Execute one sync; without the assets' checks unless they are asked for, of all assets unless some are named."""
         job = dg.Definitions.merge(build(**self._resources), _UNCHECKED).resolve_job_def(
             sync_job.name if checked else "unchecked"
         )
-        result = job.execute_in_process(
+        return job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
             partition_key=_partition(as_of),
             instance=self._instance,
@@ -142,8 +145,6 @@ class Scenario:
             tags={FOREGROUND_TAG: "true"} if foreground else {},
             asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
         )
-        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
-        return Synced(result, noted[0] if noted else {})
 
     def sync(self, as_of: datetime = NOW, **how: Any) -> Synced:
         """Run one sync that must succeed."""

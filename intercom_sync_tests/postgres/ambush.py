@@ -16,14 +16,17 @@ _OFF = "UPDATE ambush.armed SET armed = FALSE"
 
 
 @contextmanager
-def ambush(server: Server, database: str, when: str, strike: Callable[[], object]) -> Iterator[Event]:
+def ambush(
+    server: Server, database: str, when: str, strike: Callable[[], object], on_cancel: str = "RAISE"
+) -> Iterator[Event]:
     """Strike once, while the sync is at a statement; the event says that it was struck.
 
     Args:
         server: the server.
         database: the database on it.
         when: the statement, as in `AFTER INSERT ON revenue_metrics FOR EACH STATEMENT`.
-        strike: what happens then; afterwards the sync is let go.
+        strike: what happens then.
+        on_cancel: what becomes of the statement when the strike cancels it: it fails, or (NULL) is only let go.
     """
     struck, over = Event(), Event()
 
@@ -41,7 +44,8 @@ def ambush(server: Server, database: str, when: str, strike: Callable[[], object
     server.ask(
         "CREATE SCHEMA ambush; CREATE TABLE ambush.armed AS SELECT TRUE AS armed; "
         "CREATE FUNCTION ambush.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF (SELECT armed FROM ambush.armed) THEN PERFORM pg_sleep({_PATIENCE}); END IF; RETURN NULL; END $$; "
+        f"IF (SELECT armed FROM ambush.armed) THEN PERFORM pg_sleep({_PATIENCE}); END IF; RETURN NULL; "
+        f"EXCEPTION WHEN query_canceled THEN {on_cancel}; RETURN NULL; END $$; "
         f"CREATE TRIGGER ambush {when} EXECUTE FUNCTION ambush.hold()",
         database=database,
     )
