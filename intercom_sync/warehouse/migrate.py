@@ -14,16 +14,26 @@ from sqlalchemy.exc import DBAPIError
 from intercom_sync.domain import tables as catalogue
 from intercom_sync.warehouse import tables
 from intercom_sync.warehouse.errors import DatabaseRefusedError
-from intercom_sync.warehouse.session import Session, driver_url, plain_url, quoted
+from intercom_sync.warehouse.session import SETTING, Session, driver_url, plain_url, quoted
 
 HEAD = "0001"
+_MAY_MAKE_TABLES = (
+    "SELECT has_schema_privilege(n, 'USAGE') AND has_schema_privilege(n, 'CREATE') FROM to_regnamespace($1) n"
+)
+# Of what others own, only `forget` deletes.
+_NEEDED = " AND ".join(f"has_table_privilege(c.oid, '{right}')" for right in ("SELECT", "INSERT", "UPDATE"))
+_LACKING = (
+    "SELECT string_agg(c.relname::text, ', ' ORDER BY c.relname) FROM pg_class c "
+    "WHERE c.relnamespace = to_regnamespace($1) AND c.relname = ANY(string_to_array($2, ',')) "
+    f"AND NOT ({_NEEDED} AND (c.relname = 'unified_customers' OR has_table_privilege(c.oid, 'DELETE')))"
+)
 
 
 def prepare(url: str, schema: str) -> None:
     """Make sure that every table and column of the catalogue is there.
 
-    A database that is up to date costs one query. Otherwise the change is made in one transaction under a lock, so that
-    several processes may start at once.
+    A database that is up to date costs two queries. Otherwise the change is made in one transaction under a lock, so
+    that several processes may start at once.
 
     Raises:
         DatabaseUnreachableError: no connection.
@@ -31,23 +41,51 @@ def prepare(url: str, schema: str) -> None:
     """
     with Session(url, schema) as session, session.transaction():
         if _is_current(session, schema):
+            _require_rights(session, schema)
             return
     engine = sa.create_engine(driver_url(plain_url(url)), poolclass=sa.NullPool)
     try:
         with engine.begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))"))
-            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+            if connection.scalar(sa.text("SELECT to_regnamespace(:name)::text"), {"name": quoted(schema)}) is None:
+                connection.execute(sa.schema.CreateSchema(schema))
             _add_what_is_missing(connection, schema)
             _run_revisions(connection, schema)
     except DBAPIError as error:
         raise _refusal(error, schema) from None
+    with Session(url, schema) as session, session.transaction():
+        _require_rights(session, schema)
 
 
 def create_schema(url: str, schema: str) -> None:
-    """Make a schema when absent; the role may lack the right to make one that is there already."""
+    """Make a schema when absent; the role may lack the right to make one that is there already.
+
+    Raises:
+        DatabaseUnreachableError: no connection.
+        DatabaseRefusedError: the role may neither make it nor make tables in it.
+    """
     with Session(url, schema) as session, session.transaction():
         if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+        if not session.value(_MAY_MAKE_TABLES, quoted(schema)):
+            raise DatabaseRefusedError(
+                f"The role may not make tables in the schema {schema}: grant it USAGE and CREATE there, or name "
+                f"another role in {SETTING}."
+            )
+
+
+def _require_rights(session: Session, schema: str) -> None:
+    """Refuse at the start what would fail at the end: a table that the role may not read or write.
+
+    Raises:
+        DatabaseRefusedError: naming the tables and the rights.
+    """
+    lacking = session.value(_LACKING, quoted(schema), ",".join(table.name for table in catalogue.TABLES))
+    if lacking:
+        raise DatabaseRefusedError(
+            f"The role may not read and write {lacking} in the schema {schema}: grant it SELECT, INSERT, UPDATE and "
+            f"DELETE there (deploy/README.md has the statements), or name another role in {SETTING}."
+        )
 
 
 def _is_current(session: Session, schema: str) -> bool:
@@ -102,7 +140,7 @@ def _refusal(error: DBAPIError, schema: str) -> DatabaseRefusedError:
     if state == "42501":
         return DatabaseRefusedError(
             f"The role may not make or change tables in the schema {schema}: grant it CREATE there and ownership of "
-            "unified_customers, or name another role in INTERCOM_SYNC_DATABASE_URL."
+            f"unified_customers (deploy/README.md has the statements), or name another role in {SETTING}."
         )
     sentence = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
     return DatabaseRefusedError(f"The tables in the schema {schema} cannot be brought up to date: {sentence}")

@@ -16,10 +16,11 @@ import polars as pl
 from adbc_driver_postgresql import dbapi
 
 from intercom_sync.warehouse.errors import DatabaseRefusedError, DatabaseUnreachableError
+from intercom_sync.warehouse.grants import DENIED, right_to_grant
 
 SETTING = "INTERCOM_SYNC_DATABASE_URL"
 _REFUSALS = {
-    "42501": "lacks a right that the sync needs: grant it to the role in {setting}",
+    "42501": "refuses a right that the sync needs: grant {right} to the role in {setting}",
     "25006": "is read-only: name a primary server in {setting}",
     "53100": "has no disk space left: free some and sync again",
     "55P03": "kept a lock too long: another program writes to unified_customers; sync again when it is done",
@@ -134,12 +135,15 @@ def literal(text: str) -> str:
 
 
 def _refusal(error: adbc_driver_manager.Error, url: str) -> Exception:
-    state = error.sqlstate or ""
+    # What is refused while rows stream comes without a state.
+    state = error.sqlstate or ("42501" if DENIED in str(error) else "")
     if state.startswith(("08", "57P")) or "no connection" in str(error) or "server closed" in str(error):
         return DatabaseUnreachableError(f"PostgreSQL went away: {_reason(error, url)}. Sync again when it is back.")
     hint = _REFUSALS.get(state)
-    what = f"PostgreSQL {hint.format(setting=SETTING)}" if hint else "PostgreSQL refused a statement"
-    return DatabaseRefusedError(f"{what}: {_reason(error, url)} (SQLSTATE {state or 'unknown'})")
+    reason = _reason(error, url)
+    told = hint and hint.format(setting=SETTING, right=right_to_grant(reason))
+    what = f"PostgreSQL {told}" if told else "PostgreSQL refused a statement"
+    return DatabaseRefusedError(f"{what}: {reason} (SQLSTATE {state or 'unknown'})")
 
 
 def _reason(error: Exception, url: str) -> str:
