@@ -7,6 +7,7 @@ users: the kernel lets go of it however a process ends, and the last one to leav
 """
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import os
@@ -111,6 +112,7 @@ class EmbeddedServer:
             self._initialise(lock)
         log = self.folder / "postgres.log"
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
+        options += " -c unix_socket_permissions=0700"
         started = self._run(
             "pg_ctl",
             "-D",
@@ -202,14 +204,27 @@ def _server_folder(home: Path) -> Path:
 def _private_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_strangers(folder)
         if os.geteuid() == 0:
             user = _server_user()
             os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.chmod(0o700)
     except OSError as error:
         raise DatabaseUnreachableError(
             f"The folder {folder} for the embedded PostgreSQL cannot be used ({error.strerror}). "
             "Set INTERCOM_SYNC_HOME to a folder of your own, or name a server in INTERCOM_SYNC_DATABASE_URL."
         ) from None
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse a folder, or a link to one, that somebody else has laid there: the server takes whoever comes in by it.
+
+    Raises:
+        OSError: it is not ours.
+    """
+    ours = {os.geteuid()} | ({_server_user().pw_uid} if os.geteuid() == 0 else set())
+    if not {folder.lstat().st_uid, folder.stat().st_uid} <= ours:
+        raise PermissionError(errno.EPERM, "it belongs to somebody else")
 
 
 def _server_user() -> pwd.struct_passwd:

@@ -15,17 +15,17 @@ from intercom_sync.domain import tables as catalogue
 from intercom_sync.warehouse import tables
 from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
 from intercom_sync.warehouse.refusals import SETTING, from_driver
+from intercom_sync.warehouse.rights import may_make_tables, refuse_old_servers, require_rights
 from intercom_sync.warehouse.session import Session, driver_url, patient_url, quoted
 
 HEAD = "0001"
-_OLDEST = 15
 
 
 def prepare(url: str, schema: str) -> None:
     """Make sure that every table and column of the catalogue is there.
 
-    A database that is up to date costs one query. Otherwise the change is made in one transaction under a lock, so that
-    several processes may start at once.
+    A database that is up to date costs two queries. Otherwise the change is made in one transaction under a lock, so
+    that several processes may start at once.
 
     Raises:
         DatabaseUnreachableError: no connection.
@@ -34,35 +34,37 @@ def prepare(url: str, schema: str) -> None:
             email.
     """
     with Session(url, schema) as session, session.transaction():
-        _refuse_old_servers(session)
+        refuse_old_servers(session)
         if _is_current(session, schema):
+            require_rights(session, schema)
             return
     engine = sa.create_engine(driver_url(patient_url(url)), poolclass=sa.NullPool)
     try:
         with engine.begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))"))
-            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+            if connection.scalar(sa.text("SELECT to_regnamespace(:name)::text"), {"name": quoted(schema)}) is None:
+                connection.execute(sa.schema.CreateSchema(schema))
             _add_what_is_missing(connection, schema)
             _run_revisions(connection, schema)
     except DBAPIError as error:
         raise _refusal(error, url, schema) from None
+    with Session(url, schema) as session, session.transaction():
+        require_rights(session, schema)
 
 
 def create_schema(url: str, schema: str) -> None:
-    """Make a schema when absent; the role may lack the right to make one that is there already."""
+    """Make a schema when absent; the role may lack the right to make one that is there already.
+
+    Raises:
+        DatabaseUnreachableError: no connection.
+        DatabaseRefusedError: the role may neither make it nor make tables in it.
+    """
     with Session(url, schema) as session, session.transaction():
         if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
             # IF NOT EXISTS alone may fail when two make it at the same moment.
             session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))::text")
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
-
-
-def _refuse_old_servers(session: Session) -> None:
-    version = int(session.value("SELECT current_setting('server_version_num')"))
-    if version < _OLDEST * 10_000:
-        raise DatabaseRefusedError(
-            f"PostgreSQL {version // 10_000} is too old: {_OLDEST} or newer is needed; name one in {SETTING}."
-        )
+        may_make_tables(session, schema)
 
 
 def _is_current(session: Session, schema: str) -> bool:
@@ -117,6 +119,6 @@ def _refusal(error: DBAPIError, url: str, schema: str) -> WarehouseError:
     if state == "42501":
         return DatabaseRefusedError(
             f"The role may not make or change tables in the schema {schema}: grant it CREATE there and ownership of "
-            f"unified_customers, or name another role in {SETTING}."
+            f"unified_customers (deploy/README.md has the statements), or name another role in {SETTING}."
         )
     return from_driver(error, url)

@@ -16,6 +16,7 @@ from intercom_sync.warehouse.errors import (
     DatabaseUnreachableError,
     WarehouseError,
 )
+from intercom_sync.warehouse.grants import DENIED, right_to_grant
 
 SETTING = "INTERCOM_SYNC_DATABASE_URL"
 _AWAY = (
@@ -30,7 +31,7 @@ _BUSY = {
     "40001": "gave way to another program that writes to {table}: sync again",
 }
 _REFUSED = {
-    "42501": "lacks a right that the sync needs: grant it to the role in {setting}",
+    "42501": "refuses a right that the sync needs: grant {right} to the role in {setting}",
     "25006": "is read-only: name a primary server in {setting}",
     "53100": "has no disk space left: free some and sync again",
     "57014": "cancelled a statement that took too long: raise its statement_timeout for the role in {setting}",
@@ -38,6 +39,7 @@ _REFUSED = {
     "3D000": "has no such database: create it, or mend {setting}",
 }
 _WORDS = {
+    DENIED: "42501",
     "No space left on device": "53100",
     "due to lock timeout": "55P03",
     "due to statement timeout": "57014",
@@ -59,7 +61,7 @@ def refusal(text: str, state: str, url: str) -> WarehouseError:
     told = f"{reason} (SQLSTATE {state or 'unknown'})"
     if state in _BUSY:
         return DatabaseBusyError(f"PostgreSQL {_BUSY[state].format(table=_table(text))}: {told}")
-    hint = _REFUSED[state].format(setting=SETTING) if state in _REFUSED else "refused a statement"
+    hint = _REFUSED.get(state, "refused a statement").format(setting=SETTING, right=right_to_grant(reason))
     return DatabaseRefusedError(f"PostgreSQL {hint}: {told}")
 
 

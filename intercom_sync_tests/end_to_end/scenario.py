@@ -133,7 +133,7 @@ class Scenario:
         assets: Iterable[str] = (),
         foreground: bool = True,
     ) -> dg.ExecuteInProcessResult:
-        """Execute one sync; without the assets' checks unless they are asked for, of all assets unless some are named."""
+        """Execute one sync, of all assets unless some are named; without their checks unless those are asked for."""
         job = dg.Definitions.merge(build(**self._resources), _UNCHECKED).resolve_job_def(
             sync_job.name if checked else "unchecked"
         )

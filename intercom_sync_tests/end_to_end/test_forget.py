@@ -1,11 +1,14 @@
 """One person forgotten: gone from every table, never back, and nobody else any different for it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from intercom_sync.cli import main
 from intercom_sync.sandbox.builders import author, conversation, message, part, rating, subscription
+from intercom_sync.sandbox.faults import stall
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, at, person, talk
 from intercom_sync_tests.end_to_end.stored import found
 
@@ -168,6 +171,24 @@ def test_conversations_that_landed_before_their_contact_was_recognised_go_in_the
     assert _gone(company, database_url, schema)
     assert company.values("SELECT contact_ids FROM intercom_conversations WHERE id = '711'") == [["forgotten", "c1"]]
     assert company.customer("cyd@example.com")["intercom_convos_total"] == 2
+
+
+@pytest.mark.parametrize("stalled", ["contacts", "conversations"])
+@pytest.mark.parametrize("after", [0.2, 0.6, 1.0, 1.4])
+def test_a_sync_that_is_under_way_brings_nobody_back(
+    company: Scenario, database_url: str, schema: str, stalled: str, after: float
+) -> None:
+    company.sandbox.faults.add(stall(0.8), match=f"POST /{stalled}/search", times=2)
+    company.sandbox.requests.clear()
+    with ThreadPoolExecutor(1) as threads:
+        syncing = threads.submit(company.run, NOW + HOUR, full=True)
+        while not company.sandbox.requests:
+            time.sleep(0.01)
+        time.sleep(after)
+        assert main(["forget", EMAIL]) == 0
+        assert syncing.result(timeout=60).result.success
+    assert _gone(company, database_url, schema)
+    assert company.emails() == ["bob@example.com", "cyd@example.com"]
 
 
 def test_a_customer_who_takes_the_forgotten_email_goes_too_and_is_marked(company: Scenario) -> None:
