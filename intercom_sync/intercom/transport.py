@@ -77,8 +77,9 @@ class Transport:
                 "User-Agent": "intercom-sync",
             }
         )
+        self._adapter = PatientAdapter(pool_connections=4, pool_maxsize=connections)
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, PatientAdapter(pool_connections=4, pool_maxsize=connections))
+            self._session.mount(scheme, self._adapter)
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         """Send one request and read the whole answer. Redirects are not followed: the token stays with its host.
@@ -112,4 +113,8 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
+        # The session only lets go of its pools; one that an error of the past still refers to would stay open.
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            for pool in [manager.pools[key] for key in manager.pools.keys()]:  # noqa: SIM118  (no iteration of its own)
+                pool.close()
         self._session.close()

@@ -1,10 +1,14 @@
 """What each kind of answer leads to: another try, an error that says what to do, or a value."""
 
+import gc
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -267,3 +271,28 @@ def test_many_threads_share_one_client(sandbox: Sandbox, client: IntercomClient)
         thread.join()
     assert client.counts.requests == len(sandbox.requests) == 30
     assert orjson.dumps(sandbox.requests[0].json)
+
+
+def test_a_closed_client_leaves_no_connection_open_also_after_one_was_cut(sandbox: Sandbox) -> None:
+    """Its error refers to the connections until the garbage is collected, and they must not wait for that."""
+    before = _sockets()
+    gc.disable()
+    try:
+        with client_of(sandbox.url) as client:
+            sandbox.faults.add(faults.reset(), times=1)
+            first_page(client)
+            assert _sockets() > before
+        end = time.monotonic() + 5
+        while _sockets() > before and time.monotonic() < end:
+            time.sleep(0.01)  # the sandbox's side, in this process too
+        assert _sockets() == before
+    finally:
+        gc.enable()
+
+
+def _sockets() -> int:
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found
