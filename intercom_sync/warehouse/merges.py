@@ -25,14 +25,15 @@ _STAGE = (
     f"WHERE NOT {_IS_LANDED.format(id='source_id')} UNION ALL "
     "SELECT h.source_id, m.contact_id, h.hop + 1 FROM hops h JOIN contact_merges m ON m.source_id = h.contact_id "
     f"WHERE h.hop < {_HOPS} AND NOT {_IS_LANDED.format(id='h.contact_id')}) "
-    "SELECT h.source_id AS id, c.id AS contact_id, c.email_key FROM hops h JOIN intercom_contacts c "
-    "ON c.id = h.contact_id"
+    f"SELECT source_id AS id, contact_id FROM hops WHERE {_IS_LANDED.format(id='contact_id')}"
 )
-PEOPLE = (
-    "(SELECT id, id AS contact_id, email_key FROM intercom_contacts "
-    "UNION ALL SELECT id, contact_id, email_key FROM merged_away)"
+# In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
+WRITTEN_BY = (
+    "JOIN intercom_conversations v ON v.id = m.conversation_id CROSS JOIN LATERAL (SELECT "
+    "CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END AS author) w "
+    "LEFT JOIN merged_away a ON a.id = w.author JOIN intercom_contacts c ON c.id = COALESCE(a.contact_id, w.author)"
 )
-"""Every id that stands for a landed contact, with that contact and its customer, once `stage` was called."""
+"""Joins a message `m` with its conversation `v` and the contact `c` who wrote it, once `stage` was called."""
 
 
 def note(session: Session, merges: Mapping[str, str]) -> None:
@@ -44,7 +45,11 @@ def note(session: Session, merges: Mapping[str, str]) -> None:
 
 
 def stage(session: Session) -> None:
-    """Work out whom the ids of merged contacts stand for now; runs inside the caller's transaction."""
+    """Put the ids that stand for another contact now into the temporary table `merged_away` (`id`, `contact_id`).
+
+    To be joined from the left: few ids were ever merged, and the join with the contacts stays what it is without them.
+    Runs inside the caller's transaction.
+    """
     session.execute("DROP TABLE IF EXISTS pg_temp.merged_away")
     session.execute(_STAGE)
     session.execute("ANALYZE merged_away")

@@ -17,7 +17,7 @@ from intercom_sync.domain.mentions import Mention, mention_evidence
 from intercom_sync.domain.rules import DAY, RECENT_DAYS, Rules
 from intercom_sync.domain.trouble import Note
 from intercom_sync.warehouse import merges
-from intercom_sync.warehouse.merges import PEOPLE
+from intercom_sync.warehouse.merges import WRITTEN_BY
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -27,13 +27,10 @@ SET_ASIDE = 3
 _MOST = 50_000
 # The quickest way to name rows: the shorter a message that Slack has taken is not noted, the better.
 _IDS = "string_to_array(${}, ',')::bigint[]"
-# The same attribution as in `support`: in a conversation of one contact the words are theirs.
 _NEWEST_MENTIONS = (
     "SELECT DISTINCT ON (c.email_key) c.email_key, m.text, m.created_at, m.conversation_id, "
     "c.payload->>'workspace_id' AS workspace FROM intercom_messages m "
-    f"JOIN intercom_conversations v ON v.id = m.conversation_id JOIN {PEOPLE} p "
-    "ON p.id = CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END "
-    "JOIN intercom_contacts c ON c.id = p.contact_id "
+    f"{WRITTEN_BY} "
     "JOIN mentioned n ON n.email = c.email_key WHERE m.mentions_cancel AND m.created_at BETWEEN $1 AND $2 "
     "ORDER BY c.email_key, m.created_at DESC, m.conversation_id DESC, m.message_id DESC"
 )

@@ -11,7 +11,7 @@ from intercom_sync.domain.support import support_metrics
 from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.buckets import buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
-from intercom_sync.warehouse.merges import PEOPLE
+from intercom_sync.warehouse.merges import WRITTEN_BY
 from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.session import Session
 
@@ -23,15 +23,16 @@ _STAGE_TAKING_PART = (
     "SELECT c.email_key, v.id AS conversation_id, v.created_at, v.open, cardinality(v.contact_ids) AS contacts, "
     "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
     "FROM intercom_conversations v CROSS JOIN LATERAL unnest(v.contact_ids) p(contact_id) "
-    f"JOIN {PEOPLE} c ON c.id = p.contact_id "
-    f"LEFT JOIN {PEOPLE} rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL ORDER BY c.email_key"
+    "LEFT JOIN merged_away a ON a.id = p.contact_id "
+    "JOIN intercom_contacts c ON c.id = COALESCE(a.contact_id, p.contact_id) "
+    "LEFT JOIN merged_away ra ON ra.id = v.rating_contact_id "
+    "LEFT JOIN intercom_contacts rc ON rc.id = COALESCE(ra.contact_id, v.rating_contact_id) "
+    "WHERE c.email_key IS NOT NULL ORDER BY c.email_key"
 )
 _TAKING_PART = "SELECT * FROM taking_part WHERE {bucket}"
-# In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
 _MENTIONS = (
     "SELECT c.email_key, m.created_at FROM intercom_messages m "
-    f"JOIN intercom_conversations v ON v.id = m.conversation_id JOIN {PEOPLE} c "
-    "ON c.id = CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END "
+    f"{WRITTEN_BY} "
     "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
 )
 _TYPES = {column.name: column.type for column in tables.SUPPORT_METRICS.columns}

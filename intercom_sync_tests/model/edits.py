@@ -87,9 +87,10 @@ def merge(world: World, which: int, other: int) -> None:
 
 def merge_in_group(world: World, which: int, speaker: int, other: int) -> None:
     """Merge somebody who takes part in a conversation of several, into anybody."""
-    groups = [key for key, talk in world.talks.items() if len(_people(talk) & set(world.people)) > 1]
-    if name := _pick(groups, which):
-        source = _pick(_people(world.talks[name]) & set(world.people), speaker)
+    newest_first = sorted(world.talks, key=int, reverse=True)
+    taking_part = [_people(world.talks[name]) & set(world.people) for name in newest_first]
+    if found := [people for people in taking_part if len(people) > 1]:
+        source = _pick(found[which % len(found)], speaker)
         target = _pick(set(world.people) - {source}, other)
         if source and target:
             world.merge(source, target)
@@ -164,3 +165,17 @@ talk_edits = st.one_of(
     _edit(delete_talk, _which),
 )
 edits = some(st.one_of(contact_edits, talk_edits), 1)
+
+
+def group(world: World, emails: Any, body: str) -> None:
+    """New people, of whom the first two start a conversation, and one says something in it."""
+    before = set(world.people)
+    for email in emails:
+        world.add_contact({"email": email})
+    people = sorted(set(world.people) - before)[:2]
+    world.add_talk(people, "user", None, age=0, counted=True)
+    world.reply(max(world.talks, key=int), "lead", body, "comment", speaker=len(emails))
+
+
+groups = _edit(group, st.lists(st.sampled_from(EMAILS), min_size=3, max_size=4), _bodies)
+mergers = _edit(merge_in_group, st.integers(0, 1), _which, _which)

@@ -45,10 +45,10 @@ class Syncs:
 
     def breaks_off(self, asked: Asked, stages: int) -> None:
         """A sync that fails; what it landed is in play from now on."""
-        window = self.window_of(asked)
+        window, waited = self.window_of(asked), self.store.waiting()
         attempt = self.harness.attempt(asked, stages=stages)
         self.began.setdefault(window or FULL, self.world.now)
-        self._landed(attempt)
+        self._landed(attempt, waited)
 
     def succeeds(self, asked: Asked) -> None:
         """A sync that succeeds, and its tables."""
@@ -58,7 +58,7 @@ class Syncs:
         assert attempt.finished
         self.names.append(attempt.run.run)
         if (window or FULL) in self.began:
-            self._landed(attempt)
+            self._landed(attempt, waited)
             self._is_lossless(window, self.began.pop(window or FULL), full=window is None)
         else:
             self._predicted(attempt, window, waited)
@@ -102,9 +102,10 @@ class Syncs:
         self.oracle.merged |= {name: self.world.ends_in(name, 3) for name in gone if name in self.world.merges}
         self.oracle.forget(CONTACTS, shown | (missing - gone))
 
-    def _landed(self, attempt: Attempt) -> None:
+    def _landed(self, attempt: Attempt, waited: set[str]) -> None:
         """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
         oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting()
+        oracle.fetch(waited - waiting, live)
         landed = self.store.landed()
         oracle.contacts.clear()
         oracle.meet_contacts(payload for _, payload in landed.values())
