@@ -110,7 +110,7 @@ class Plan:
         return self._share(shards)
 
     def _is_ready(self, shard: Shard, walk: Walk) -> bool:
-        if walk.busy:
+        if walk.busy or walk.ended:
             return False
         above = self.line.above(shard)
         if above is not None and above.pending and (walk.position or 0) >= above.lo:
