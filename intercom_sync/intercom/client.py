@@ -49,7 +49,7 @@ class IntercomClient:
         version: str = "2.16",
         contacts_per_second: int | None = 10,
         conversations_per_second: int | None = None,
-        connections: int = 64,
+        connections: int = 400,
         timeouts: tuple[float, float] = TIMEOUTS,
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
