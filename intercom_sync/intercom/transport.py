@@ -3,6 +3,7 @@
 Nothing is tried again here and no answer judged: see `calls` and `answers`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import orjson
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 TIMEOUTS = (10.0, 75.0)
 """Seconds to connect and to wait for an answer; a page of conversations may take most of a minute."""
@@ -59,6 +61,10 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self._timeouts = timeouts
         self._session = requests.Session()
+        # Looked up once: requests would ask the environment and the proxy settings again for every call.
+        self._session.trust_env = False
+        self._session.proxies = get_environ_proxies(self.base_url)
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session.auth = _Token(token)
         self._session.headers.update(
             {
