@@ -1,12 +1,35 @@
 """Where to cut a shard: arithmetic on times only. When to cut is decided in `plan`."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
+from intercom_sync.intercom import queries
 from intercom_sync.intercom.queries import WIDENING
 from intercom_sync.intercom.shards import TOP, Line, Scope, Shard
 
-AGES = (365, 730, 180, 90, 545, 270, 910, 30, 1095)
+_AGES = (365, 730, 180, 90, 545, 270, 910, 30, 1095)
 """Days back from now at which the first cuts are tried when nothing is known yet, the likeliest first."""
+
+
+def guesses(scope: Scope, known: Sequence[int] | None = None) -> list[int]:
+    """The times of the first cuts, the likeliest first: those that shared the stream evenly before, else some ages."""
+    if known is None:
+        return [scope.now - days * 86_400 for days in _AGES]
+    apart: list[int] = []
+    for at in sorted(known):
+        if not apart or at - apart[-1] > 2 * queries.upper_bound(scope.stream, 0):
+            apart.append(at)
+    return _halving(apart)
+
+
+def _halving(times: Sequence[int]) -> list[int]:
+    """Times in an order that leaves no long gap for long: the middle one, then those of both sides in turn."""
+    if not times:
+        return []
+    half = len(times) // 2
+    sides = itertools.zip_longest(_halving(times[:half]), _halving(times[half + 1 :]))
+    return [times[half], *(at for pair in sides for at in pair if at is not None)]
 
 
 def slack(scope: Scope) -> int:

@@ -31,14 +31,20 @@ Step = Callable[[], Walk]
 
 
 class Plan:
-    """The plan of one read. Not safe for threads: its owner locks."""
+    """The plan of one read. Not safe for threads: its owner locks.
 
-    def __init__(self, scope: Scope, resume: Sequence[Mark] = ()) -> None:
+    Args:
+        scope: What it is a read of.
+        resume: The marks of an earlier, unfinished one.
+        known: Times that parted the stream into equal shares when it was read before; None when it never was.
+    """
+
+    def __init__(self, scope: Scope, resume: Sequence[Mark] = (), known: Sequence[int] | None = None) -> None:
         self.scope = scope
         self.first_total: int | None = None
         self.impatient = False
         """The first answer is slow: cut by guess rather than wait for it."""
-        self._guesses = [] if resume else list(cuts.AGES)
+        self._guesses = [] if resume else cuts.guesses(scope, known)
         self._retired = 0
         self._width = 1
         self._timeless: set[str] = set()
@@ -182,7 +188,7 @@ class Plan:
         for shard in self.line.shards:
             if shard.down is None:
                 return partial(seams.open_down, self.line, shard)
-        return partial(self._cut_at_age, self._guesses[0]) if self._guesses else None
+        return partial(self._cut_at, self._guesses[0]) if self._guesses else None
 
     # Doing it.
 
@@ -191,9 +197,8 @@ class Plan:
         walk = self.line.walk(up=not scope.downward, after=scope.after, before=scope.before)
         return Shard(scope.floor, down=walk) if scope.downward else Shard(scope.floor, up=walk)
 
-    def _cut_at_age(self, days: int) -> Walk:
-        self._guesses.remove(days)
-        at = self.scope.now - days * 86_400
+    def _cut_at(self, at: int) -> Walk:
+        self._guesses.remove(at)
         return seams.cut(self.line, next(each for each in reversed(self.line.shards) if each.lo < at), at)
 
     # What a page tells.
