@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench screenshots install lock
+.PHONY: demo test check audit licenses bench screenshots install lock
 
 demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
@@ -16,6 +16,12 @@ check: install ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: install ## known vulnerabilities of what the lock pins; packages whose advisories cannot be had are listed
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes --progress-spinner off
+
+licenses: install ## write the list of licences anew from what is installed
+	$(BIN)/pip-licenses --format markdown --from mixed --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements.lock) > docs/licenses.md
 
 bench: install ## speed, each figure beside its floor
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -4,13 +4,14 @@ Each read is a `plan` carried out by a `crew`; what becomes of the records is th
 """
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from intercom_sync.intercom import queries
 from intercom_sync.intercom.calls import Counts
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.crew import Crew, Page
+from intercom_sync.intercom.deleted import deleted
 from intercom_sync.intercom.details import Detail, details
 from intercom_sync.intercom.limits import Clock
 from intercom_sync.intercom.plan import Plan
@@ -105,7 +106,19 @@ class Reader:
 
     def conversation_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
         """Each conversation with its parts, as they come; see `details.details`."""
-        return details(self._client, ids, workers=self._workers)
+        return details(
+            self._client.conversation, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
+        )
+
+    def contact_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
+        """Each contact, or why there is none, as they come; see `details.details`."""
+        return details(
+            self._client.contact, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
+        )
+
+    def deleted_conversations(self, since: int | None) -> Iterator[list[str]]:
+        """The ids of deleted conversations, newest first; see `deleted.deleted`."""
+        return deleted(self._client, since)
 
     def _read(
         self, scope: Scope, resume: Sequence[Mark], known: Sequence[int] | None = None

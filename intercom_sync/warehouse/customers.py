@@ -74,6 +74,15 @@ class Upserted:
         return self.quality / synced if synced else None
 
 
+def hold(session: Session) -> None:
+    """Be the only one that writes customers and their metrics until the caller's transaction ends, and see one moment.
+
+    The moment is that of the first query after this: what other runs land later is not half seen.
+    """
+    session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    session.execute("LOCK TABLE unified_customers, revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
+
+
 def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules) -> Upserted:
     """Make every customer right at the run's instant; runs inside the caller's transaction.
 

@@ -1,16 +1,18 @@
 """Keep `support_metrics` right at an instant: counts, mentions and ratings per customer, from what has landed."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.cancel import mention_pattern
-from intercom_sync.domain.rules import RECENT_DAYS, Rules
+from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.support import support_metrics
+from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.buckets import buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
-from intercom_sync.warehouse.land import alone
+from intercom_sync.warehouse.merges import PEOPLE
+from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SUPPORT_METRICS.names
@@ -21,14 +23,14 @@ _STAGE_TAKING_PART = (
     "SELECT c.email_key, v.id AS conversation_id, v.created_at, v.open, cardinality(v.contact_ids) AS contacts, "
     "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
     "FROM intercom_conversations v CROSS JOIN LATERAL unnest(v.contact_ids) p(contact_id) "
-    "JOIN intercom_contacts c ON c.id = p.contact_id "
-    "LEFT JOIN intercom_contacts rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL ORDER BY c.email_key"
+    f"JOIN {PEOPLE} c ON c.id = p.contact_id "
+    f"LEFT JOIN {PEOPLE} rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL ORDER BY c.email_key"
 )
 _TAKING_PART = "SELECT * FROM taking_part WHERE {bucket}"
 # In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
 _MENTIONS = (
     "SELECT c.email_key, m.created_at FROM intercom_messages m "
-    "JOIN intercom_conversations v ON v.id = m.conversation_id JOIN intercom_contacts c "
+    f"JOIN intercom_conversations v ON v.id = m.conversation_id JOIN {PEOPLE} c "
     "ON c.id = CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END "
     "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
 )
@@ -46,19 +48,21 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
     Message text that the rules no longer need is dropped first, and messages that other words were searched in are
     searched again.
     """
-    customers = 0
     with session.transaction():
         # One at a time: otherwise a run that counted earlier could write over what one that counted later wrote.
         session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
-        alone(session, "conversation")
-        session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
+        drop_old_words(session, now)
         _search_again(session, rules)
-        session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")
-        session.execute(_STAGE_TAKING_PART)
-        session.execute("CREATE INDEX ON taking_part USING brin (email_key) WITH (pages_per_range = 16)")
-        for bucket in buckets(session):
-            customers += _refresh_bucket(session, now, bucket)
-    return customers
+        return catch_up_support(session, now)
+
+
+def catch_up_support(session: Session, now: datetime) -> int:
+    """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table."""
+    merges.stage(session)
+    session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")
+    session.execute(_STAGE_TAKING_PART)
+    session.execute("CREATE INDEX ON taking_part USING brin (email_key) WITH (pages_per_range = 16)")
+    return sum(_refresh_bucket(session, now, bucket) for bucket in buckets(session))
 
 
 def support_totals(session: Session) -> dict[str, int | float | None]:

@@ -113,7 +113,7 @@ def test_every_search_states_its_order_and_has_a_filter_and_no_cursor_in_the_url
         ids(reader.everything(CONTACTS))
         ids(reader.window(CONTACTS, NOW - DAY, NOW))
         for request in sandbox.requests:
-            assert request.query == {}
+            assert request.query == {"include_merge_history": "true"}
             assert request.json["sort"]["field"] in ("created_at", "updated_at")
             assert request.json["query"]
 

@@ -88,8 +88,19 @@ class Syncs:
                 self.oracle.meet_contacts(found)
             else:
                 self.oracle.meet_talks(found, live, waiting)
-            if window is None:
+            if window is None and kind == CONTACTS:
+                self._asked_for(attempt, set(shown))
+            elif window is None:
                 self.oracle.forget(kind, set(shown))
+        self.oracle.written_under(self.store.authors(), self.world.ends_in)
+
+    def _asked_for(self, attempt: Attempt, shown: set[str]) -> None:
+        """Contacts that a full sync did not find were asked for, and stay where nobody answered."""
+        missing = set(self.oracle.contacts) - shown
+        assert set(attempt.asked) == missing
+        gone = {name for name, status in attempt.asked.items() if status in (404, 410)}
+        self.oracle.merged |= {name: self.world.ends_in(name, 3) for name in gone if name in self.world.merges}
+        self.oracle.forget(CONTACTS, shown | (missing - gone))
 
     def _landed(self, attempt: Attempt) -> None:
         """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
@@ -107,6 +118,8 @@ class Syncs:
         ]
         oracle.meet_talks(fresh, live, waiting)
         everything = self.world.shown(CONTACTS) | shown
+        oracle.merged = self.store.merges()
+        oracle.written_under(self.store.authors(), self.world.ends_in)
         oracle.refused = {(kind, name): version_of(everything.get(name)) for kind, name in self.store.refused()}
 
     def _is_lossless(self, window: tuple[int, int] | None, began: int, *, full: bool) -> None:

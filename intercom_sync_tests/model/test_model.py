@@ -32,7 +32,9 @@ windows = st.tuples(st.integers(0, 40), st.sampled_from([1, 1, 1, 4, 60])).map(
     lambda pair: (pair[0] * 6 * 3600, (pair[0] + pair[1]) * 6 * 3600)
 )
 troubles = st.tuples(
-    st.sampled_from(["POST /contacts/search", "POST /conversations/search", "GET /conversations/*", "*"]),
+    st.sampled_from(
+        ["POST /contacts/search", "POST /conversations/search", "GET /conversations/*", "GET /contacts/*", "*"]
+    ),
     st.integers(0, 6),
     st.booleans(),
 )
