@@ -50,7 +50,7 @@ class IntercomClient:
         version: str = "2.16",
         contacts_per_second: int | None = 10,
         conversations_per_second: int | None = None,
-        connections: int = 64,
+        connections: int = 400,
         timeouts: tuple[float, float] = TIMEOUTS,
         largest_answer: int = LARGEST_ANSWER,
         clock: Clock = time.monotonic,

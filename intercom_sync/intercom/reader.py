@@ -87,31 +87,41 @@ class Reader:
         )
         return self._read(scope, resume)
 
-    def everything(self, stream: Stream, resume: Sequence[Mark] = ()) -> Generator[Page, None, None]:
+    def everything(
+        self, stream: Stream, resume: Sequence[Mark] = (), known: Sequence[int] | None = None
+    ) -> Generator[Page, None, None]:
         """Every record there is, cut into shards of `created_at` that are read side by side.
 
         Args:
             stream: What to read.
             resume: The marks of an earlier, unfinished full read.
+            known: Creation times that part what was there before into equal shares: good places for cuts, no more.
+                None when nothing is known.
 
         Raises:
             IntercomError: a page that stayed refused, after the pages read before it.
         """
         exact = stream.dates_are_exact(self._client.version)
-        return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume)
+        return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume, known)
 
     def conversation_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
         """Each conversation with its parts, as they come; see `details.details`."""
-        return details(self._client.conversation, ids, workers=self._workers)
+        return details(
+            self._client.conversation, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
+        )
 
     def contact_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
         """Each contact, or why there is none, as they come; see `details.details`."""
-        return details(self._client.contact, ids, workers=self._workers)
+        return details(
+            self._client.contact, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
+        )
 
     def deleted_conversations(self, since: int | None) -> Iterator[list[str]]:
         """The ids of deleted conversations, newest first; see `deleted.deleted`."""
         return deleted(self._client, since)
 
-    def _read(self, scope: Scope, resume: Sequence[Mark]) -> Generator[Page, None, None]:
-        plan = self._plans[scope.stream] = Plan(scope, resume)
+    def _read(
+        self, scope: Scope, resume: Sequence[Mark], known: Sequence[int] | None = None
+    ) -> Generator[Page, None, None]:
+        plan = self._plans[scope.stream] = Plan(scope, resume, known)
         return Crew(self._client, plan, workers=self._workers).pages()

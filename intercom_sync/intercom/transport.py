@@ -3,12 +3,14 @@
 Nothing is tried again here and no answer judged: see `calls` and `answers`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import requests
+from requests.utils import get_environ_proxies
 
 from intercom_sync.intercom.patience import PatientAdapter
 
@@ -67,6 +69,10 @@ class Transport:
         self._timeouts = timeouts
         self._largest_answer = largest_answer
         self._session = requests.Session()
+        # Looked up once: requests would ask the environment and the proxy settings again for every call.
+        self._session.trust_env = False
+        self._session.proxies = get_environ_proxies(self.base_url)
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session.auth = _Token(token)
         self._session.headers.update(
             {

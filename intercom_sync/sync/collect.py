@@ -139,7 +139,7 @@ class Collector:
         collected = Collected(_KINDS[stream])
         marks = readings.marks(session, self.reading, collected.kind)
         if not readings.is_done(marks):
-            self._take_in(session, collected, self._pages(stream, marks), read, land, marked=True)
+            self._take_in(session, collected, self._pages(session, stream, marks), read, land, marked=True)
             self._close(
                 session, stream, collected, lambda found: self._overlooked(session, collected, found, read, land)
             )
@@ -188,9 +188,11 @@ class Collector:
         end = end if self.run.full else min(end, self.run.window.end)
         return Window(start - self._overlap, end) if began < end else None
 
-    def _pages(self, stream: Stream, marks: Sequence[Any]) -> Iterator[Page]:
+    def _pages(self, session: Session, stream: Stream, marks: Sequence[Any]) -> Iterator[Page]:
         if self.run.full:
-            return self.reader.everything(stream, marks)
+            with session.transaction():
+                known = streams.shares(session, _KINDS[stream])
+            return self.reader.everything(stream, marks, known)
         return self.reader.window(stream, *self.window.seconds(), marks)
 
     def _close(self, session: Session, stream: Stream, collected: Collected, take_in: TakeIn) -> None:

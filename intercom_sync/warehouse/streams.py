@@ -112,6 +112,29 @@ def known(session: Session, kind: str, after: int, before: int) -> int:
     )
 
 
+def shares(session: Session, kind: str, most: int = 10, least: int = 300) -> list[int] | None:
+    """Return the creation times, in epoch seconds, that part what has landed of a kind into equal shares.
+
+    None when nothing has landed.
+
+    Args:
+        session: the database.
+        kind: contact or conversation.
+        most: shares at most.
+        least: records of a share at least.
+    """
+    held = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
+    count = min(most, held // least)
+    if count < 2:
+        return [] if held else None
+    parts = ", ".join(str(part / count) for part in range(1, count))
+    found = session.frame(
+        "SELECT extract(epoch FROM unnest(percentile_disc(ARRAY[" + parts + "]::float8[]) "
+        f"WITHIN GROUP (ORDER BY created_at)))::bigint AS at FROM intercom_{kind}s"
+    )
+    return [at for at in found["at"] if at is not None]
+
+
 def judged(session: Session, run: str, kind: str) -> tuple[Brought, bool] | None:
     """Return what a run brought of a stream, and whether it read in full; of the newest run when this one read nothing.
 

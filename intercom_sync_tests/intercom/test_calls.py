@@ -32,7 +32,7 @@ from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync_tests.intercom.scenario import TOKEN, HandClock, client_of, company_of, talks_of
+from intercom_sync_tests.intercom.scenario import TOKEN, HandClock, brief, client_of, company_of, talks_of
 
 BODY = search("created_at", descending=False)
 
@@ -174,6 +174,29 @@ def test_a_netrc_entry_does_not_replace_the_token(
     monkeypatch.setenv("NETRC", str(netrc))
     client.me()
     assert sandbox.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_the_proxy_that_the_environment_names_is_used_and_its_exceptions_are_kept(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", sandbox.url)
+    with IntercomClient(TOKEN, base_url="http://intercom.invalid") as client:
+        assert client.me()["type"] == "admin"
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with IntercomClient(TOKEN, base_url=sandbox.url) as client:
+        assert client.me()["type"] == "admin"
+
+
+def test_a_certificate_bundle_that_the_environment_names_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with (
+        IntercomClient(TOKEN, base_url="https://127.0.0.1:9", sleep=brief) as client,
+        pytest.raises(OSError, match=r"missing\.pem"),
+    ):
+        client.me()
 
 
 def test_a_redirect_is_not_followed_so_the_token_stays_with_its_host(sandbox: Sandbox, client: IntercomClient) -> None:

@@ -276,6 +276,18 @@ def test_conversation_details_come_side_by_side_with_what_is_gone_and_what_faile
     assert found["1001"]["id"] == "1001"
 
 
+def test_more_details_are_fetched_at_once_when_the_allowance_has_room_for_them() -> None:
+    company = talks_of(spread(300))
+    with Sandbox(company, latency=0.2) as sandbox, client_of(sandbox.url) as client:
+        details = Reader(client, workers=2).conversation_details(str(number) for number in range(1000, 1300))
+        found, workers = {}, 0
+        for name, detail in details:
+            found[name] = detail
+            workers = max(workers, sum(each.name.startswith("intercom-details") for each in threading.enumerate()))
+    assert len(found) == 300
+    assert workers > 10
+
+
 def test_details_end_when_everything_fails() -> None:
     with reading(talks_of(spread(60)), workers=4) as (sandbox, reader):
         sandbox.faults.add(faults.server_error())
