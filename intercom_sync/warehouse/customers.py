@@ -80,7 +80,7 @@ def hold(session: Session) -> None:
     The moment is that of the first query after this: what other runs land later is not half seen.
     """
     session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    session.execute("LOCK TABLE unified_customers, revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
+    session.execute("LOCK TABLE revenue_metrics, support_metrics, unified_customers IN SHARE ROW EXCLUSIVE MODE")
 
 
 def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules) -> Upserted:
@@ -89,7 +89,6 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
     Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
     alert says they are.
     """
-    session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence")
     news: list[pl.DataFrame] = []
     done = Upserted()

@@ -25,6 +25,12 @@ _EMAILS = (
     "JOIN erasing e ON e.id = u.intercom_contact_id WHERE u.email IS NOT NULL AND NOT EXISTS (SELECT FROM "
     "intercom_contacts c WHERE c.email_key = lower(u.email) AND c.id NOT IN (SELECT id FROM erasing))"
 )
+# Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.
+_MERGED = (
+    "WITH RECURSIVE theirs AS (SELECT id FROM erasing UNION SELECT m.source_id FROM contact_merges m "
+    "JOIN theirs t ON t.id = m.contact_id WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = m.source_id)) "
+    "SELECT id, NULL::bigint AS updated_at FROM theirs WHERE id NOT IN (SELECT id FROM erasing)"
+)
 _KEYS = "SELECT email_key FROM erased_email"
 _OF_CUSTOMERS = {
     "unified_customers": f"lower(email) IN ({_KEYS})",
@@ -34,12 +40,13 @@ _OF_CUSTOMERS = {
 }
 _OF_CONTACTS = {
     "revenue_metrics": f"contact_id IN ({ERASED_CONTACTS})",
+    "contact_merges": f"source_id IN ({ERASED_CONTACTS}) OR contact_id IN ({ERASED_CONTACTS})",
     "sync_reads": f"(kind = 'contact' AND id IN ({ERASED_CONTACTS})) "
     f"OR (kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS}))",
 }
-_UNMISSED = (
-    "UPDATE sync_streams SET missed_ids = ARRAY(SELECT m.id FROM unnest(missed_ids) WITH ORDINALITY m(id, place) "
-    "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND missed_ids && ARRAY({ids})"
+_UNTOLD = (
+    "UPDATE sync_streams SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
+    "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND {column} && ARRAY({ids})"
 )
 _FEWER = (
     "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run IN (SELECT run FROM sync_runs "
@@ -59,6 +66,7 @@ def forget(session: Session, email: str) -> dict[str, int]:
         contacts = _contacts(session, email)
         session.stage("erasing", contacts.select("id"))
         session.stage("erased_email", session.frame(_EMAILS, email))
+        contacts = pl.concat([contacts, session.frame(_MERGED)])
         living = session.value(
             f"SELECT count(*) FROM unified_customers WHERE intercom_deleted_at IS NULL AND lower(email) IN ({_KEYS})"
         )
@@ -68,8 +76,9 @@ def forget(session: Session, email: str) -> dict[str, int]:
         # A record without an id of its own is known by a digest; nothing else will ever come under that.
         forgotten.note(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
         removed |= erase_contacts(session, contacts["id"])
-        session.execute(_UNMISSED.format(kind="contact", ids=ERASED_CONTACTS))
-        session.execute(_UNMISSED.format(kind="conversation", ids=ERASED_CONVERSATIONS))
+        for column in ("missed_ids", "overlooked_ids"):
+            session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
+            session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
         return removed | {table: erase(session, table, which) for table, which in _OF_CONTACTS.items()}
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from intercom_sync.cli import main
 from intercom_sync.sandbox.builders import author, part, rating
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, at, person, talk
 
@@ -107,3 +108,17 @@ def test_a_merge_history_of_any_shape_does_no_harm(scenario: Scenario) -> None:
     scenario.sync(full=True)
     assert _merges(scenario) == [("ben", "ada")]
     assert scenario.emails() == [_ADA, _BEN]
+
+
+def test_whoever_is_forgotten_takes_along_what_was_written_under_the_ids_merged_into_theirs(scenario: Scenario) -> None:
+    _company(scenario)
+    scenario.sync(full=True)
+    scenario.company.merge_contact("lead", "ada")
+    scenario.sync(NOW + DAY, full=True)
+    assert scenario.values("SELECT author_id FROM intercom_messages ORDER BY author_id") == ["ben", "lead"]
+    assert main(["forget", _ADA]) == 0
+    assert scenario.values("SELECT author_id FROM intercom_messages") == ["ben"]
+    assert _merges(scenario) == []
+    scenario.sync(NOW + 2 * DAY, full=True)
+    assert scenario.emails() == [_BEN]
+    assert _support(scenario, _BEN) == (1, False, None)
