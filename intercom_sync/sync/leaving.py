@@ -55,12 +55,12 @@ def ask_for_missing(session: Session, reader: Reader, reading: str, take_in: Tak
 def let_go_of_deleted(session: Session, reader: Reader, overlap: timedelta) -> int:
     """Drop the landed conversations that Intercom lists as deleted; return how many went.
 
-    It is read back to the last full sync that succeeded, less the overlap, or to its end where there was none. The list
-    wins over a search that still showed them. When it cannot be read to its end, the sync goes on.
+    It is read back to the last full sync that succeeded, or to the first run of all, less the overlap. The list wins over
+    a search that still showed them. When it cannot be read that far, the sync goes on.
     """
     with session.transaction():
-        last = runs.last_full(session)
-    since, gone = int((last - overlap).timestamp()) if last else None, 0
+        settled = runs.settled_since(session)
+    since, gone = int((settled - overlap).timestamp()) if settled else None, 0
     try:
         for ids in reader.deleted_conversations(since):
             with session.transaction():

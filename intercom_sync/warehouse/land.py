@@ -108,8 +108,8 @@ def _refused_frame(kind: str, sifted: Sifted[Any], stamp: Stamp) -> pl.DataFrame
     whole = kind == "contact"
     rows = [
         (
-            *(kind, bad.id, bad.rejection.reason, bad.rejection.field),
-            *(bad.value() if whole else bad.wordless(), bad.updated_at, bad.payload if whole else None, stamp.rules),
+            *(kind, bad.id, bad.rejection.reason, bad.rejection.field, bad.value(), bad.updated_at),
+            *(bad.payload if whole else None, stamp.rules),
         )
         for bad in sifted.refused.values()
     ]

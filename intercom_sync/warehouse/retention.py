@@ -1,7 +1,8 @@
 """How long words are kept: nothing of what a contact wrote outlives the days that the rules need it for.
 
 Messages go as a whole. Of an alert that quotes one the quotation goes, told or not; its link to the conversation stays.
-Refused conversations are kept without their words from the beginning, see `land`.
+Of a refused conversation only the value that breaks a rule is kept (see `land`), and no longer either where it can hold
+words.
 """
 
 from datetime import datetime, timedelta
@@ -16,6 +17,10 @@ _UNQUOTE = (
     f"WHERE kind = '{CANCEL_MENTION}' AND details->>'excerpt' IS NOT NULL "
     "AND CAST(details->>'said_at' AS timestamptz) < $1"
 )
+_VOID = (
+    "UPDATE rejected_records SET value = NULL WHERE kind = 'conversation' AND time < $1 "
+    "AND json_typeof(value) IN ('string', 'array', 'object')"
+)
 
 
 def drop_old_words(session: Session, now: datetime) -> None:
@@ -24,3 +29,4 @@ def drop_old_words(session: Session, now: datetime) -> None:
     since = now - timedelta(days=RECENT_DAYS)
     session.execute("DELETE FROM intercom_messages WHERE created_at < $1", since)
     session.execute(_UNQUOTE, since)
+    session.execute(_VOID, since)

@@ -159,13 +159,16 @@ def covered_by(session: Session, run: str) -> Window | None:
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
 
 
-def last_full(session: Session) -> datetime | None:
-    """Return the instant of the newest full sync that succeeded, which never lies ahead of when it ran."""
-    last: datetime | None = session.value(
-        "SELECT max(LEAST(window_end, as_of, started_at)) AS last FROM sync_runs "
-        f"WHERE status = 'succeeded' AND mode = '{FULL}'"
-    )
-    return last
+def settled_since(session: Session) -> datetime | None:
+    """Return the instant before which what Intercom deleted has been let go of, or had never landed.
+
+    That of the newest full sync that succeeded, which never lies ahead of when it ran; before there was one, that of the
+    first run of all.
+    """
+    instant = "LEAST(window_end, as_of, started_at)"
+    full = f"FILTER (WHERE status = 'succeeded' AND mode = '{FULL}')"
+    since: datetime | None = session.value(f"SELECT COALESCE(max({instant}) {full}, min({instant})) FROM sync_runs")
+    return since
 
 
 def covered_until(session: Session) -> datetime | None:
