@@ -12,6 +12,7 @@ from typing import TypeVar
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
 from intercom_sync.sync.plan import parse_time, parse_window
+from intercom_sync.unforeseen import told
 from intercom_sync.warehouse.errors import WarehouseError
 
 FAILED, WRONG_USE = 1, 2
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped. What had landed stays; the next sync goes on from there.", file=sys.stderr)
         return 130
+    except Exception as error:
+        print(told(error), file=sys.stderr)
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
