@@ -3,12 +3,10 @@
 from datetime import datetime
 from functools import partial
 
-import orjson
-
 from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact, read_contact
 from intercom_sync.domain.rules import Rules
-from intercom_sync.domain.sift import Sifted, sift
+from intercom_sync.domain.sift import Sifted, sift, stored
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.land import Stamp, land_contacts, land_refused
 from intercom_sync.warehouse.session import Session
@@ -44,7 +42,7 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
             if stale.is_empty():
                 break
             last = stale["id"][-1]
-            sifted = sift(map(orjson.loads, stale["payload"]), partial(read_contact, rules=rules))
+            sifted = sift(map(stored, stale["payload"]), partial(read_contact, rules=rules))
             _put(session, sifted, dict(zip(stale["id"], stale["revision"], strict=True)), stamp)
             done += len(sifted.usable)
     with session.transaction():
@@ -71,7 +69,7 @@ def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
             "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules <> $1", stamp.rules
         )
         if not old.is_empty():
-            land_contacts(session, sift(map(orjson.loads, old["payload"]), partial(read_contact, rules=rules)), stamp)
+            land_contacts(session, sift(map(stored, old["payload"]), partial(read_contact, rules=rules)), stamp)
 
 
 def _put(session: Session, sifted: Sifted[Contact], revisions: dict[str, int], stamp: Stamp) -> None:
