@@ -14,6 +14,7 @@ from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
 from intercom_sync.sync.plan import parse_time, parse_window
+from intercom_sync.unforeseen import told
 from intercom_sync.warehouse.errors import WarehouseError
 
 FAILED, WRONG_USE = 1, 2
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped. What had landed stays; the next sync goes on from there.", file=sys.stderr)
         return 130
+    except Exception as error:
+        print(told(error), file=sys.stderr)
+        return FAILED
 
 
 def _parser() -> argparse.ArgumentParser:

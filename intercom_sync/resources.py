@@ -15,12 +15,14 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.poster import quiet_client
+from intercom_sync.unforeseen import UnforeseenError, without_words
 from intercom_sync.warehouse import readings
 from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachableError, WarehouseError
 from intercom_sync.warehouse.session import Session
 
 FOREGROUND_TAG = "intercom_sync/foreground"
+_FORESEEN = (IntercomError, WarehouseError, SettingsError, dg.Failure, dg.RetryRequested, dg.DagsterError)
 _RETRIES = 2
 _RETRY_SECONDS = 60
 
@@ -75,7 +77,9 @@ class AlertsSlackResource(SlackResource):
 
 @contextmanager
 def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
-    """Turn what can go wrong outside into one sentence in the UI, and try again what time may heal.
+    """Turn what can go wrong into one sentence in the UI, and try again what time may heal.
+
+    Dagster keeps every error's text and those it came from for ever, so nothing but the sentence goes on from here.
 
     Raises:
         dagster.RetryRequested: Intercom is away, or the database away or busy; not in the foreground, where a person
@@ -83,11 +87,13 @@ def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext)
         dagster.Failure: trying again cannot help, or a person waits.
     """
     try:
-        with readings.let_go_on_error(context.run.run_id):
+        with readings.let_go_on_error(context.run.run_id), without_words(*_FORESEEN):
             yield
+    except UnforeseenError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
     except (IntercomError, WarehouseError, SettingsError) as error:
         passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError | DatabaseBusyError)
         if passing and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)
-            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
+            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from None
         raise dg.Failure(description=str(error), allow_retries=False) from None

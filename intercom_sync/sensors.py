@@ -16,14 +16,17 @@ import dagster as dg
 from intercom_sync.domain.alerts import Alert
 from intercom_sync.ended_runs import ended_since, note_ended
 from intercom_sync.resources import AlertsSlackResource, WarehouseResource
-from intercom_sync.settings import Settings
+from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.message import HANDFUL
-from intercom_sync.slack.poster import post
+from intercom_sync.slack.poster import SlackAwayError, SlackSetupError, post
 from intercom_sync.sync.deliver import Deliverer
 from intercom_sync.sync.trouble import note_trouble
+from intercom_sync.unforeseen import without_words
 from intercom_sync.warehouse import outbox
+from intercom_sync.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("intercom_sync.alerts")
+_FORESEEN = (WarehouseError, SettingsError, SlackSetupError, SlackAwayError)
 _EVERY = 60
 _FIRST_LOOK = timedelta(days=1)
 # A run's record may be written a little after the time it bears.
@@ -41,7 +44,7 @@ def trouble(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -
     since = datetime.fromisoformat(context.cursor) - _LOOK_BACK if context.cursor else now - _FIRST_LOOK
     origin = context.code_location_origin
     ended, upto = ended_since(context.instance, since, origin.location_name if origin else None)
-    with warehouse.connect() as session:
+    with without_words(*_FORESEEN), warehouse.connect() as session:
         news = sum(note_ended(context.instance, session, record) for record in ended)
         with session.transaction():
             news += note_trouble(session, now)
@@ -59,7 +62,7 @@ def slack_alerts(
 ) -> dg.SkipReason:
     """Deliver what waits, unless Slack has asked to be left alone."""
     state = json.loads(context.cursor or "{}")
-    with warehouse.connect() as session:
+    with without_words(*_FORESEEN), warehouse.connect() as session:
         if not slack.is_set_up():
             waiting = outbox.waiting(session)
             _log(alert for alert in waiting if alert.id > state.get("logged", 0))

@@ -147,8 +147,8 @@ class _Reader:
 
     def url(self, name: str) -> str:
         value = self.text(name)
-        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
-            raise _wrong(name, "an address such as https://api.intercom.io")
+        if value and not _is_address(value):
+            raise _wrong(name, "an address such as https://api.intercom.io, without a user or password")
         return value.rstrip("/")
 
     def whole(self, name: str, least: int) -> int:
@@ -194,9 +194,28 @@ def _base_url(read: _Reader) -> str:
 def _database_url(read: _Reader) -> str:
     name = "INTERCOM_SYNC_DATABASE_URL"
     value = read.text(name) or read._environment.get("DATABASE_URL", "").strip()
-    if value and not re.match(r"postgres(ql)?(\+\w+)?://", value):
-        raise _wrong(name, "a PostgreSQL address such as postgresql://user:password@host/database")
+    if value and not (re.match(r"postgres(ql)?(\+\w+)?://", value) and _can_be_taken_apart(value)):
+        raise _wrong(
+            name,
+            "a PostgreSQL address such as postgresql://user:password@host/database, with special characters of the "
+            "password as %40 and the like",
+        )
     return value
+
+
+def _is_address(value: str) -> bool:
+    if not _can_be_taken_apart(value):
+        return False
+    parts = urlsplit(value)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def _can_be_taken_apart(value: str) -> bool:
+    """Whether an address has its parts where they should be: other readers' errors would repeat what they found."""
+    try:
+        return urlsplit(value).port != 0
+    except ValueError:
+        return False
 
 
 def _rules(read: _Reader) -> Rules:

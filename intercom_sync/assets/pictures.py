@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import dagster as dg
 
+from intercom_sync.domain.report import harmless
+
 # The UI shows markdown in place where it is shorter than 1,000 characters, and behind a link otherwise.
 _MOST_CHARACTERS = 999
 _WIDTH, _ROW = 400, 22
@@ -50,5 +52,6 @@ def drawn(bars: Sequence[Bar], longest: int = _LONGEST_LABEL) -> str:
 
 
 def _told(bar: Bar, longest: int) -> str:
-    label = bar.label if len(bar.label) <= longest else f"{bar.label[: longest - 1]}~"
+    label = harmless(bar.label)
+    label = label if len(label) <= longest else f"{label[: longest - 1]}~"
     return f"{label} {bar.told}".replace("&", "+").replace("<", "(").replace(">", ")")

@@ -11,7 +11,7 @@ import dagster as dg
 
 from intercom_sync.assets.metadata import column_lineage
 from intercom_sync.assets.pictures import Bar, picture
-from intercom_sync.domain.report import mask_email
+from intercom_sync.domain.report import harmless, mask_email
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
 from intercom_sync.sync.collect import Collected
 from intercom_sync.sync.finish import Finished
@@ -109,6 +109,10 @@ def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
 
 def _preview(session: Session) -> dg.TableMetadataValue:
     rows = glance.largest_customers(session, _PREVIEWED)
-    records = [dg.TableRecord({**row, "email": mask_email(row["email"])}) for row in rows]
+    records = [dg.TableRecord({**_harmless(row), "email": harmless(mask_email(row["email"]))}) for row in rows]
     names = list(rows[0]) if rows else ["email"]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
+
+
+def _harmless(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: harmless(value) if isinstance(value, str) else value for name, value in row.items()}

@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.report import harmless
 from intercom_sync.domain.revenue import Revenue, read_revenue
 from intercom_sync.domain.rules import Rules
 from intercom_sync.intercom import queries
@@ -28,7 +29,7 @@ def doctor(settings: Settings) -> int:
     """Print what is good and what to do; return 0 when a sync can run, 1 when not."""
     found = [*_intercom(settings), *_database(settings), *_slack(settings)]
     for good, line in found:
-        print(f"{'ok  ' if good else 'MEND'}  {line}", file=sys.stdout)
+        print(f"{'ok  ' if good else 'MEND'}  {harmless(line)}", file=sys.stdout)
     return 0 if all(good for good, _ in found) else 1
 
 

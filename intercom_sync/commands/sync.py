@@ -107,5 +107,7 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
             if failure.user_failure_data and failure.user_failure_data.description:
                 return str(failure.user_failure_data.description)
             if failure.error:
-                return f"The sync failed: {(failure.error.cause or failure.error).message.strip()}"
+                # The name alone: an error that nobody foresaw may say anything.
+                name = (failure.error.cause or failure.error).cls_name or "an error"
+                return f"The sync failed in {event.step_key}: {name}."
     return "The sync failed; the run's log in the Dagster UI says why."

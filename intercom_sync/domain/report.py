@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+_FORMULA = ("=", "+", "-", "@")
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -57,6 +59,16 @@ class Figures:
             f"- Quality: {'n/a' if average is None else _tenths(average)} avg\n"
             f"- Alerts: {self.alerts_generated} generated"
         )
+
+
+def harmless(text: str) -> str:
+    """Return words of others as people may safely see them; the tables keep them as they are.
+
+    Characters that a terminal or a page would act on (controls, direction and zero-width marks) become spaces, and what
+    a spreadsheet would take for a formula (`=`, `+`, `-`, `@` in front) gets an apostrophe before it.
+    """
+    shown = "".join(char if char.isprintable() else " " for char in text).strip()
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def mask_email(email: str) -> str:

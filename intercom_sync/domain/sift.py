@@ -66,6 +66,14 @@ class Sifted(Generic[Read]):
     ids: list[str]
 
 
+def stored(payload: str) -> Any:
+    """Return the record of a stored payload; numbers too large for any parser but Python's are kept in some."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return json.loads(payload)
+
+
 def sift(records: Iterable[Any], read: Callable[[Any], Read]) -> Sifted[Read]:
     """Read each record; of several versions the newest stays, and of equal ones the last that came.
 

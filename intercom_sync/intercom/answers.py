@@ -15,6 +15,8 @@ from intercom_sync.intercom.errors import Gone, NotInVersion, RequestRefused, Un
 Shape = Callable[[Any], bool]
 
 _CANONICAL = re.compile(r"<[^>]*/contacts/([^/>?]+)[^>]*>\s*;[^,]*rel=\"?canonical")
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_DEEPEST = 200
 _UNAUTHORIZED = frozenset({401, 402, 403})
 _TRANSIENT = frozenset({408, 425})
 
@@ -33,19 +35,34 @@ def decode(body: bytes) -> Any:
     r"""The JSON value of a body.
 
     orjson refuses half of a surrogate pair (`"\ud83d"`, an emoji cut in two), which is JSON all the same:
-    such halves are left out, since no database takes them either.
+    such halves are left out, since no database takes them either. What is nested without a bottom becomes null, so
+    that one such record does not take its page with it.
 
     Raises:
-        ValueError: not JSON, or nested deeper than a reader goes.
+        ValueError: not JSON.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        try:
-            whole = json.dumps(json.loads(body), ensure_ascii=False)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        # Python refuses to read or write thousands of digits: such a number is none to it, but infinite.
+        found = json.loads(_with_a_bottom(body), parse_int=lambda digits: (int, float)[len(digits) > 400](digits))
+        whole = json.dumps(found, ensure_ascii=False)
         return json.loads(whole.encode("utf-8", "ignore"))
+
+
+def _with_a_bottom(body: bytes) -> bytes:
+    """Leave out what lies deeper than `_DEEPEST`; in one pass, whatever the body."""
+    pieces, depth, at = [], 0, 0
+    for token in _NESTING.finditer(body):
+        if token[0] in b"[{":
+            depth += 1
+            if depth == _DEEPEST:
+                pieces.append(body[at : token.start()] + b"null")
+        elif token[0] in b"]}":
+            depth -= 1
+            if depth == _DEEPEST - 1:
+                at = token.end()
+    return b"".join([*pieces, body[at:]])
 
 
 def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) -> Any:

@@ -55,8 +55,8 @@ def ask_for_missing(session: Session, reader: Reader, reading: str, take_in: Tak
 def let_go_of_deleted(session: Session, reader: Reader, overlap: timedelta) -> int:
     """Drop the landed conversations that Intercom lists as deleted; return how many went.
 
-    It is read back to the last full sync that succeeded, or to the first run of all, less the overlap. The list wins over
-    a search that still showed them. When it cannot be read that far, the sync goes on.
+    It is read back to the last full sync that succeeded, or to the first run of all, less the overlap. The list wins
+    over a search that still showed them. When it cannot be read that far, the sync goes on.
     """
     with session.transaction():
         settled = runs.settled_since(session)

@@ -6,9 +6,8 @@ Read only. Which answer is a failure, and what a person reads of it, stands in `
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from intercom_sync.domain.report import mask_email
+from intercom_sync.domain.sift import stored
 from intercom_sync.warehouse.session import Session
 
 SHOWN = 10
@@ -59,5 +58,5 @@ def refused(session: Session, kind: str, reasons: Sequence[str], *, others: bool
 
 
 def _shown(id: str, field: str, value: str | None) -> str:
-    given = orjson.loads(value) if field == "email" and value else None
+    given = stored(value) if field == "email" and value else None
     return f"{id} ({mask_email(given.strip())})" if isinstance(given, str) else id

@@ -5,7 +5,7 @@ SQLSTATE: none comes while rows stream and when a connection cannot be made, so 
 """
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from sqlalchemy.exc import DBAPIError
 
@@ -49,12 +49,15 @@ _WORDS = {
     "too many connections": "53300",
     "remaining connection slots": "53300",
 }
+# What a trigger of somebody else's raises may say anything; elsewhere quotes hold values, but for these classes' names.
+_OWN_WORDS = "P0"
+_NAMES_ONLY = ("08", "23", "25", "28", "3D", "3F", "40", "42", "53", "55", "57")
 _NOT_UP = ("starting up", "shutting down", "in recovery mode", "not accepting connections", "not yet accepting")
 
 
 def refusal(text: str, state: str, url: str) -> WarehouseError:
     """Return what a statement's failure means."""
-    reason = _reason(text, url)
+    reason = _harmless(_reason(text, url), state or _state(text))
     if state.startswith(("08", "57P")) or (not state and (reason == _BROKE or any(words in text for words in _AWAY))):
         return DatabaseUnreachableError(f"PostgreSQL went away: {reason}. Sync again when it is back.")
     state = state or _state(text)
@@ -101,9 +104,22 @@ def _table(text: str) -> str:
 
 
 def _reason(text: str, url: str) -> str:
-    """Return the server's own sentence: no statement, no row's values, no password."""
+    """Return the server's own sentence: no statement, no row's values, no password, no email."""
     said = re.split(r"(?:ERROR|FATAL|PANIC):\s+|\[libpq\]\s+(?:Failed to connect:\s+)?", text)[-1]
     first = re.split(r"\n|Query was|DETAIL|CONTEXT", said.strip())[0].strip()
-    for secret in filter(None, {urlsplit(url).password, unquote(urlsplit(url).password or "")}):
+    for secret in _secrets(url):
         first = first.replace(secret, "***")
-    return first.rstrip(".") or _BROKE
+    return re.sub(r"\S+@\S+", "…", first).rstrip(".") or _BROKE
+
+
+def _harmless(reason: str, state: str) -> str:
+    """Return a sentence about a statement without what rows and other programs may have put into it."""
+    if state.startswith(_OWN_WORDS):
+        return "a rule of its own, see the server's log"
+    return reason if state.startswith(_NAMES_ONLY) else re.sub(r"\".*\"", "…", reason)
+
+
+def _secrets(url: str) -> set[str]:
+    parts = urlsplit(url)
+    given = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    return {form for one in given for form in (one, unquote(one)) if form}

@@ -3,13 +3,12 @@
 from datetime import datetime
 from functools import partial
 
-import orjson
 import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact, read_contact
 from intercom_sync.domain.rules import Rules
-from intercom_sync.domain.sift import Sifted, sift
+from intercom_sync.domain.sift import Sifted, sift, stored
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.land import Stamp, alone, land_contacts, land_refused
 from intercom_sync.warehouse.session import Session
@@ -83,11 +82,11 @@ def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
             "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules <> $1", stamp.rules
         )
         if not old.is_empty():
-            land_contacts(session, sift(map(orjson.loads, old["payload"]), partial(read_contact, rules=rules)), stamp)
+            land_contacts(session, sift(map(stored, old["payload"]), partial(read_contact, rules=rules)), stamp)
 
 
 def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> Sifted[Contact]:
-    sifted = sift(map(orjson.loads, stale["payload"]), partial(read_contact, rules=rules))
+    sifted = sift(map(stored, stale["payload"]), partial(read_contact, rules=rules))
     revisions = dict(zip(stale["id"], stale["revision"], strict=True))
     rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.usable.values()]
     session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))

@@ -162,8 +162,8 @@ def covered_by(session: Session, run: str) -> Window | None:
 def settled_since(session: Session) -> datetime | None:
     """Return the instant before which what Intercom deleted has been let go of, or had never landed.
 
-    That of the newest full sync that succeeded, which never lies ahead of when it ran; before there was one, that of the
-    first run of all.
+    That of the newest full sync that succeeded, which never lies ahead of when it ran; before there was one, that of
+    the first run of all.
     """
     instant = "LEAST(window_end, as_of, started_at)"
     full = f"FILTER (WHERE status = 'succeeded' AND mode = '{FULL}')"

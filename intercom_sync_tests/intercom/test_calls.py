@@ -240,9 +240,12 @@ def test_half_a_surrogate_pair_is_left_out() -> None:
         answers.decode(b'{"name":')
 
 
-def test_json_without_a_bottom_is_no_answer() -> None:
-    with pytest.raises(ValueError, match="nested too deeply"):
-        answers.decode(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+def test_json_without_a_bottom_costs_only_what_has_none() -> None:
+    deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+    read = answers.decode(b'[{"id":"]","deep":' + deep + b',"b":[1]},{"id":"good"}]')
+    assert (read[0]["id"], read[0]["b"], read[1]) == ("]", [1], {"id": "good"})
+    with pytest.raises(ValueError, match=r".+"):
+        answers.decode(b"[" * 100_000)
 
 
 def test_a_deleted_conversation_is_gone_and_no_error() -> None:
