@@ -7,6 +7,7 @@ something grew that should not, or something was lost.
 """
 
 import json
+import logging
 import os
 import random
 import signal
@@ -153,6 +154,7 @@ class Soak:
 
 def main() -> int:
     began = time.monotonic()
+    logging.disable()  # the trouble is meant
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
