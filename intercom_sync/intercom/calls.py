@@ -101,6 +101,7 @@ class Caller:
                 raise
 
     def _attempt(self, call: Call, limiter: Limiter, turn: Turn, throttled: int) -> Any:
+        limiter.leaving(turn)
         try:
             answer = self._transport.send(call.method, call.path, call.body())
         except BaseException:

@@ -179,6 +179,15 @@ class Limiter:
                 return turn
             nap(wait, self._sleep, stop)
 
+    def leaving(self, turn: Turn) -> None:
+        """Say that the call leaves now: its second begins here, however long its thread waited for the processor."""
+        with self._lock:
+            if self._per_second is None:
+                return
+            with contextlib.suppress(ValueError):
+                self._granted.remove(turn.at)
+            self._granted.append(self._clock())
+
     def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
         """Say that the call was answered, and with which headers."""
         with self._lock:

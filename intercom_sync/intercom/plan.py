@@ -95,7 +95,8 @@ class Plan:
             if shard.pending and walk is shard.up and not seams.confirm(self.line, shard, walk, found):
                 return None
             seams.settle(self.line, shard)
-        kept = [record for record in found.records if self._is_due(record, walk)]
+        others = [each for each in self.line.walks() if each is not walk and each.position is not None]
+        kept = [record for record in found.records if self._is_due(record, others)]
         walk.read += len(kept)
         return kept
 
@@ -203,18 +204,15 @@ class Plan:
 
     # What a page tells.
 
-    def _is_due(self, record: Any, walk: Walk) -> bool:
+    def _is_due(self, record: Any, others: Sequence[Walk]) -> bool:
         """Whether a record is of this read and not delivered by another walk."""
-        at = second(record, self.scope.field)
+        at, name = second(record, self.scope.field), identity(record)
         if at is None:
-            return self._is_new(identity(record))
+            return self._is_new(name)
         if not self.scope.floor <= at < self.scope.ceiling:
             return False
-        if not self.scope.immutable:
-            return True
         # By what was delivered and not by whose shard it is in: then a record is either here or was there before.
-        others = (each for each in self.line.walks() if each is not walk)
-        return not any(each.has_delivered(at, identity(record)) for each in others)
+        return not (self.scope.immutable and any(each.has_delivered(at, name) for each in others))
 
     def _is_new(self, name: str | None) -> bool:
         """Whether a record without a usable time was not delivered yet: it has no place in a shard."""

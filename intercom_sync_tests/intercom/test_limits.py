@@ -122,6 +122,16 @@ def test_as_many_calls_are_wanted_under_way_as_the_allowance_and_the_answers_tim
     assert capped.width() == 20
 
 
+def test_a_second_begins_when_a_call_leaves_and_not_when_it_might_have() -> None:
+    clock = HandClock()
+    limiter = limiter_on(clock, 1)
+    turn = limiter.acquire()
+    clock.now += 5
+    limiter.leaving(turn)
+    limiter.acquire()
+    assert clock.now >= 1000 + 5 + 1
+
+
 def test_a_turn_not_used_can_be_had_by_another() -> None:
     clock = HandClock()
     limiter = limiter_on(clock, 1)
