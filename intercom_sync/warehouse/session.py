@@ -7,13 +7,15 @@ What the statements mean is said where they stand.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import adbc_driver_manager
+import adbc_driver_postgresql
 import polars as pl
-from adbc_driver_postgresql import dbapi
+from adbc_driver_manager import dbapi
 
 from intercom_sync.warehouse.errors import DatabaseRefusedError, DatabaseUnreachableError
 
@@ -27,6 +29,17 @@ _REFUSALS = {
     "23502": "has a required column in unified_customers that the sync does not know: give it a default",
     "3D000": "has no such database: create it, or mend {setting}",
 }
+_SET = {
+    "TimeZone": "UTC",
+    "lock_timeout": "60s",
+    "standard_conforming_strings": "on",
+    # Large set-based queries: compiling them costs more than it saves, sorting on disk more than memory.
+    "jit": "off",
+    "work_mem": "64MB",
+}
+_CONFIGURE = "SELECT set_config('search_path', $1, FALSE) AS search_path, " + ", ".join(
+    f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items()
+)
 
 
 class Session:
@@ -38,19 +51,13 @@ class Session:
     def __init__(self, url: str, schema: str) -> None:
         self._url = url
         try:
-            self._connection = dbapi.connect(plain_url(url))
+            self._connection = _connect(plain_url(url))
         except adbc_driver_manager.Error as error:
             raise DatabaseUnreachableError(
                 f"PostgreSQL cannot be reached: {_reason(error, url)}. Check {SETTING}."
             ) from None
         with self.transaction():
-            self.execute(f"SET search_path TO {quoted(schema)}")
-            self.execute("SET TIME ZONE 'UTC'")
-            self.execute("SET lock_timeout TO '60s'")
-            self.execute("SET standard_conforming_strings TO on")
-            # Large set-based queries: compiling them costs more than it saves, sorting on disk more than memory.
-            self.execute("SET jit TO off")
-            self.execute("SET work_mem TO '64MB'")
+            self.value(_CONFIGURE, quoted(schema))
 
     def __enter__(self) -> Self:
         """Return itself, open."""
@@ -111,6 +118,20 @@ class Session:
             yield
         except adbc_driver_manager.Error as error:
             raise _refusal(error, self._url) from None
+
+
+def _connect(url: str) -> dbapi.Connection:
+    shared = _database(url)
+    return dbapi.Connection(shared, adbc_driver_manager.AdbcConnection(shared._db))
+
+
+@cache
+def _database(url: str) -> dbapi._SharedDatabase:
+    """Return the driver's description of a server, once a process: it reads all types, longer than connecting takes.
+
+    It holds no connection: a server that was down is reached again, and one that cannot be reached is not remembered.
+    """
+    return dbapi._SharedDatabase(adbc_driver_postgresql.connect(url))
 
 
 def plain_url(url: str) -> str:
