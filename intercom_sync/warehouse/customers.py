@@ -18,7 +18,7 @@ from intercom_sync.domain.customers import DATA, KEY, Unified, unify
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import Type
 from intercom_sync.warehouse import outbox
-from intercom_sync.warehouse.buckets import buckets
+from intercom_sync.warehouse.buckets import Buckets, ahead, buckets
 from intercom_sync.warehouse.fitting import table_fit
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.runs import SyncRun
@@ -37,7 +37,7 @@ CONTACTS = (
     "EXISTS (SELECT FROM sync_reads s "
     "WHERE s.reading = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
-    "WHERE c.email_key IS NOT NULL AND {bucket}"
+    "WHERE c.email_key IS NOT NULL"
 )
 ROWS = (
     f"SELECT lower(u.email) AS email_key, {selected(tables.UNIFIED_CUSTOMERS, 'u.')} FROM unified_customers u "
@@ -45,6 +45,8 @@ ROWS = (
 )
 _SUPPORT = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
 _WRITES = f"SELECT {selected(tables.CUSTOMER_WRITES)} FROM customer_writes WHERE {{bucket}}"
+
+_Sources = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,22 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
 
 def _unified(session: Session, reading: str, now: datetime) -> Iterator[Unified]:
     fit = table_fit(session)
-    for bucket in buckets(session):
-        contacts = session.frame(CONTACTS.format(bucket=bucket.format(key="c.email_key"), reading=literal(reading)))
-        rows = session.frame(ROWS.format(bucket=bucket.format(key="lower(u.email)")))
-        support = session.frame(_SUPPORT.format(bucket=bucket.format(key="email_key")))
-        writes = session.frame(_WRITES.format(bucket=bucket.format(key="email_key")))
-        yield unify(
-            typed(contacts, tables.REVENUE_METRICS),
+    with session.beside() as contacts, session.beside() as others:
+        for sources in ahead(_sources(buckets(session), contacts, others, reading)):
+            yield unify(*sources, now, fit=fit)
+
+
+def _sources(cut: Buckets, contacts: Session, others: Session, reading: str) -> Iterator[_Sources]:
+    """Yield for each bucket what `unify` takes; nothing of it is written before all buckets are read."""
+    for bucket, found in zip(cut, cut.rows(contacts, CONTACTS.format(reading=literal(reading))), strict=True):
+        support = others.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
+        rows = others.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
+        writes = others.frame(_WRITES.format(bucket=bucket.holds("email_key")))
+        yield (
+            typed(found, tables.REVENUE_METRICS),
             typed(support, tables.SUPPORT_METRICS),
             typed(rows, tables.UNIFIED_CUSTOMERS),
             typed(writes, tables.CUSTOMER_WRITES),
-            now,
-            fit=fit,
         )
 
 

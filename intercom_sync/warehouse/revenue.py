@@ -41,12 +41,12 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
             # One at a time, as in `support`.
             session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
             stale = session.frame(_STALE, stamp.rules, last)
-            if stale.is_empty():
-                break
-            last = stale["id"][-1]
             sifted = sift(map(orjson.loads, stale["payload"]), partial(read_contact, rules=rules))
             _put(session, sifted, dict(zip(stale["id"], stale["revision"], strict=True)), stamp)
             done += len(sifted.usable)
+        if stale.height < _CHUNK:
+            break
+        last = stale["id"][-1]
     with session.transaction():
         session.execute(
             "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"

@@ -49,7 +49,7 @@ class Session:
     """
 
     def __init__(self, url: str, schema: str) -> None:
-        self._url = url
+        self._url, self._schema = url, schema
         try:
             self._connection = _connect(plain_url(url))
         except adbc_driver_manager.Error as error:
@@ -72,6 +72,10 @@ class Session:
     def close(self) -> None:
         """Close the connection, and let go of the locks it holds."""
         self._connection.close()
+
+    def beside(self) -> "Session":
+        """Return another session like this one; it does not see what this one has not committed."""
+        return Session(self._url, self._schema)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -96,6 +100,14 @@ class Session:
             cursor.execute(query, values or None)
             return pl.DataFrame(cursor.fetch_arrow())
 
+    def stream(self, query: str) -> Iterator[pl.DataFrame]:
+        """Yield a query's rows a batch at a time, first an empty frame; the session can do nothing else meanwhile."""
+        with self._translated(), self._connection.cursor() as cursor:
+            cursor.execute(query)
+            rows = pl.scan_arrow_c_stream(cursor.fetch_arrow())
+            yield rows.collect_schema().to_frame()
+            yield from rows.collect_batches(lazy=True)
+
     def value(self, query: str, *values: object) -> Any:
         """Return the only value of a query, or None when it has no row."""
         rows = self.frame(query, *values).rows()
@@ -116,7 +128,7 @@ class Session:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except adbc_driver_manager.Error as error:
+        except (adbc_driver_manager.Error, pl.exceptions.ComputeError) as error:  # the latter while rows come in
             raise _refusal(error, self._url) from None
 
 
@@ -154,8 +166,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _refusal(error: adbc_driver_manager.Error, url: str) -> Exception:
-    state = error.sqlstate or ""
+def _refusal(error: Exception, url: str) -> Exception:
+    state = getattr(error, "sqlstate", None) or ""
     if state.startswith(("08", "57P")) or "no connection" in str(error) or "server closed" in str(error):
         return DatabaseUnreachableError(f"PostgreSQL went away: {_reason(error, url)}. Sync again when it is back.")
     hint = _REFUSALS.get(state)

@@ -8,23 +8,21 @@ from intercom_sync.domain import tables
 from intercom_sync.domain.cancel import mention_pattern
 from intercom_sync.domain.rules import RECENT_DAYS, Rules
 from intercom_sync.domain.support import support_metrics
-from intercom_sync.warehouse.buckets import buckets
+from intercom_sync.warehouse.buckets import Bucket, ahead, buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SUPPORT_METRICS.names
 _CHUNK = 20_000
-# Joined once and put in the order of the buckets, which would otherwise read all conversations each.
-_STAGE_TAKING_PART = (
-    "CREATE TEMPORARY TABLE taking_part AS "
+_TAKING_PART = (
     "SELECT c.email_key, v.id AS conversation_id, v.created_at, v.open, cardinality(v.contact_ids) AS contacts, "
     "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
-    "FROM intercom_conversations v CROSS JOIN LATERAL unnest(v.contact_ids) p(contact_id) "
-    "JOIN intercom_contacts c ON c.id = p.contact_id "
-    "LEFT JOIN intercom_contacts rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL ORDER BY c.email_key"
+    # Unnested here and not beside: the planner then knows how many rows come, and joins them by hash.
+    "FROM (SELECT *, unnest(contact_ids) AS contact_id FROM intercom_conversations) v "
+    "JOIN intercom_contacts c ON c.id = v.contact_id "
+    "LEFT JOIN intercom_contacts rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL"
 )
-_TAKING_PART = "SELECT * FROM taking_part WHERE {bucket}"
 # In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
 _MENTIONS = (
     "SELECT c.email_key, m.created_at FROM intercom_messages m "
@@ -53,11 +51,10 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
         alone(session, "conversation")
         session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
         _search_again(session, rules)
-        session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")
-        session.execute(_STAGE_TAKING_PART)
-        session.execute("CREATE INDEX ON taking_part USING brin (email_key) WITH (pages_per_range = 16)")
-        for bucket in buckets(session):
-            customers += _refresh_bucket(session, now, bucket)
+        with session.beside() as beside:
+            cut = buckets(session)
+            for bucket, taking_part in ahead(zip(cut, cut.rows(beside, _TAKING_PART), strict=True)):
+                customers += _refresh_bucket(session, now, bucket, taking_part)
     return customers
 
 
@@ -71,11 +68,10 @@ def support_totals(session: Session) -> dict[str, int | float | None]:
         ).row(0, named=True)
 
 
-def _refresh_bucket(session: Session, now: datetime, bucket: str) -> int:
-    taking_part = session.frame(_TAKING_PART.format(bucket=bucket.format(key="email_key")))
-    mentions = session.frame(_MENTIONS.format(bucket=bucket.format(key="c.email_key")))
+def _refresh_bucket(session: Session, now: datetime, bucket: Bucket, taking_part: pl.DataFrame) -> int:
+    mentions = session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key")))
     computed = support_metrics(taking_part, mentions, now)
-    where = bucket.format(key="email_key")
+    where = bucket.holds("email_key")
     stored = typed(
         session.frame(f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {where}"),
         tables.SUPPORT_METRICS,
