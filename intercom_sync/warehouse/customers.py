@@ -84,7 +84,6 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
     """
     session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence")
-    news: list[pl.DataFrame] = []
     done = Upserted()
     for made in _unified(session, reading, run.as_of):
         alerts = decide_alerts(_transitions(made.rows), rules)
@@ -95,10 +94,9 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
             ),
         )
         session.stage_more("customer_evidence", made.evidence.select(_EVIDENCE))
-        news.append(alerts)
+        outbox.put(session, alerts, run, rules)
         done = _tally(done, made.rows, alerts.height)
     _write(session, run)
-    outbox.put(session, pl.concat(news), run, rules)
     return done
 
 
