@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse end_to_end postgres)
 
-.PHONY: demo test check bench screenshots install lock
+.PHONY: demo test test-postgres check audit licenses bench screenshots install lock
 
 demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
@@ -12,10 +13,20 @@ demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 test: install ## the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
 
+test-postgres: install ## what runs SQL, on the older PostgreSQL 15 (Debian's postgresql-15) and 16
+	INTERCOM_SYNC_TEST_POSTGRES=15 $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SQL_TESTS))
+	INTERCOM_SYNC_TEST_POSTGRES=16 $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SQL_TESTS))
+
 check: install ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: install ## known vulnerabilities of what the lock pins; packages whose advisories cannot be had are listed
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes --progress-spinner off
+
+licenses: install ## write the list of licences anew from what is installed
+	$(BIN)/pip-licenses --format markdown --from mixed --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements.lock) > docs/licenses.md
 
 bench: install ## speed, each figure beside its floor
 	$(BIN)/python -m benchmarks $(ARGS)

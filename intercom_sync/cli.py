@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from intercom_sync.domain.emails import clean_email
+from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
 from intercom_sync.sync.plan import parse_time, parse_window
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands.add_parser("up", help="Dagster UI, daemon, schedules and sensors, until Ctrl-C"))
     _add_demo(commands.add_parser("demo", help="the same on a sandbox Intercom and a database of its own"))
     _add_sync(commands.add_parser("sync", help="one sync in the foreground; by default all since the last one"))
+    _add_forget(commands.add_parser("forget", help="erases one person from every table and keeps them out"))
     _add_doctor(commands.add_parser("doctor", help="looks at all that a sync needs, a line each"))
     _add_sandbox(commands.add_parser("sandbox", help="a local Intercom with an invented company, until Ctrl-C"))
     return parser
@@ -95,6 +98,22 @@ def _add_sync(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_forget(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Erases whoever has an email from every table, the row of unified_customers with what other systems wrote in "
+        "it included, and keeps them out of all later syncs. There is no way back. Intercom itself and Slack are out "
+        "of reach: delete them there as well."
+    )
+    parser.add_argument("email", type=_readable(_address), metavar="EMAIL", help="in any case")
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.commands.forget import forget  # noqa: PLC0415
+
+        return forget(Settings.load(), options.email)
+
+    parser.set_defaults(run=run)
+
+
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     def run(_: argparse.Namespace) -> int:
         from intercom_sync.commands.doctor import doctor  # noqa: PLC0415
@@ -124,6 +143,21 @@ def _add_company(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--contacts", type=int, default=1_200, help="contacts of the company (default: %(default)s)")
     parser.add_argument("--conversations", type=int, default=1_800, help="its conversations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="another seed invents another company")
+
+
+def _address(text: str) -> str:
+    """Read an email.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        email = clean_email(text)
+    except RejectionError:
+        email = None
+    if email is None:
+        raise ValueError("that is no email address")
+    return email
 
 
 def _readable(read: Callable[[str], _Value]) -> Callable[[str], _Value]:

@@ -6,6 +6,8 @@ sync_job = dg.define_asset_job(
     "sync",
     selection=dg.AssetSelection.all(),
     description="Read what changed in Intercom, and make every customer right. `full: true` reads everything.",
+    # A worker that died: the reading goes on where it stopped, and the figures are those of one whole run.
+    tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
 
 

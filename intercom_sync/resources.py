@@ -17,7 +17,7 @@ from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.poster import quiet_client
 from intercom_sync.warehouse import readings
 from intercom_sync.warehouse.connect import open_warehouse
-from intercom_sync.warehouse.errors import DatabaseUnreachableError, WarehouseError
+from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachableError, WarehouseError
 from intercom_sync.warehouse.session import Session
 
 FOREGROUND_TAG = "intercom_sync/foreground"
@@ -78,14 +78,15 @@ def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext)
     """Turn what can go wrong outside into one sentence in the UI, and try again what time may heal.
 
     Raises:
-        dagster.RetryRequested: Intercom or the database is away; not in the foreground, where a person waits.
+        dagster.RetryRequested: Intercom is away, or the database away or busy; not in the foreground, where a person
+            waits.
         dagster.Failure: trying again cannot help, or a person waits.
     """
     try:
         with readings.let_go_on_error(context.run.run_id):
             yield
     except (IntercomError, WarehouseError, SettingsError) as error:
-        passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError)
+        passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError | DatabaseBusyError)
         if passing and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)
             raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error

@@ -1,22 +1,22 @@
 """What every test has: a clean environment, and a real Postgres with a schema of its own for each test that asks.
 
-The server is the embedded one under a temporary home; INTERCOM_SYNC_TEST_DATABASE_URL names another to run on.
+The server is one of the tests' own; INTERCOM_SYNC_TEST_POSTGRES chooses its version: 15, 16, or 18 (the default).
+INTERCOM_SYNC_TEST_DATABASE_URL names another server to run on.
 """
 
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url, release_embedded
 from intercom_sync.warehouse.migrate import create_schema, prepare
 from intercom_sync.warehouse.session import Session
+from intercom_sync_tests.postgres.server import CHOICE, Server
 
 _OURS = ("INTERCOM_", "SLACK_", "DAGSTER_", "DATABASE_URL")
-_KEPT = ("INTERCOM_OPENAPI", "INTERCOM_SYNC_TEST_DATABASE_URL")
+_KEPT = ("INTERCOM_OPENAPI", "INTERCOM_SYNC_TEST_DATABASE_URL", CHOICE)
 
 
 @pytest.fixture(autouse=True)
@@ -29,17 +29,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database_url() -> Iterator[str]:
     """The URL of a real server."""
     named = os.environ.get("INTERCOM_SYNC_TEST_DATABASE_URL")
     if named:
         yield named
         return
-    home = tmp_path_factory.mktemp("home")
-    yield embedded_url(home)
-    release_embedded()
-    # As root the server's files are kept elsewhere, where pytest does not clear up.
-    shutil.rmtree(EmbeddedServer(home).folder, ignore_errors=True)
+    with Server() as server:
+        yield server.url
 
 
 @pytest.fixture

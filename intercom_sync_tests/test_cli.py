@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.cli import main
+from intercom_sync.commands.up import only_one
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.generate import generate
@@ -149,6 +150,15 @@ def test_the_ui_on_a_taken_port_says_so(capsys: pytest.CaptureFixture[str]) -> N
     assert "--port" in capsys.readouterr().err
 
 
+def test_a_second_daemon_on_one_home_is_refused_with_the_address_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERCOM_SYNC_HOME", str(tmp_path))
+    with only_one(tmp_path, "http://127.0.0.1:3456"):
+        assert main(["up"]) == 1
+    assert capsys.readouterr().err == "It is up already: http://127.0.0.1:3456\n"
+
+
 def test_help_lists_every_setting_and_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
@@ -156,7 +166,7 @@ def test_help_lists_every_setting_and_command(capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().out
     for setting in SETTINGS:
         assert setting.name in told
-    for command in ("up", "demo", "sync", "sandbox"):
+    for command in ("up", "demo", "sync", "forget", "sandbox"):
         assert f"\n    {command}" in told
 
 

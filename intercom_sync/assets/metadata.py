@@ -10,7 +10,7 @@ import dagster as dg
 
 from intercom_sync.domain.lineage import LINEAGE
 from intercom_sync.domain.schema import Table
-from intercom_sync.domain.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS, INTERCOM_MESSAGES
+from intercom_sync.domain.tables import CONTACT_MERGES, INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS, INTERCOM_MESSAGES
 
 OWNERS = ["team:customer-data"]
 GROUP = "intercom"
@@ -23,6 +23,7 @@ _LINKS = {
 }
 _ASSETS = {
     INTERCOM_CONTACTS.name: "raw_contacts",
+    CONTACT_MERGES.name: "raw_contacts",
     INTERCOM_CONVERSATIONS.name: "raw_conversations",
     INTERCOM_MESSAGES.name: "raw_conversations",
 }

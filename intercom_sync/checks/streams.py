@@ -18,7 +18,8 @@ def checks_of_reading(kind: str) -> list[Check]:
         Check(
             "total_reconciled",
             "What is known here is no less than Intercom's own count for the same question: all of a full read, and "
-            "of a window all but the hundredth that may change while it is read.",
+            "of a window all but the hundredth that may change while it is read. Nothing that a full read leaves out "
+            "is there when asked for alone.",
             partial(_of_reading, kind, verdicts.reconciled),
         ),
         Check(

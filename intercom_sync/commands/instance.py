@@ -3,15 +3,19 @@
 Somebody who sets DAGSTER_HOME has an instance of their own, and keeps it.
 """
 
+import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url
 from intercom_sync.warehouse.migrate import create_schema
-from intercom_sync.warehouse.session import driver_url
+from intercom_sync.warehouse.refusals import from_storage
+from intercom_sync.warehouse.session import driver_url, patient_url
 
 DAGSTER_SCHEMA = "dagster"
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
@@ -37,8 +41,31 @@ def use_instance(settings: Settings) -> None:
         ) from None
     url = database_url(settings)
     create_schema(url, DAGSTER_SCHEMA)
-    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(url), DAGSTER_SCHEMA)
+    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(patient_url(url)), DAGSTER_SCHEMA)
     os.environ["DAGSTER_HOME"] = str(folder)
+
+
+@contextmanager
+def storage_explained(settings: Settings) -> Iterator[None]:
+    """Say in one sentence what goes wrong with Dagster's storage, which lies in the same database.
+
+    Raises:
+        WarehouseError: the database is away, busy or refuses.
+    """
+    logging.getLogger().addFilter(_is_news)
+    try:
+        yield
+    except Exception as error:
+        if told := from_storage(error, settings.database_url):
+            raise told from None
+        raise
+    finally:
+        logging.getLogger().removeFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a record says more than that Dagster tries to connect once more."""
+    return not record.getMessage().startswith("Retrying failed database connection")
 
 
 def _in_schema(url: str, schema: str) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from intercom_sync.commands.instance import use_instance
+from intercom_sync.commands.instance import storage_explained, use_instance
 from intercom_sync.commands.marking import mark_covered
 from intercom_sync.commands.progress import shown
 from intercom_sync.definitions import build
@@ -55,13 +55,13 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
 
     Raises:
         SettingsError: no access token.
-        WarehouseError: the database is not to be had.
+        WarehouseError: the database is not to be had, or went away for good.
     """
     os.environ["INTERCOM_API_KEY"] = settings.require_api_key()
     connect = open_warehouse(settings)
     use_instance(settings)
     now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
-    with shown() as tell, dg.DagsterInstance.get() as instance:
+    with storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
         _stay_connected(instance)
         job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -22,7 +22,7 @@ _TRIED_PORTS = 100
 _PATIENCE_SECONDS = 120
 
 
-class AlreadyUpError(Exception):
+class AlreadyUpError(OSError):
     """Another process has this deployment up; the message says where."""
 
 

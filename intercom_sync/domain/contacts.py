@@ -7,6 +7,7 @@ contacts stands for a customer belongs in `customers`.
 from typing import NamedTuple
 
 from intercom_sync.domain.emails import clean_email
+from intercom_sync.domain.merges import merged_ids
 from intercom_sync.domain.records import (
     clean_record,
     clean_text,
@@ -38,6 +39,7 @@ class Contact(NamedTuple):
         updated_at: UNIX seconds; the version.
         last_seen_at: UNIX seconds; None where never seen.
         revenue: what it pays.
+        merged_ids: contacts that were merged into it, as far as its record says.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Contact(NamedTuple):
     updated_at: int
     last_seen_at: int | None
     revenue: Revenue
+    merged_ids: tuple[str, ...] = ()
 
 
 def read_contact(record: object, rules: Rules) -> Contact:
@@ -87,6 +90,7 @@ def read_contact(record: object, rules: Rules) -> Contact:
         updated_at,
         last_seen_at,
         read_revenue(get("custom_attributes"), rules),
+        merged_ids(get("merge_history")),
     )
 
 

@@ -6,6 +6,7 @@ no line of its own.
 
 from intercom_sync.domain.schema import Table
 from intercom_sync.domain.tables import (
+    CONTACT_MERGES,
     INTERCOM_CONTACTS,
     INTERCOM_CONVERSATIONS,
     INTERCOM_MESSAGES,
@@ -20,6 +21,7 @@ _CONTACT, _TALK, _REVENUE, _SUPPORT = INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS,
 _PAYLOAD = (_CONTACT, "payload")
 _TAKING_PART = (_TALK, "contact_ids")
 _EMAIL = (_CONTACT, "email")
+_MERGED = (CONTACT_MERGES, "contact_id")
 _SCORED = (
     (_REVENUE, "stripe_customer_id"),
     (_REVENUE, "subscription_count"),
@@ -45,8 +47,14 @@ LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
         "intercom_convos_total": (_TAKING_PART, _EMAIL),
         "intercom_convos_30d": (_TAKING_PART, (_TALK, "created_at"), _EMAIL),
         "open_tickets": (_TAKING_PART, (_TALK, "open"), _EMAIL),
-        "mentioned_cancel": (_TAKING_PART, (INTERCOM_MESSAGES, "text"), (INTERCOM_MESSAGES, "author_id"), _EMAIL),
-        "csat_score": ((_TALK, "rating"), (_TALK, "rating_contact_id"), _TAKING_PART, _EMAIL),
+        "mentioned_cancel": (
+            _TAKING_PART,
+            (INTERCOM_MESSAGES, "text"),
+            (INTERCOM_MESSAGES, "author_id"),
+            _MERGED,
+            _EMAIL,
+        ),
+        "csat_score": ((_TALK, "rating"), (_TALK, "rating_contact_id"), _TAKING_PART, _MERGED, _EMAIL),
     },
     UNIFIED_CUSTOMERS.name: {
         **{name: ((_CONTACT, name),) for name in _SAME_NAME},

@@ -31,6 +31,7 @@ class Versioned(Protocol):
 
 
 Read = TypeVar("Read", bound=Versioned)
+_KINDS: dict[type[Any], str] = {str: "a text", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ class Refused:
             return _json(self.rejection.value)
         except ValueError:
             return "null"
+
+    def wordless(self) -> str:
+        """Return the offending value as JSON text where it is no text and holds none, else the kind of thing it is."""
+        value = self.rejection.value
+        plain = value is None or type(value) in (bool, int, float)
+        return self.value() if plain else _json(_KINDS.get(type(value), "something else"))
 
 
 @dataclass(frozen=True)

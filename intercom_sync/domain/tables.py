@@ -99,12 +99,15 @@ REJECTED_RECORDS = Table(
         Column("id", Type.TEXT, "The record's id, or a digest of it where it has none.", nullable=False),
         Column("reason", Type.TEXT, "The rule it breaks.", nullable=False),
         Column("field", Type.TEXT, "The field that breaks it.", nullable=False),
-        Column("value", Type.JSON, "What stands there.", personal=True),
+        Column(
+            "value", Type.JSON, "What stands there; of a conversation no words, only what kind of thing.", personal=True
+        ),
         Column("run", Type.TEXT, "The Dagster run that found it.", nullable=False),
         Column("time", Type.TIMESTAMP, "The sync's instant.", nullable=False),
         Column("updated_at", Type.TIMESTAMP, "The record's version, where it can be read."),
-        Column("payload", Type.JSON, "The record, to be judged again when the rules change.", personal=True),
+        Column("payload", Type.JSON, "The contact, to be judged again when the rules change.", personal=True),
         Column("rules", Type.TEXT, "Fingerprint of the rules it was judged by.", nullable=False),
+        _LANDED_AT,
     ),
     key=("kind", "id"),
 )
@@ -114,7 +117,9 @@ SYNC_RUNS = Table(
     "One row a run: what it covered and what it brought.",
     (
         Column("run", Type.TEXT, "The Dagster run.", nullable=False),
-        Column("mode", Type.TEXT, "window or full.", nullable=False),
+        Column(
+            "mode", Type.TEXT, "window or full; refresh: not both streams were read, and nothing is covered.", False
+        ),
         Column("status", Type.TEXT, "started, succeeded or failed.", nullable=False),
         Column("as_of", Type.TIMESTAMP, "The sync's instant: its now.", nullable=False),
         Column("window_start", Type.TIMESTAMP, "Start of what it read; null for a full sync."),
@@ -157,6 +162,8 @@ SYNC_STREAMS = Table(
         Column("ignored_ratings", Type.INTEGER, "Ratings outside 1 to 5."),
         Column("missed", Type.INTEGER, "Records that a full reading found and earlier windows should have brought."),
         Column("missed_ids", Type.TEXTS, "Up to a hundred of them."),
+        Column("overlooked", Type.INTEGER, "Contacts that a full reading did not bring, though they are there."),
+        Column("overlooked_ids", Type.TEXTS, "Up to a hundred of them."),
     ),
     key=("reading", "kind"),
 )
@@ -180,6 +187,16 @@ INTERCOM_CONTACTS = Table(
         _LANDED_AT,
     ),
     key=("id",),
+)
+
+CONTACT_MERGES = Table(
+    "contact_merges",
+    "Which contact took in which: words written under an id that is gone are those of the contact that took it in.",
+    (
+        Column("source_id", Type.TEXT, "The contact that was merged away.", nullable=False),
+        Column("contact_id", Type.TEXT, "The contact it was merged into.", nullable=False),
+    ),
+    key=("source_id",),
 )
 
 INTERCOM_CONVERSATIONS = Table(
@@ -287,6 +304,17 @@ CUSTOMER_WRITES = Table(
     key=("email_key",),
 )
 
+FORGOTTEN = Table(
+    "forgotten",
+    "Whom to keep out since somebody asked for it. It does not say who they are.",
+    (
+        Column("kind", Type.TEXT, "email, contact, conversation, or the salt of the digests.", nullable=False),
+        Column("mark", Type.TEXT, "A salted digest of the email in lower case, or Intercom's id.", nullable=False),
+        Column("updated_at", Type.TIMESTAMP, "The newest version met, to compare Intercom's counts with."),
+    ),
+    key=("kind", "mark"),
+)
+
 TABLES = (
     UNIFIED_CUSTOMERS,
     CUSTOMER_ALERTS,
@@ -295,6 +323,7 @@ TABLES = (
     SYNC_RUNS,
     SYNC_STREAMS,
     INTERCOM_CONTACTS,
+    CONTACT_MERGES,
     INTERCOM_CONVERSATIONS,
     INTERCOM_MESSAGES,
     REVENUE_METRICS,
@@ -303,4 +332,5 @@ TABLES = (
     SYNC_READINGS,
     SYNC_READS,
     SYNC_MARKS,
+    FORGOTTEN,
 )

@@ -46,6 +46,8 @@ class Brought:
     ignored_ratings: int = 0
     missed: int = 0
     missed_ids: Sequence[str] = ()
+    overlooked: int = 0
+    overlooked_ids: Sequence[str] = ()
 
 
 def usable(brought: Brought) -> Verdict:
@@ -60,11 +62,19 @@ def usable(brought: Brought) -> Verdict:
 
 
 def reconciled(brought: Brought, full: bool) -> Verdict:
-    """Whether what is known here is no less than Intercom counted.
+    """Whether what is known here is no less than Intercom counted, and a full reading brought all that is there.
 
     A full reading must have it all. Of a window a hundredth may be amiss: records that change while they are read
     leave it, and come with the next one.
     """
+    if brought.overlooked:
+        return Verdict(
+            False,
+            f"The full read did not bring {brought.overlooked} {brought.kind}s that are there when asked for alone. "
+            "They are landed; if they are missing again, Intercom's search leaves them out.",
+            {"overlooked": brought.overlooked},
+            tuple(brought.overlooked_ids),
+        )
     if brought.total is None or brought.known is None:
         return Verdict(True, "Nothing to compare: Intercom gave no count, or no full sync came before this window.")
     missing = max(0, brought.total - brought.known)

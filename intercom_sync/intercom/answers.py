@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.intercom.errors import Gone, RequestRefused, Unauthorized
+from intercom_sync.intercom.errors import Gone, NotInVersion, RequestRefused, Unauthorized
 
 Shape = Callable[[Any], bool]
 
@@ -55,6 +55,7 @@ def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) ->
         Transient: worth another try: 408, 425, 429, 5xx, or a 200 whose body is empty, no JSON or of another shape.
         Unauthorized: 401, 402, 403.
         Gone: 404, 410.
+        NotInVersion: 400, this API version has no such thing.
         RequestRefused: any other status.
     """
     if status == 200:
@@ -66,6 +67,8 @@ def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) ->
         raise Unauthorized(status, code)
     if status in (404, 410):
         raise Gone(status, _merged_into(headers))
+    if code == "intercom_version_invalid":
+        raise NotInVersion(status, code, message)
     if 300 <= status < 400:
         code = "redirect: INTERCOM_BASE_URL must name the API's own host"
     raise RequestRefused(status, code, message)

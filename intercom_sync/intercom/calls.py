@@ -13,7 +13,7 @@ from typing import Any
 
 from intercom_sync.intercom import answers
 from intercom_sync.intercom.answers import Shape, Transient
-from intercom_sync.intercom.errors import Gone, IntercomError, Unavailable, Unreachable
+from intercom_sync.intercom.errors import Gone, IntercomError, NotInVersion, Unavailable, Unreachable
 from intercom_sync.intercom.limits import Clock, Limiter, Sleep, Turn, nap, number, seconds_to_reset
 from intercom_sync.intercom.transport import NoAnswer, Transport
 
@@ -97,7 +97,7 @@ class Caller:
                 if not is_429:
                     nap(backoff(failures - 1), self._sleep, stop)
             except IntercomError as error:
-                self._count(errors=int(not isinstance(error, Gone)))
+                self._count(errors=int(not isinstance(error, Gone | NotInVersion)))
                 raise
 
     def _attempt(self, call: Call, limiter: Limiter, turn: Turn, throttled: int) -> Any:

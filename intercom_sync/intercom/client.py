@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from intercom_sync.domain.records import record_id
 from intercom_sync.intercom.calls import Call, Caller, Counts
 from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
 from intercom_sync.intercom.pages import PageSize
 from intercom_sync.intercom.streams import Stream
-from intercom_sync.intercom.transport import TIMEOUTS, Transport
+from intercom_sync.intercom.transport import LARGEST_ANSWER, TIMEOUTS, Transport
 
 REGIONS: Mapping[str, str] = {
     "us": "https://api.intercom.io",
@@ -49,8 +50,9 @@ class IntercomClient:
         version: str = "2.16",
         contacts_per_second: int | None = 10,
         conversations_per_second: int | None = None,
-        connections: int = 64,
+        connections: int = 400,
         timeouts: tuple[float, float] = TIMEOUTS,
+        largest_answer: int = LARGEST_ANSWER,
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
         sleep: Sleep = time.sleep,
@@ -62,7 +64,12 @@ class IntercomClient:
             for stream, cap in caps.items()
         }
         self._transport = Transport(
-            token, base_url=base_url, version=version, connections=connections, timeouts=timeouts
+            token,
+            base_url=base_url,
+            version=version,
+            connections=connections,
+            timeouts=timeouts,
+            largest_answer=largest_answer,
         )
         self._caller = Caller(self._transport, wall=wall, sleep=sleep)
 
@@ -96,6 +103,19 @@ class IntercomClient:
         found: dict[str, Any] = self._get(f"/conversations/{quote(conversation_id, safe='')}", _is_object, stop)
         return found
 
+    def contact(self, contact_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
+        """One contact; `Gone` says what it was merged into."""
+        path = f"/contacts/{quote(contact_id, safe='')}"
+        # Another's record says nothing of this one.
+        found: dict[str, Any] = self._get(path, lambda one: _is_object(one) and record_id(one) == contact_id, stop)
+        return found
+
+    def deleted_conversations(self, page: int) -> dict[str, Any]:
+        """One page of the deleted conversations, newest first, by its number from 1 on; `deleted` reads them all."""
+        path = f"/conversations/deleted?order=desc&per_page=60&page={page}"
+        found: dict[str, Any] = self._get(path, lambda answer: _has_list("conversations", answer))
+        return found
+
     def search(
         self,
         stream: Stream,
@@ -116,7 +136,7 @@ class IntercomClient:
         """
         call = Call(
             "POST",
-            stream.path,
+            stream.asked(self.version),
             shape=lambda answer: _has_list(stream.key, answer),
             body=lambda: {**body, "pagination": {**body["pagination"], "per_page": size.current}},
             too_slow=size.shrink,

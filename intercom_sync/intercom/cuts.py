@@ -1,12 +1,35 @@
 """Where to cut a shard: arithmetic on times only. When to cut is decided in `plan`."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
+from intercom_sync.intercom import queries
 from intercom_sync.intercom.queries import WIDENING
 from intercom_sync.intercom.shards import TOP, Line, Scope, Shard
 
-AGES = (365, 730, 180, 90, 545, 270, 910, 1095)
+_AGES = (365, 730, 180, 90, 545, 270, 910, 30, 1095)
 """Days back from now at which the first cuts are tried when nothing is known yet, the likeliest first."""
+
+
+def guesses(scope: Scope, known: Sequence[int] | None = None) -> list[int]:
+    """The times of the first cuts, the likeliest first: those that shared the stream evenly before, else some ages."""
+    if known is None:
+        return [scope.now - days * 86_400 for days in _AGES]
+    apart: list[int] = []
+    for at in sorted(known):
+        if not apart or at - apart[-1] > 2 * queries.upper_bound(scope.stream, 0):
+            apart.append(at)
+    return _halving(apart)
+
+
+def _halving(times: Sequence[int]) -> list[int]:
+    """Times in an order that leaves no long gap for long: the middle one, then those of both sides in turn."""
+    if not times:
+        return []
+    half = len(times) // 2
+    sides = itertools.zip_longest(_halving(times[:half]), _halving(times[half + 1 :]))
+    return [times[half], *(at for pair in sides for at in pair if at is not None)]
 
 
 def slack(scope: Scope) -> int:
@@ -14,14 +37,20 @@ def slack(scope: Scope) -> int:
     return 0 if scope.exact else WIDENING
 
 
-def middle(line: Line, shard: Shard) -> int | None:
-    """The time that is likely to halve what is left of a shard; None when it is too short to cut, or unknown."""
+def middle(line: Line, shard: Shard, share: float = 0.5) -> int | None:
+    """The time that is likely to part what is left of a shard; None when it is too short to cut, or unknown."""
     low, high = _bottom(shard), _ceiling(line, shard)
     room = 4 if line.scope.exact else 2 * WIDENING
     if low is None or high - low <= room:
         return None
-    at = low + int((high - low) * _half(shard))
+    at = low + int((high - low) * _part(shard, share))
     return min(max(at, low + room // 2), high - room // 2)
+
+
+def span(line: Line, shard: Shard) -> int | None:
+    """The seconds over which what is left of a shard may lie; None while unknown."""
+    low = _bottom(shard)
+    return None if low is None else max(_ceiling(line, shard) - low, 0)
 
 
 def _bottom(shard: Shard) -> int | None:
@@ -39,15 +68,15 @@ def _ceiling(line: Line, shard: Shard) -> int:
     return min(end, sunk, shard.nothing_above, line.scope.now)
 
 
-def _half(shard: Shard) -> float:
-    """The fraction of a shard's time that holds half its records, if their density changes evenly from end to end."""
+def _part(shard: Shard, share: float) -> float:
+    """The fraction of a shard's time that holds a share of its records, if their density changes evenly."""
     up, down = shard.up, shard.down
     if up is None or down is None or not up.span or not down.span:
-        return 0.5
+        return share
     early, late = 1 / up.span, 1 / down.span
     if abs(early - late) < 0.05 * (early + late):
-        return 0.5
+        return share
     slope = late - early
-    half = (early + late) / 4
-    root = (math.sqrt(early * early + 2 * slope * half) - early) / slope
-    return min(max(root, 0.2), 0.8)
+    part = (early + late) * share / 2
+    root = (math.sqrt(early * early + 2 * slope * part) - early) / slope
+    return min(max(root, 0.4 * share), 1 - 0.4 * (1 - share))

@@ -1,36 +1,54 @@
-"""Single conversations with their parts, fetched side by side.
+"""Single records by their ids, fetched side by side: conversations with their parts, contacts that were missed.
 
-Which conversations are worth a fetch is the caller's decision.
+Which records are worth a fetch is the caller's decision.
 """
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, Protocol
 
-from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import Gone, IntercomError, Stopped, Unauthorized
+from intercom_sync.intercom.limits import Limiter
 
 Detail = tuple[str, dict[str, Any] | Gone | IntercomError]
 
 FAILURES_IN_A_ROW = 20
-"""Conversations that may fail one after another before the trouble is taken to be Intercom's rather than theirs."""
+"""Records that may fail one after another before the trouble is taken to be Intercom's rather than theirs."""
+MOST_WORKERS = 400
+"""Calls under way at once: enough for 10,000 a minute that take more than two seconds each."""
+_RESERVE = 1.3
+"""More calls under way than the allowance needs: answers do not all take the same time."""
 
 
-def details(client: IntercomClient, ids: Iterable[str], *, workers: int) -> Generator[Detail, None, None]:
-    """Each id with its conversation, `Gone` where it was deleted, or the error after its retries; in no set order.
+class Fetch(Protocol):
+    """One of the client's calls for a single record."""
 
-    Takes from `ids` only as many as are under way at once, in the caller's thread. Closing the iterator stops it.
+    def __call__(self, name: str, /, *, stop: threading.Event | None = None) -> dict[str, Any]:
+        """Fetch it."""
+        ...
+
+
+def details(fetch: Fetch, ids: Iterable[str], *, limiter: Limiter, workers: int) -> Generator[Detail, None, None]:
+    """Each id with its record, `Gone` where there is none any more, or the error after its retries; in no set order.
+
+    Takes from `ids` only as many as are under way at once, in the caller's thread: `workers`, and as many more as the
+    limiter's allowance has room for. Closing the iterator stops it.
 
     Raises:
-        Unauthorized: the token may not read conversations.
-        IntercomError: `FAILURES_IN_A_ROW` conversations failed one after another.
+        Unauthorized: the token may not read such records.
+        IntercomError: `FAILURES_IN_A_ROW` records failed one after another.
     """
     stop = threading.Event()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="intercom-details")
+    pool = ThreadPoolExecutor(max(workers, MOST_WORKERS), thread_name_prefix="intercom-details")
+
+    def width() -> int:
+        return max(workers, min(int(limiter.width() * _RESERVE), MOST_WORKERS))
+
     try:
         in_a_row = 0
-        for detail in _side_by_side(client, iter(ids), pool, workers, stop):
+        for detail in _side_by_side(fetch, iter(ids), pool, width, stop):
             failed = isinstance(detail[1], IntercomError) and not isinstance(detail[1], Gone)
             in_a_row = in_a_row + 1 if failed else 0
             if isinstance(detail[1], Unauthorized | Stopped):
@@ -44,21 +62,27 @@ def details(client: IntercomClient, ids: Iterable[str], *, workers: int) -> Gene
 
 
 def _side_by_side(
-    client: IntercomClient, ids: Iterator[str], pool: ThreadPoolExecutor, workers: int, stop: threading.Event
+    fetch: Fetch,
+    ids: Iterator[str],
+    pool: ThreadPoolExecutor,
+    width: Callable[[], int],
+    stop: threading.Event,
 ) -> Iterator[Detail]:
-    waiting: set[Future[Detail]] = set()
+    done: SimpleQueue[Future[Detail]] = SimpleQueue()
+    under_way = 0
     while True:
-        while len(waiting) < workers and (name := next(ids, None)) is not None:
-            waiting.add(pool.submit(_one, client, name, stop))
-        if not waiting:
+        most = width()
+        while under_way < most and (name := next(ids, None)) is not None:
+            pool.submit(_one, fetch, name, stop).add_done_callback(done.put)
+            under_way += 1
+        if not under_way:
             return
-        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
+        yield done.get().result()
+        under_way -= 1
 
 
-def _one(client: IntercomClient, name: str, stop: threading.Event) -> Detail:
+def _one(fetch: Fetch, name: str, stop: threading.Event) -> Detail:
     try:
-        return name, client.conversation(name, stop=stop)
+        return name, fetch(name, stop=stop)
     except IntercomError as error:
         return name, error

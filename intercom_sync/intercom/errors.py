@@ -51,6 +51,10 @@ class RequestRefused(IntercomError):
         self.code = code
 
 
+class NotInVersion(RequestRefused):
+    """400 `intercom_version_invalid`: the API version asked for has no such thing."""
+
+
 class Gone(IntercomError):
     """The record is not there: 404 (deleted, archived, never existed) or 410 (merged into another contact)."""
 

@@ -12,16 +12,21 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from math import ceil
 
 from intercom_sync.intercom.errors import Stopped
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 
+_WINDOW = 10.0
+"""Seconds."""
 LONGEST_WINDOW = 12.0
 """Seconds: no stated reset is waited for longer than a window of ten and some skew between the clocks."""
 _SECOND = 1.02
 """A second and some of the jitter between leaving here and arriving there; for the rest, turns come a little apart."""
+_SMOOTHING = 0.05
+"""The weight of one answer in how long answers take."""
 _NAP = 0.2
 """Seconds after which a waiting call looks again: the allowance may have grown, or the read may have been stopped."""
 
@@ -82,6 +87,12 @@ class Allowance:
         self._last_allowed = 0
         self._given = 0
         self._under_way: set[int] = set()
+
+    @property
+    def per_second(self) -> float | None:
+        """Calls a second over a whole window; None before any answer told."""
+        with self._lock:
+            return None if self._resets is None else self._limit / _WINDOW
 
     def reserve(self) -> tuple[int, float]:
         """The number of the next call and 0.0, or the seconds to wait before asking again."""
@@ -147,7 +158,14 @@ class Limiter:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._granted: deque[float] = deque()
+        self._answer_takes = 0.0
         self._paused_until = 0.0
+
+    def width(self) -> int:
+        """How many calls must be under way at once to use all that is allowed, as answers take; 1 while unknown."""
+        rates = [rate for rate in (self._per_second, self._allowance.per_second) if rate is not None]
+        with self._lock:
+            return max(1, ceil(min(rates, default=0.0) * self._answer_takes))
 
     def acquire(self, stop: threading.Event | None = None) -> Turn:
         """Wait for one call's turn, and return it; every turn is ended by `answered`, `unanswered` or `unused`.
@@ -163,6 +181,9 @@ class Limiter:
 
     def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
         """Say that the call was answered, and with which headers."""
+        with self._lock:
+            taken = self._clock() - turn.at
+            self._answer_takes += (taken - self._answer_takes) * (_SMOOTHING if self._answer_takes else 1.0)
         self._allowance.learn(turn.number, headers)
 
     def unanswered(self, turn: Turn) -> None:

@@ -1,17 +1,16 @@
 """Who reads what next: a pure plan for many walks through one read, without threads or calls.
 
-A cursor can only be followed one page after another, so a large read is cut into shards that are read side by side. A
-cut is a search with a lower bound only, and the seam is put at its first record: whatever the bound was read as (a
-second, or a day in some zone), no record lies between bound and first record, so the shard below may stop there:
-nothing is lost, and nothing read twice but the rest of a page. Such a search also tells how many records lie above it,
-which sizes the shards without a call of its own. No count ever decides where a read ends.
+A cursor can only be followed one page after another, so a large read is cut into shards (`seams`), each read up from
+its lower end and down from its upper end side by side. A cut's search also tells how many records lie above it, which
+sizes the shards without a call of its own. No count ever decides where a read ends.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from intercom_sync.intercom import cuts, queries, resuming
+from intercom_sync.intercom import cuts, queries, resuming, seams
 from intercom_sync.intercom.pages import Found, identity, second
 from intercom_sync.intercom.queries import MAX_PER_PAGE
 from intercom_sync.intercom.shards import TOP, Line, Scope, Shard
@@ -19,26 +18,37 @@ from intercom_sync.intercom.walks import Mark, Walk
 
 _MISSES = 3
 """Cuts of a shard that may find next to nothing before its records are taken to lie too close for cutting."""
-_WORTH_A_CUT = 50
 _CUT_PAGES = 2.5
 """Pages that must be left of a shard for a cut, which costs about half a page, to be worth it."""
+_WALKS = 2
+"""Those that read a shard side by side."""
+_UNEVEN = 0.6
+"""Pages, one after another, by which a shard may outlast the others before it is cut."""
+_OVERLAP = 40
+"""Records that a walk down from a guessed seam may read in vain."""
 
 Step = Callable[[], Walk]
 
 
 class Plan:
-    """The plan of one read. Not safe for threads: its owner locks."""
+    """The plan of one read. Not safe for threads: its owner locks.
 
-    def __init__(self, scope: Scope, resume: Sequence[Mark] = ()) -> None:
+    Args:
+        scope: What it is a read of.
+        resume: The marks of an earlier, unfinished one.
+        known: Times that parted the stream into equal shares when it was read before; None when it never was.
+    """
+
+    def __init__(self, scope: Scope, resume: Sequence[Mark] = (), known: Sequence[int] | None = None) -> None:
         self.scope = scope
         self.first_total: int | None = None
         self.impatient = False
         """The first answer is slow: cut by guess rather than wait for it."""
-        self._names = 1 + max((int(mark["walk"]) for mark in resume), default=-1)
-        self._guesses = [] if resume else list(cuts.AGES)
+        self._guesses = [] if resume else cuts.guesses(scope, known)
         self._retired = 0
+        self._width = 1
         self._timeless: set[str] = set()
-        self.line = Line(scope, [])
+        self.line = Line(scope, [], 1 + max((int(mark["walk"]) for mark in resume), default=-1))
         if resume:
             self._go_on(resume)
         else:
@@ -52,7 +62,7 @@ class Plan:
     @property
     def seen(self) -> int:
         """Records delivered, those before a resumption included."""
-        return self._retired + sum(shard.read for shard in self.line.shards)
+        return self._retired + sum(walk.read for walk in self.line.walks())
 
     def can_take(self) -> bool:
         """Whether there is something to read for one more worker."""
@@ -65,6 +75,7 @@ class Plan:
             return None
         walk = step()
         walk.busy = True
+        self._width = max(self._width, sum(shard.in_flight for shard in self.line.shards))
         return walk
 
     def release(self, walk: Walk) -> None:
@@ -78,10 +89,12 @@ class Plan:
             self.line.total = found.total
             self.first_total = found.total if self.first_total is None else self.first_total
         shard = self.line.of(walk)
-        if shard is None:
+        if shard is None and walk not in self.line.passed:
             return None
-        if shard.pending and walk is shard.up and not self._confirm(shard, walk, found):
-            return None
+        if shard is not None:
+            if shard.pending and walk is shard.up and not seams.confirm(self.line, shard, walk, found):
+                return None
+            seams.settle(self.line, shard)
         kept = [record for record in found.records if self._is_due(record, walk)]
         walk.read += len(kept)
         return kept
@@ -92,7 +105,10 @@ class Plan:
         shards = self.line.open()
         for shard in shards:
             if shard.up is None and shard.down is None and self.line.end(shard) is not None:
-                return partial(self._open_down, shard)
+                return partial(seams.open_down, self.line, shard)
+        uneven = self._even_out(shards)
+        if uneven is not None:
+            return uneven
         ready = [(shard, walk) for shard in shards for walk in shard.walks() if self._is_ready(shard, walk)]
         if ready:
             _, walk = max(ready, key=lambda pair: self._worth(pair[0]))
@@ -100,10 +116,10 @@ class Plan:
         return self._share(shards)
 
     def _is_ready(self, shard: Shard, walk: Walk) -> bool:
-        if walk.busy:
+        if walk.busy or walk.ended:
             return False
         above = self.line.above(shard)
-        if walk is shard.up and above is not None and above.pending and (walk.position or 0) >= above.lo:
+        if above is not None and above.pending and (walk.position or 0) >= above.lo:
             return False
         if walk is shard.down and shard.pending and (walk.position or TOP) <= shard.lo + cuts.slack(self.scope):
             return False
@@ -114,6 +130,26 @@ class Plan:
         remaining = self.line.remaining(shard)
         return float(TOP) if remaining is None else remaining
 
+    def _even_out(self, shards: Sequence[Shard]) -> Step | None:
+        """Cut a shard that would outlast the others, while there is still enough of it to share."""
+        if self.line.total is None:
+            return None
+        spares = [max(self.line.spare(shard) or 0.0, 0.0) for shard in shards]
+        each = sum(spares) / self._width  # what every call under way has still to bring, if all bring as much
+        for spare, index in sorted(((spare, index) for index, spare in enumerate(spares)), reverse=True):
+            if spare / _WALKS < each + _UNEVEN * MAX_PER_PAGE:
+                return None
+            if self._is_sure(shards[index]) and shards[index].misses < _MISSES:
+                parts = max(2, math.ceil(spare / _WALKS / max(each, MAX_PER_PAGE / 2) - 0.3))
+                cut = self._cut(shards[index], (parts - parts // 2) / parts)
+                if cut is not None:
+                    return cut
+        return None
+
+    def _is_sure(self, shard: Shard) -> bool:
+        """Whether neither end of a shard is a guess."""
+        return not shard.pending and self.line.end(shard) is not None
+
     def _share(self, shards: Sequence[Shard]) -> Step | None:
         """Let one more walk help where most is left: from the other end, else from a cut in the middle."""
         if self.line.total is None:
@@ -123,85 +159,49 @@ class Plan:
             # The other end costs no page, a cut about half of one: prefer it wherever it helps nearly as much.
             shard = shards[index]
             if spare >= max(1, by_spare[0][0] / 3) and self._can_go_down(shard):
-                return partial(self._open_down, shard)
+                return partial(seams.open_down, self.line, shard)
         for spare, index in by_spare:
-            at = cuts.middle(self.line, shards[index])
-            if spare >= _CUT_PAGES * MAX_PER_PAGE and shards[index].misses < _MISSES and at is not None:
-                return partial(self._cut, shards[index], at)
+            if spare >= _CUT_PAGES * MAX_PER_PAGE and shards[index].misses < _MISSES:
+                cut = self._cut(shards[index], 0.5)
+                if cut is not None:
+                    return cut
         return None
 
     def _can_go_down(self, shard: Shard) -> bool:
-        return shard.down is None and not shard.pending and self.line.end(shard) is not None
+        if shard.down is not None or shard.pending:
+            return False
+        return self.line.end(shard) is not None or (self.scope.immutable and self._is_thin(shard))
+
+    def _is_thin(self, shard: Shard) -> bool:
+        """Whether so few records lie near a shard's guessed end that overlapping with the next one costs little."""
+        remaining, span = self.line.remaining(shard), cuts.span(self.line, shard)
+        return remaining is not None and span is not None and remaining * queries.WIDENING < _OVERLAP * span
+
+    def _cut(self, shard: Shard, share: float) -> Step | None:
+        at = cuts.middle(self.line, shard, 1 - share)
+        return None if at is None else partial(seams.cut, self.line, shard, at, share)
 
     def _guess(self, bottom: Shard) -> Step | None:
-        """Before anything is known: from the other end, then cuts at plausible ages."""
+        """Before anything is known: from the other end, then cuts at plausible ages, up and down from each."""
         if self.scope.downward or bottom is not self.line.shards[0]:
             return None
-        top = self.line.shards[-1]
-        if top is bottom and top.down is None:
-            return partial(self._open_down, top)
-        if not self._guesses:
-            return None
-        return partial(self._cut_at_age, self._guesses[0])
+        for shard in self.line.shards:
+            if shard.down is None:
+                return partial(seams.open_down, self.line, shard)
+        return partial(self._cut_at, self._guesses[0]) if self._guesses else None
 
     # Doing it.
 
-    def _walk(self, *, up: bool, after: int, before: int | None = None, start: int | None = None) -> Walk:
-        name, self._names = str(self._names), self._names + 1
-        scope = self.scope
-        return Walk(name, scope.stream, scope.field, up, after, before, start, resuming.horizon(scope))
-
     def _first(self) -> Shard:
         scope = self.scope
-        walk = self._walk(up=not scope.downward, after=scope.after, before=scope.before)
+        walk = self.line.walk(up=not scope.downward, after=scope.after, before=scope.before)
         return Shard(scope.floor, down=walk) if scope.downward else Shard(scope.floor, up=walk)
 
-    def _open_down(self, shard: Shard) -> Walk:
-        above = self.line.above(shard)
-        before = self.scope.before if above is None else above.lo
-        shard.down = self._walk(
-            up=False, after=self.scope.after, before=before, start=None if above is None else above.lo
-        )
-        return shard.down
-
-    def _cut(self, shard: Shard, at: int, share: float = 0.5) -> Walk:
-        walk = self._walk(
-            up=True, after=max(at - cuts.slack(self.scope) // 2, self.scope.after), before=self.scope.before
-        )
-        upper = Shard(at, walk, shard.down, pending=True, weight=shard.weight * share)
-        upper.nothing_above, upper.misses = shard.nothing_above, shard.misses
-        shard.down, shard.weight = None, shard.weight * (1 - share)
-        self.line.shards.insert(self.line.shards.index(shard) + 1, upper)
-        return walk
-
-    def _cut_at_age(self, days: int) -> Walk:
-        self._guesses.remove(days)
-        at = self.scope.now - days * 86_400
-        shard = next(each for each in reversed(self.line.shards) if each.lo < at)
-        return self._cut(shard, at)
+    def _cut_at(self, at: int) -> Walk:
+        self._guesses.remove(at)
+        return seams.cut(self.line, next(each for each in reversed(self.line.shards) if each.lo < at), at)
 
     # What a page tells.
-
-    def _confirm(self, shard: Shard, walk: Walk, found: Found) -> bool:
-        """Put the seam of a cut at its first record; False when nothing above it is still to be read."""
-        times = [at for record in found.records if (at := second(record, self.scope.field)) is not None]
-        below, end = self.line.below(shard), self.line.end(shard)
-        seam = min(times, default=TOP)
-        sunk = TOP if shard.down is None or shard.down.position is None else shard.down.position
-        if seam <= sunk:
-            below.nothing_above = min(below.nothing_above, walk.after + cuts.slack(self.scope) + 1)
-        if seam >= (TOP if end is None else end) or seam > sunk:
-            below.down, below.weight, below.misses = (
-                shard.down,
-                below.weight + shard.weight,
-                max(below.misses, shard.misses) + 1,
-            )
-            self.line.shards.remove(shard)
-            return False
-        shard.pending, shard.lo, walk.start = False, seam, seam
-        if len(times) < _WORTH_A_CUT and walk.ended:
-            below.misses = max(below.misses, shard.misses) + 1
-        return True
 
     def _is_due(self, record: Any, walk: Walk) -> bool:
         """Whether a record is of this read and not delivered by another walk."""
@@ -213,7 +213,7 @@ class Plan:
         if not self.scope.immutable:
             return True
         # By what was delivered and not by whose shard it is in: then a record is either here or was there before.
-        others = (each for every in self.line.shards for each in every.walks() if each is not walk)
+        others = (each for each in self.line.walks() if each is not walk)
         return not any(each.has_delivered(at, identity(record)) for each in others)
 
     def _is_new(self, name: str | None) -> bool:
@@ -231,4 +231,4 @@ class Plan:
             if shard.up is None and not (self.scope.downward and shard is self.line.shards[0]):
                 # Its first page was read but never landed: begin again a little below the seam, which is certain.
                 at = max(self.scope.after, queries.lower_bound(self.scope.stream, shard.lo))
-                shard.up = self._walk(up=True, after=at, before=self.scope.before, start=shard.lo)
+                shard.up = self.line.walk(up=True, after=at, before=self.scope.before, start=shard.lo)

@@ -4,13 +4,14 @@ Each read is a `plan` carried out by a `crew`; what becomes of the records is th
 """
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from intercom_sync.intercom import queries
 from intercom_sync.intercom.calls import Counts
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.crew import Crew, Page
+from intercom_sync.intercom.deleted import deleted
 from intercom_sync.intercom.details import Detail, details
 from intercom_sync.intercom.limits import Clock
 from intercom_sync.intercom.plan import Plan
@@ -86,23 +87,41 @@ class Reader:
         )
         return self._read(scope, resume)
 
-    def everything(self, stream: Stream, resume: Sequence[Mark] = ()) -> Generator[Page, None, None]:
+    def everything(
+        self, stream: Stream, resume: Sequence[Mark] = (), known: Sequence[int] | None = None
+    ) -> Generator[Page, None, None]:
         """Every record there is, cut into shards of `created_at` that are read side by side.
 
         Args:
             stream: What to read.
             resume: The marks of an earlier, unfinished full read.
+            known: Creation times that part what was there before into equal shares: good places for cuts, no more.
+                None when nothing is known.
 
         Raises:
             IntercomError: a page that stayed refused, after the pages read before it.
         """
         exact = stream.dates_are_exact(self._client.version)
-        return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume)
+        return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume, known)
 
     def conversation_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
         """Each conversation with its parts, as they come; see `details.details`."""
-        return details(self._client, ids, workers=self._workers)
+        return details(
+            self._client.conversation, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
+        )
 
-    def _read(self, scope: Scope, resume: Sequence[Mark]) -> Generator[Page, None, None]:
-        plan = self._plans[scope.stream] = Plan(scope, resume)
+    def contact_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
+        """Each contact, or why there is none, as they come; see `details.details`."""
+        return details(
+            self._client.contact, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
+        )
+
+    def deleted_conversations(self, since: int | None) -> Iterator[list[str]]:
+        """The ids of deleted conversations, newest first; see `deleted.deleted`."""
+        return deleted(self._client, since)
+
+    def _read(
+        self, scope: Scope, resume: Sequence[Mark], known: Sequence[int] | None = None
+    ) -> Generator[Page, None, None]:
+        plan = self._plans[scope.stream] = Plan(scope, resume, known)
         return Crew(self._client, plan, workers=self._workers).pages()

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from intercom_sync.intercom.shards import TOP, Scope, Shard
 from intercom_sync.intercom.walks import Mark, Walk
 
-_SETTLED = 900
-"""Seconds after which the search index is taken to show a record's latest time."""
-
 
 @dataclass(frozen=True)
 class Restored:
@@ -21,11 +18,6 @@ class Restored:
     total: int | None
     retired: int
     """Records delivered by walks that are over."""
-
-
-def horizon(scope: Scope) -> int | None:
-    """The time beyond which a record's place in the index may lag behind the time it shows."""
-    return None if scope.immutable else scope.now - _SETTLED
 
 
 def restore(scope: Scope, marks: Sequence[Mark]) -> Restored:
@@ -64,7 +56,7 @@ def _walk(scope: Scope, mark: Mark) -> Walk:
         mark["after"],
         mark["before"],
         mark["start"],
-        horizon(scope),
+        scope.horizon,
         position=mark["position"],
         cursor=mark["cursor"],
         total=mark["total"],

@@ -4,6 +4,7 @@ A shard holds the records from its own lower end up to the next one's. It is rea
 when there is time, by one down from its upper end; they meet in between. What to do next is decided in `plan`.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from intercom_sync.intercom.walks import Walk
 
 TOP = 2**62
 """A time above all others."""
+_SETTLED = 900
+"""Seconds after which the search index is taken to show a record's latest time."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Scope:
     def immutable(self) -> bool:
         """Whether a record keeps its place while it is read, so that what one walk delivered another may leave out."""
         return self.field == "created_at"
+
+    @property
+    def horizon(self) -> int | None:
+        """The time beyond which a record's place in the index may lag behind the time it shows."""
+        return None if self.immutable else self.now - _SETTLED
 
     def has_base(self, walk: Walk) -> bool:
         """Whether a walk's search matches the whole read, so that its total is the read's."""
@@ -77,11 +85,23 @@ class Shard:
 class Line:
     """The shards of one read in order."""
 
-    def __init__(self, scope: Scope, shards: list[Shard]) -> None:
+    def __init__(self, scope: Scope, shards: list[Shard], first_name: int = 0) -> None:
         self.scope = scope
         self.shards = shards
+        self._names = itertools.count(first_name)
+        self.passed: list[Walk] = []
+        """Walks that go no further, for what they delivered."""
         self.total: int | None = None
         """How many records the whole read matches, as of the latest answer that says so."""
+
+    def walk(self, *, up: bool, after: int, before: int | None = None, start: int | None = None) -> Walk:
+        """A new walk, with a name that no other of this read has."""
+        scope = self.scope
+        return Walk(str(next(self._names)), scope.stream, scope.field, up, after, before, start, scope.horizon)
+
+    def walks(self) -> Iterator[Walk]:
+        """All that delivered something, or will."""
+        return itertools.chain(self.passed, *(shard.walks() for shard in self.shards))
 
     def of(self, walk: Walk) -> Shard | None:
         """The shard a walk works for; None when it is no longer needed."""

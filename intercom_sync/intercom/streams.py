@@ -5,6 +5,8 @@ What a search asks for is in `queries`; what is done with the records is no busi
 
 from enum import Enum
 
+from intercom_sync.intercom.versions import MERGES_TOLD, is_at_least
+
 _EXACT_SINCE = (2, 17)
 
 
@@ -19,6 +21,11 @@ class Stream(Enum):
         """The search endpoint, relative to the API's host."""
         return f"/{self.value}/search"
 
+    def asked(self, version: str) -> str:
+        """The search endpoint with what else is wanted: of users, also who was merged into them; it costs no call."""
+        wanted = self is Stream.CONTACTS and is_at_least(version, MERGES_TOLD)
+        return f"{self.path}?include_merge_history=true" if wanted else self.path
+
     @property
     def key(self) -> str:
         """The key of the records in the answer: contacts come under `data`, conversations under their own name."""
@@ -30,12 +37,7 @@ class Stream(Enum):
         Conversations always; contacts from API 2.17 on (Intercom's change log). An unknown version counts as by day,
         the weaker reading. Completeness never depends on the answer, only how finely a large read may be cut.
         """
-        if self is Stream.CONVERSATIONS:
-            return True
-        numbers = version.split(".")
-        if not all(number.isdecimal() for number in numbers):
-            return False
-        return tuple(int(number) for number in numbers) >= _EXACT_SINCE
+        return self is Stream.CONVERSATIONS or is_at_least(version, _EXACT_SINCE)
 
 
 CONTACTS = Stream.CONTACTS

@@ -56,6 +56,8 @@ class Walk:
     busy: bool = False
     edge: set[str] = dataclasses.field(default_factory=set)
     """The ids seen at exactly `position`: where walks meet within one second, these are not delivered twice."""
+    first: int | None = None
+    """The time of the first record this process saw of it."""
     span: int | None = None
     """Seconds that the last page covered: how dense the records lie here."""
     _cursors: set[str] = dataclasses.field(default_factory=set)
@@ -127,6 +129,8 @@ class Walk:
             return name in self.edge
         if self.up:
             return (self.start or 0) <= at < self.position
+        if self.first is not None:
+            return self.position < at <= self.first
         return self.position < at and (self.start is None or at < self.start)
 
     def _move(self, times: list[tuple[int, str | None]]) -> None:
@@ -142,6 +146,8 @@ class Walk:
             if further == self.position and reached != self.position:
                 return  # a page read again after a refused cursor
             reached = further
+        if self.position is None:
+            self.first = min(seconds) if self.up else max(seconds)
         if reached != self.position:
             self.edge = set()
             self._refusals = 0

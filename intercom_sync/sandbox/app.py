@@ -6,9 +6,12 @@ Starting and stopping a server is the business of `server`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
+
+import orjson
 
 from intercom_sync.sandbox.access import check_access
 from intercom_sync.sandbox.calls import Call, json_of, version_of
@@ -42,6 +45,7 @@ class App:
         rate: float | None,
         latency: float,
         clock: Callable[[], float],
+        dated: bool = True,
     ) -> None:
         self.company = company
         self.requests: list[Request] = []
@@ -51,6 +55,7 @@ class App:
         self._token = token
         self._windows = Windows(rate)
         self._clock = clock
+        self._dated = dated
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -59,9 +64,10 @@ class App:
         pause = self.latency + (fault.stall if fault else 0.0)
         if pause:
             await asyncio.sleep(pause)
-        cut = fault.cut if fault else ""
-        request.status = 0 if cut else answer.status
-        await deliver(answer, cut, scope, send)
+        if self._dated:
+            answer.headers = {"Date": formatdate(self._clock(), usegmt=True)} | answer.headers
+        request.status = 0 if fault and fault.cut else answer.status
+        await deliver(answer, fault, scope, send)
 
     def _note(self, scope: Message, raw: bytes) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -106,7 +112,12 @@ class App:
 
 def _faulty(answer: Answer, fault: Fault) -> Answer:
     status, body = (answer.status, answer.body) if fault.status is None else (fault.status, fault.body)
-    return Answer(status, body[: len(body) // 2] if fault.shorten else body, {**answer.headers, **fault.headers})
+    if fault.shorten:
+        body = body[: len(body) // 2]
+    if fault.uncounted:
+        told = orjson.loads(body)
+        body = orjson.dumps(told | {"total_count": told["total_count"] + fault.uncounted})
+    return Answer(status, body, {**answer.headers, **fault.headers})
 
 
 def _refusal(refusal: ApiError) -> Answer:

@@ -39,7 +39,7 @@ def list_contacts(call: Call) -> bytes:
 
 def _listed(call: Call, bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
     if call.flag("include_merge_history"):
-        bodies = [dump(_with_history(call, load(each))) for each in bodies]
+        bodies = [_listed_with_history(call, each) for each in bodies]
     return envelope("list", "data", bodies, pages, total)
 
 
@@ -101,6 +101,13 @@ def _history(call: Call, id: str) -> list[dict[str, Any]]:
         {"type": "merge_history", "source_contact_id": source, "source_contact_role": role, "merged_at": at}
         for at, source, role in sorted(merges, reverse=True)
     ]
+
+
+def _listed_with_history(call: Call, body: bytes) -> bytes:
+    """Written into the JSON where that is plain: reading every record of a page takes longer than all else."""
+    if call.company.merges or body.count(b'"role":') != 1:
+        return dump(_with_history(call, load(body)))
+    return body[:-1] + b',"merge_history":[]}' if b'"role":"user"' in body else body
 
 
 def _with_history(call: Call, contact: Any) -> Any:

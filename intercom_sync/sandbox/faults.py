@@ -4,7 +4,7 @@
     sandbox.faults.add(reset(), match=lambda request: request.path.endswith("/search"), after=3, times=1)
 
 Faults strike authenticated requests only, in the order they were added, the first that matches. How an answer is
-cut on the wire is the business of `app`.
+cut on the wire is the business of `wire`.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,8 @@ class Fault:
         stall: seconds before anything happens.
         cut: `before` resets the connection without a byte, `inside` in the middle of the body.
         shorten: whether the body is only half of itself, in correct framing.
+        uncounted: how many records more than there are the answer's total_count tells of.
+        drip: `head` or `body` comes a byte at a time and never ends.
     """
 
     status: int | None = None
@@ -41,6 +43,8 @@ class Fault:
     stall: float = 0.0
     cut: str = ""
     shorten: bool = False
+    uncounted: int = 0
+    drip: str = ""
 
 
 def status(
@@ -106,6 +110,26 @@ def reset_inside_body() -> Fault:
 def truncated_json() -> Fault:
     """Half of the body in correct framing: complete by HTTP's rules, no JSON."""
     return Fault(shorten=True)
+
+
+def drip(what: str) -> Fault:
+    """An answer whose `head` or `body` comes a byte at a time, without end: no single wait is ever long."""
+    return Fault(drip=what)
+
+
+def overcounted(more: int) -> Fault:
+    """The proper answer of a search, but for its total_count, which tells of more records than come."""
+    return Fault(uncounted=more)
+
+
+def oversized(megabytes: int) -> Fault:
+    """200 with so many megabytes of JSON, which is all of its body."""
+    return Fault(200, b'{"padding":"' + b" " * (megabytes << 20) + b'"}')
+
+
+def garbled() -> Fault:
+    """200 whose body is not packed as its header says."""
+    return Fault(200, b"no gzip", {"Content-Encoding": "gzip"})
 
 
 @dataclass(slots=True)

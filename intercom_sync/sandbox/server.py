@@ -34,7 +34,8 @@ class Sandbox:
         token: the only bearer token it takes; None takes any.
         rate: requests a second, counted in 10-second windows; None is the documented 10,000 a minute.
         latency: seconds that every answer waits; many may wait at once.
-        clock: the time in UNIX seconds, for the rate windows.
+        clock: the time in UNIX seconds, for the rate windows and the Date of answers.
+        dated: whether answers have a Date at all.
 
     Raises:
         PortTakenError: on entering, when the port is in use.
@@ -49,11 +50,12 @@ class Sandbox:
         rate: float | None = None,
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
+        dated: bool = True,
     ) -> None:
         self.company = company
         self.url = ""
         self._port = port
-        self._app = App(company, token=token, rate=rate, latency=latency, clock=clock)
+        self._app = App(company, token=token, rate=rate, latency=latency, clock=clock, dated=dated)
 
     @property
     def requests(self) -> list[Request]:
@@ -101,9 +103,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _server(app: App) -> uvicorn.Server:
-    # No lifespan, no logs: the application has neither, and logging costs more than answering.
+    # No lifespan, no logs: the application has neither, and logging costs more than answering. It dates its answers.
     config = uvicorn.Config(
-        app, http=Protocol, lifespan="off", ws="none", log_config=None, access_log=False, timeout_keep_alive=75
+        app,
+        http=Protocol,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=75,
+        date_header=False,
     )
     return uvicorn.Server(config)
 

@@ -7,10 +7,10 @@ try reads on from there, and then what changed in between.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from intercom_sync.domain.contacts import read_contact
 from intercom_sync.domain.conversations import read_conversation
@@ -21,8 +21,11 @@ from intercom_sync.intercom.crew import Page
 from intercom_sync.intercom.errors import Gone, IntercomError
 from intercom_sync.intercom.reader import Completeness, Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
+from intercom_sync.sync.batches import batches
+from intercom_sync.sync.leaving import TakeIn, ask_for_missing, let_go_of_deleted
 from intercom_sync.sync.progress import Progress, silent
-from intercom_sync.warehouse import readings, streams
+from intercom_sync.warehouse import leaving, readings, streams
+from intercom_sync.warehouse.keeping_out import keep_out
 from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
@@ -33,7 +36,6 @@ _LOG = logging.getLogger("intercom_sync.sync")
 _PAGES_PER_BATCH = 10
 _DETAILS_PER_BATCH = 100
 _A_MOMENT = timedelta(seconds=1)
-_Item = TypeVar("_Item")
 _KINDS = {CONTACTS: "contact", CONVERSATIONS: "conversation"}
 
 
@@ -47,7 +49,7 @@ class Collected:
         refused: those that cannot be used, by reason.
         completeness: what was read against the API's own counts; None where an earlier try had read it all.
         complete: whether a full read found all there was; None for a window.
-        gone: landed records that a complete full read did not find.
+        gone: landed records that a complete full read did not find, or that are listed as deleted.
         details: conversations whose parts were fetched.
         given_up: conversations whose parts could not be fetched; the next run takes them up.
         ignored_ratings: ratings outside 1 to 5.
@@ -104,6 +106,10 @@ class Collector:
     def _stamp(self) -> Stamp:
         return Stamp(self.run.run, self.run.as_of, self.rules.contact_fingerprint())
 
+    @property
+    def _overlap(self) -> timedelta:
+        return self.run.window.start - self.window.start
+
     def _contacts(self) -> Collected:
         with self.connect() as session:
             judge_again(session, self.rules, self._stamp)
@@ -122,6 +128,8 @@ class Collector:
                 read_conversation,
                 lambda sifted: land_conversations(session, sifted, self.rules, self._stamp),
             )
+            if self.run.full:
+                collected.gone += let_go_of_deleted(session, self.reader, self._overlap)
             self._parts(session, collected)
             return collected
 
@@ -131,8 +139,10 @@ class Collector:
         collected = Collected(_KINDS[stream])
         marks = readings.marks(session, self.reading, collected.kind)
         if not readings.is_done(marks):
-            self._take_in(session, collected, self._pages(stream, marks), read, land, marked=True)
-            self._close(session, stream, collected)
+            self._take_in(session, collected, self._pages(session, stream, marks), read, land, marked=True)
+            self._close(
+                session, stream, collected, lambda found: self._overlooked(session, collected, found, read, land)
+            )
         missed = self._missed(session)
         if missed:
             pages = self.reader.window(stream, *missed.seconds())
@@ -149,9 +159,11 @@ class Collector:
         *,
         marked: bool,
     ) -> None:
-        for pages in _batches(source, _PAGES_PER_BATCH):
-            sifted = sift((record for page in pages for record in page.records), read)
+        for pages in batches(source, _PAGES_PER_BATCH):
+            records = [record for page in pages for record in page.records]
+            sifted = sift(records, read)
             with session.transaction():
+                sifted = _kept_out(session, collected.kind, records, sifted, read)
                 self._note_missed(session, collected.kind, sifted)
                 land(sifted)
                 readings.note_ids(session, self.reading, collected.kind, sifted.ids)
@@ -168,38 +180,60 @@ class Collector:
 
     def _missed(self, session: Session) -> Window | None:
         """Return what may have changed since an earlier run began this reading: its pages are as old as that."""
-        if self.reading == self.run.run:
+        if readings.beginner(self.reading) == self.run.run:
             return None
         with session.transaction():
             began = readings.began(session, self.reading) or self.run.window.start
         start, end = max(began, self.run.window.start), self.run.as_of + _A_MOMENT
         end = end if self.run.full else min(end, self.run.window.end)
-        overlap = self.run.window.start - self.window.start
-        return Window(start - overlap, end) if began < end else None
+        return Window(start - self._overlap, end) if began < end else None
 
-    def _pages(self, stream: Stream, marks: Sequence[Any]) -> Iterator[Page]:
+    def _pages(self, session: Session, stream: Stream, marks: Sequence[Any]) -> Iterator[Page]:
         if self.run.full:
-            return self.reader.everything(stream, marks)
+            with session.transaction():
+                known = streams.shares(session, _KINDS[stream])
+            return self.reader.everything(stream, marks, known)
         return self.reader.window(stream, *self.window.seconds(), marks)
 
-    def _close(self, session: Session, stream: Stream, collected: Collected) -> None:
+    def _close(self, session: Session, stream: Stream, collected: Collected, take_in: TakeIn) -> None:
         """Note that a stream has been read to its end; a complete full read lets go of what is no longer there."""
+        kept: set[str] = set()
         collected.completeness = self.reader.completeness(stream)
         if self.run.full:
             collected.complete = _is_complete(collected.completeness)
+        if collected.complete and stream is CONTACTS:
+            kept = ask_for_missing(session, self.reader, self.reading, take_in)
         with session.transaction():
             if collected.complete:
-                collected.gone = readings.forget_gone(session, self.reading, collected.kind)
+                collected.gone = leaving.forget_gone(session, self.reading, collected.kind, kept)
             readings.note_done(session, self.reading, collected.kind)
+
+    def _overlooked(
+        self,
+        session: Session,
+        collected: Collected,
+        found: Sequence[Any],
+        read: Callable[[Any], Any],
+        land: Callable[[Sifted[Any]], None],
+    ) -> None:
+        """Take in contacts that are there though the scan did not bring them."""
+        sifted = sift(found, read)
+        with session.transaction():
+            sifted = _kept_out(session, collected.kind, list(found), sifted, read)
+            land(sifted)
+            readings.note_ids(session, self.reading, collected.kind, sifted.ids)
+            streams.note_overlooked(session, self.reading, self.run.run, sifted.ids)
+        _add(collected, sifted)
 
     def _parts(self, session: Session, collected: Collected) -> None:
         """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next."""
         with session.transaction():
             wanted = wanting_parts(session)
-        for answers in _batches(self.reader.conversation_details(wanted), _DETAILS_PER_BATCH):
+        for answers in batches(self.reader.conversation_details(wanted), _DETAILS_PER_BATCH):
             found = [answer for _, answer in answers if isinstance(answer, dict)]
             vanished = [one for one, answer in answers if isinstance(answer, Gone)]
             with session.transaction():
+                found = keep_out(session, "conversation", found)
                 refused = land_parts(session, found, self.rules, self.run.as_of)
                 give_up_parts(session, vanished)
             collected.details += len(found) - len(refused)
@@ -216,21 +250,15 @@ class Collector:
                 _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)
 
 
-def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
-    """Yield items in batches; when the source fails, what came before is yielded before the error goes on."""
-    batch: list[_Item] = []
-    try:
-        for item in items:
-            batch.append(item)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except IntercomError:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+def _kept_out(
+    session: Session, kind: str, records: list[Any], sifted: Sifted[Any], read: Callable[[Any], Any]
+) -> Sifted[Any]:
+    """Return the sifted records without what belongs to the forgotten, who were met all the same.
+
+    Runs inside the transaction that lands them, and sifts again only where somebody is among them.
+    """
+    kept = keep_out(session, kind, records)
+    return sifted if kept is records else replace(sift(kept, read), ids=sifted.ids)
 
 
 def _add(collected: Collected, sifted: Sifted[Any]) -> None:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from intercom_sync.domain.report import Figures
 from intercom_sync.domain.rules import Rules
 from intercom_sync.warehouse import glance, readings, runs
-from intercom_sync.warehouse.customers import Upserted, upsert_customers
+from intercom_sync.warehouse.customers import Upserted, hold, upsert_customers
+from intercom_sync.warehouse.revenue import catch_up_revenue
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.support import catch_up_support
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,19 @@ class Finished:
 def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[], datetime]) -> Finished:
     """Write the customers of a run and close it; all of it or nothing.
 
+    When other runs were at work beside it, the metrics of what they landed meanwhile are made up for first: a contact
+    that has landed and has no figures yet would look like one that has lost them.
+
     Raises:
         WarehouseError: the database refuses; the run can be tried again.
     """
     with session.transaction():
+        hold(session)
         reading = readings.of_run(session, run.run)
+        if runs.had_company(session, run):
+            run = runs.overtaken(session, run)
+            catch_up_revenue(session, rules)
+            catch_up_support(session, run.as_of)
         upserted = upsert_customers(session, run, reading, rules)
         _, skipped = readings.skipped(session, reading)
         finished_at = clock().astimezone(UTC)
@@ -42,8 +52,10 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
             avg_quality_score=upserted.average_quality,
             alerts_generated=upserted.alerts,
         )
+        if not readings.is_whole(session, reading):
+            runs.covers_nothing(session, run.run)
         runs.close(session, run.run, figures, finished_at)
         glance.note(session, run.run, upserted.customers)
-        readings.finish(session, reading)
+        readings.finish(session, reading, run.run)
     readings.let_go(run.run)
     return Finished(figures, upserted, finished_at)

@@ -14,6 +14,7 @@ from intercom_sync.settings import Settings
 from intercom_sync.sync.collect import Collected, Collector
 from intercom_sync.sync.progress import Progress
 from intercom_sync.warehouse import readings, runs, streams
+from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -38,6 +39,8 @@ def read(
     """
     reading = readings.take(connect, run)
     with session.transaction():
+        # Before anything can fail: words must not stay because Intercom is away.
+        drop_old_words(session, run.as_of)
         covered = runs.covered_until(session)
     settled = covered and covered - settings.overlap
     window = run.window.widened(settings.overlap)

@@ -18,7 +18,7 @@ from intercom_sync.domain.customers import DATA, KEY, Unified, unify
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import Type
 from intercom_sync.warehouse import outbox
-from intercom_sync.warehouse.buckets import Buckets, ahead, buckets
+from intercom_sync.warehouse.buckets import buckets
 from intercom_sync.warehouse.fitting import table_fit
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.runs import SyncRun
@@ -45,8 +45,6 @@ ROWS = (
 )
 _SUPPORT = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
 _WRITES = f"SELECT {selected(tables.CUSTOMER_WRITES)} FROM customer_writes WHERE {{bucket}}"
-
-_Sources = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,21 @@ class Upserted:
         return self.quality / synced if synced else None
 
 
+def hold(session: Session) -> None:
+    """Be the only one that writes customers and their metrics until the caller's transaction ends, and see one moment.
+
+    The moment is that of the first query after this: what other runs land later is not half seen.
+    """
+    session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    session.execute("LOCK TABLE revenue_metrics, support_metrics, unified_customers IN SHARE ROW EXCLUSIVE MODE")
+
+
 def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules) -> Upserted:
     """Make every customer right at the run's instant; runs inside the caller's transaction.
 
     Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
     alert says they are.
     """
-    session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence")
     done = Upserted()
     for made in _unified(session, reading, run.as_of):
@@ -101,23 +107,20 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
 
 
 def _unified(session: Session, reading: str, now: datetime) -> Iterator[Unified]:
-    fit = table_fit(session)
-    with session.beside() as contacts, session.beside() as others:
-        for sources in ahead(_sources(buckets(session), contacts, others, reading)):
-            yield unify(*sources, now, fit=fit)
-
-
-def _sources(cut: Buckets, contacts: Session, others: Session, reading: str) -> Iterator[_Sources]:
-    """Yield for each bucket what `unify` takes; nothing of it is written before all buckets are read."""
-    for bucket, found in zip(cut, cut.rows(contacts, CONTACTS.format(reading=literal(reading))), strict=True):
-        support = others.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
-        rows = others.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
-        writes = others.frame(_WRITES.format(bucket=bucket.holds("email_key")))
-        yield (
-            typed(found, tables.REVENUE_METRICS),
+    fit, cut = table_fit(session), buckets(session)
+    cut.stage(session, "customer_contacts", CONTACTS.format(reading=literal(reading)))
+    for bucket in cut:
+        contacts = session.frame(f"SELECT * FROM customer_contacts WHERE {bucket.staged}").drop("bucket")
+        rows = session.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
+        support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
+        writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))
+        yield unify(
+            typed(contacts, tables.REVENUE_METRICS),
             typed(support, tables.SUPPORT_METRICS),
             typed(rows, tables.UNIFIED_CUSTOMERS),
             typed(writes, tables.CUSTOMER_WRITES),
+            now,
+            fit=fit,
         )
 
 

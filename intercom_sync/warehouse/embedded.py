@@ -7,6 +7,7 @@ users: the kernel lets go of it however a process ends, and the last one to leav
 """
 
 import atexit
+import errno
 import fcntl
 import hashlib
 import os
@@ -27,7 +28,6 @@ _ROOT_HOME = Path("/var/lib/intercom_sync")
 _SERVER_USER = "intercom_sync_pg"
 _LONGEST_SOCKET_PATH = 100
 _PATIENCE_SECONDS = 60
-_REJECTS = 1  # pg_isready: there, and starting up or shutting down
 _NEWEST_VERSION = "18"
 _PACKAGED = {16: "pginstall", 18: "pginstall18"}
 _held: dict[Path, "EmbeddedServer"] = {}
@@ -53,10 +53,9 @@ class EmbeddedServer:
         Raises:
             DatabaseUnreachableError: when it does not start, with the end of the server's own log.
         """
-        with self._alone():
-            self._await_stop()
-            if not self._runs():
-                self._start()
+        with self._alone() as lock:
+            if not self._is_up():
+                self._start(lock)
             self._holder = os.getpid()
             self._users = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._users, fcntl.LOCK_SH)
@@ -79,28 +78,41 @@ class EmbeddedServer:
         _held.pop(self.folder, None)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Start or stop one at a time, among all processes."""
+    def _alone(self) -> Iterator[int]:
+        """Start or stop one at a time, among all processes; yields the lock's descriptor."""
         with (self.folder / "start.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            yield lock.fileno()
+
+    def _is_up(self) -> bool:
+        """Whether a server answers, once one that somebody, dead since or not, told to start or to stop has done so."""
+        for _ in range(_PATIENCE_SECONDS * 10):
+            if self._run("pg_isready", "-q", "-h", str(self._socket_folder()), check=False).returncode == 0:
+                return True
+            if not self._runs():
+                return False
+            time.sleep(0.1)
+        return False
 
     def _runs(self) -> bool:
-        return self._run("pg_ctl", "-D", str(self.data), "status", check=False).returncode == 0
+        """Whether the server's process lives; after a restart of the machine its number may be a stranger's."""
+        if self._run("pg_ctl", "-D", str(self.data), "status", check=False).returncode != 0:
+            return False
+        noted = self.data / "postmaster.pid"
+        try:
+            name = Path(f"/proc/{noted.read_text().split()[0]}/comm").read_text().strip()
+        except (OSError, IndexError):
+            return True  # gone in between, or no Linux: what pg_ctl says counts
+        if name != "postgres":
+            noted.unlink(missing_ok=True)
+        return name == "postgres"
 
-    def _await_stop(self) -> None:
-        """Wait while a server that somebody told to stop is still at it, and takes no connections any more."""
-        for _ in range(_PATIENCE_SECONDS * 10):
-            answer = self._run("pg_isready", "-q", "-h", str(self._socket_folder()), check=False).returncode
-            if answer != _REJECTS or not self._runs():
-                return
-            time.sleep(0.1)
-
-    def _start(self) -> None:
+    def _start(self, lock: int) -> None:
         if not (self.data / "PG_VERSION").exists():
-            self._initialise()
+            self._initialise(lock)
         log = self.folder / "postgres.log"
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._socket_folder()}'"
+        options += " -c unix_socket_permissions=0700"
         started = self._run(
             "pg_ctl",
             "-D",
@@ -115,21 +127,22 @@ class EmbeddedServer:
             "start",
             check=False,
         )
-        if started.returncode != 0:
+        # One that a process killed meanwhile had begun to start may have come first.
+        if started.returncode != 0 and not self._is_up():
             tail = log.read_text(errors="replace")[-800:] if log.exists() else started.stderr
             raise DatabaseUnreachableError(
                 f"The embedded PostgreSQL under {self.folder} does not start: {tail.strip()} "
                 "Mend that, or name a server in INTERCOM_SYNC_DATABASE_URL."
             )
 
-    def _initialise(self) -> None:
-        # Made aside and renamed: a folder half made when a process was killed would never start.
+    def _initialise(self, lock: int) -> None:
+        # Made aside and renamed: a folder half made when a process was killed would never start. initdb holds the lock
+        # too, so that one whose parent was killed has ended before the next begins.
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8") if self._version() >= 17 else ()
-        made = self._run(
-            "initdb", "-D", str(fresh), "-U", "postgres", "-E", "UTF8", "-A", "trust", *locale, check=False
-        )
+        wanted = ("-D", str(fresh), "-U", "postgres", "-E", "UTF8", "-A", "trust", *locale)
+        made = self._run("initdb", *wanted, check=False, keep=(lock,))
         if made.returncode != 0:
             raise DatabaseUnreachableError(
                 f"The embedded PostgreSQL cannot make its data folder {self.data}: {made.stderr.strip()} "
@@ -154,9 +167,11 @@ class EmbeddedServer:
         _private_folder(short)
         return short
 
-    def _run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, program: str, *arguments: str, check: bool = True, keep: Sequence[int] = ()
+    ) -> subprocess.CompletedProcess[str]:
         command = [str(_binaries(self._version()) / program), *arguments]
-        return _as_server_user(command, cwd=self.folder, check=check)
+        return _as_server_user(command, cwd=self.folder, check=check, keep=keep)
 
 
 def embedded_url(home: Path) -> str:
@@ -189,14 +204,27 @@ def _server_folder(home: Path) -> Path:
 def _private_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_strangers(folder)
         if os.geteuid() == 0:
             user = _server_user()
             os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.chmod(0o700)
     except OSError as error:
         raise DatabaseUnreachableError(
             f"The folder {folder} for the embedded PostgreSQL cannot be used ({error.strerror}). "
             "Set INTERCOM_SYNC_HOME to a folder of your own, or name a server in INTERCOM_SYNC_DATABASE_URL."
         ) from None
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse a folder, or a link to one, that somebody else has laid there: the server takes whoever comes in by it.
+
+    Raises:
+        OSError: it is not ours.
+    """
+    ours = {os.geteuid()} | ({_server_user().pw_uid} if os.geteuid() == 0 else set())
+    if not {folder.lstat().st_uid, folder.stat().st_uid} <= ours:
+        raise PermissionError(errno.EPERM, "it belongs to somebody else")
 
 
 def _server_user() -> pwd.struct_passwd:
@@ -224,7 +252,9 @@ def _binaries(version: int) -> Path:
     return copy / "bin"
 
 
-def _as_server_user(command: Sequence[str], cwd: Path, check: bool) -> subprocess.CompletedProcess[str]:
+def _as_server_user(
+    command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
         user = _server_user()
@@ -238,5 +268,6 @@ def _as_server_user(command: Sequence[str], cwd: Path, check: bool) -> subproces
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        pass_fds=keep,
         **identity,
     )

@@ -15,10 +15,11 @@ from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact
 from intercom_sync.domain.schema import Table, Type
 from intercom_sync.domain.sift import Sifted
+from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.session import Session
 
-_REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time"})
+_REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time", "landed_at"})
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def alone(session: Session, kind: str) -> None:
 
     Side by side two landings would take the same rows in different orders, and wait for each other in a circle.
     """
-    session.execute(
-        f"SELECT pg_advisory_xact_lock(hashtext('intercom_sync.land'), hashtext(current_schema() || '.{kind}'))"
+    session.value(
+        f"SELECT pg_advisory_xact_lock(hashtext('intercom_sync.land'), hashtext(current_schema() || '.{kind}'))::text"
     )
 
 
@@ -70,6 +71,7 @@ def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> No
     rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.usable.values()]
     session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
+    merges.note(session, {source: one.id for one, _ in sifted.usable.values() for source in one.merged_ids})
     land_refused(session, "contact", sifted, stamp)
 
 
@@ -93,7 +95,8 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
         "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules, s.run, s.time "
         f"FROM landing_refused s LEFT JOIN {landed} l ON l.id = s.id "
         "WHERE s.updated_at IS NULL OR l.id IS NULL OR l.updated_at <= s.updated_at ORDER BY s.id "
-        f"ON CONFLICT (kind, id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in columns)} "
+        "ON CONFLICT (kind, id) DO UPDATE SET landed_at = clock_timestamp(), "
+        f"{', '.join(f'{c} = EXCLUDED.{c}' for c in columns)} "
         "WHERE (old.updated_at IS NULL OR EXCLUDED.updated_at IS NULL OR old.updated_at <= EXCLUDED.updated_at) "
         "AND (old.reason, old.field, old.payload::text, old.rules, old.updated_at) IS DISTINCT FROM "
         "(EXCLUDED.reason, EXCLUDED.field, EXCLUDED.payload::text, EXCLUDED.rules, EXCLUDED.updated_at)"
@@ -101,8 +104,13 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
 
 
 def _refused_frame(kind: str, sifted: Sifted[Any], stamp: Stamp) -> pl.DataFrame:
+    # Only contacts are judged again; a conversation's JSON would keep what people wrote for ever.
+    whole = kind == "contact"
     rows = [
-        (kind, bad.id, bad.rejection.reason, bad.rejection.field, bad.value(), bad.updated_at, bad.payload, stamp.rules)
+        (
+            *(kind, bad.id, bad.rejection.reason, bad.rejection.field),
+            *(bad.value() if whole else bad.wordless(), bad.updated_at, bad.payload if whole else None, stamp.rules),
+        )
         for bad in sifted.refused.values()
     ]
     return frame_of(tables.REJECTED_RECORDS, _REFUSED, rows).with_columns(

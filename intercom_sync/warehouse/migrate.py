@@ -13,8 +13,10 @@ from sqlalchemy.exc import DBAPIError
 
 from intercom_sync.domain import tables as catalogue
 from intercom_sync.warehouse import tables
-from intercom_sync.warehouse.errors import DatabaseRefusedError
-from intercom_sync.warehouse.session import Session, driver_url, plain_url, quoted
+from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
+from intercom_sync.warehouse.refusals import SETTING, from_driver
+from intercom_sync.warehouse.rights import may_make_tables, refuse_old_servers, require_rights
+from intercom_sync.warehouse.session import Session, driver_url, patient_url, quoted
 
 HEAD = "0001"
 
@@ -22,32 +24,47 @@ HEAD = "0001"
 def prepare(url: str, schema: str) -> None:
     """Make sure that every table and column of the catalogue is there.
 
-    A database that is up to date costs one query. Otherwise the change is made in one transaction under a lock, so that
-    several processes may start at once.
+    A database that is up to date costs two queries. Otherwise the change is made in one transaction under a lock, so
+    that several processes may start at once.
 
     Raises:
         DatabaseUnreachableError: no connection.
-        DatabaseRefusedError: a right is missing, or `unified_customers` holds two rows for one email.
+        DatabaseBusyError: no connection is free, or another program holds the tables.
+        DatabaseRefusedError: a right is missing, the server is too old, or `unified_customers` holds two rows for one
+            email.
     """
     with Session(url, schema) as session, session.transaction():
+        refuse_old_servers(session)
         if _is_current(session, schema):
+            require_rights(session, schema)
             return
-    engine = sa.create_engine(driver_url(plain_url(url)), poolclass=sa.NullPool)
+    engine = sa.create_engine(driver_url(patient_url(url)), poolclass=sa.NullPool)
     try:
         with engine.begin() as connection:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))"))
-            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+            if connection.scalar(sa.text("SELECT to_regnamespace(:name)::text"), {"name": quoted(schema)}) is None:
+                connection.execute(sa.schema.CreateSchema(schema))
             _add_what_is_missing(connection, schema)
             _run_revisions(connection, schema)
     except DBAPIError as error:
-        raise _refusal(error, schema) from None
+        raise _refusal(error, url, schema) from None
+    with Session(url, schema) as session, session.transaction():
+        require_rights(session, schema)
 
 
 def create_schema(url: str, schema: str) -> None:
-    """Make a schema when absent; the role may lack the right to make one that is there already."""
+    """Make a schema when absent; the role may lack the right to make one that is there already.
+
+    Raises:
+        DatabaseUnreachableError: no connection.
+        DatabaseRefusedError: the role may neither make it nor make tables in it.
+    """
     with Session(url, schema) as session, session.transaction():
         if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
+            # IF NOT EXISTS alone may fail when two make it at the same moment.
+            session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))::text")
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+        may_make_tables(session, schema)
 
 
 def _is_current(session: Session, schema: str) -> bool:
@@ -93,8 +110,8 @@ def _run_revisions(connection: sa.Connection, schema: str) -> None:
     command.upgrade(config, "head")
 
 
-def _refusal(error: DBAPIError, schema: str) -> DatabaseRefusedError:
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+def _refusal(error: DBAPIError, url: str, schema: str) -> WarehouseError:
+    state = getattr(error.orig, "pgcode", None)
     if state == "23505":
         return DatabaseRefusedError(
             f"{schema}.unified_customers holds rows whose emails differ only in case: merge them, then sync again."
@@ -102,7 +119,6 @@ def _refusal(error: DBAPIError, schema: str) -> DatabaseRefusedError:
     if state == "42501":
         return DatabaseRefusedError(
             f"The role may not make or change tables in the schema {schema}: grant it CREATE there and ownership of "
-            "unified_customers, or name another role in INTERCOM_SYNC_DATABASE_URL."
+            f"unified_customers (deploy/README.md has the statements), or name another role in {SETTING}."
         )
-    sentence = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
-    return DatabaseRefusedError(f"The tables in the schema {schema} cannot be brought up to date: {sentence}")
+    return from_driver(error, url)

@@ -16,6 +16,8 @@ from intercom_sync.domain.alerts import CANCEL_MENTION, Alert
 from intercom_sync.domain.mentions import Mention, mention_evidence
 from intercom_sync.domain.rules import DAY, RECENT_DAYS, Rules
 from intercom_sync.domain.trouble import Note
+from intercom_sync.warehouse import merges
+from intercom_sync.warehouse.merges import WRITTEN_BY
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -25,12 +27,10 @@ SET_ASIDE = 3
 _MOST = 50_000
 # The quickest way to name rows: the shorter a message that Slack has taken is not noted, the better.
 _IDS = "string_to_array(${}, ',')::bigint[]"
-# The same attribution as in `support`: in a conversation of one contact the words are theirs.
 _NEWEST_MENTIONS = (
     "SELECT DISTINCT ON (c.email_key) c.email_key, m.text, m.created_at, m.conversation_id, "
     "c.payload->>'workspace_id' AS workspace FROM intercom_messages m "
-    "JOIN intercom_conversations v ON v.id = m.conversation_id JOIN intercom_contacts c "
-    "ON c.id = CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END "
+    f"{WRITTEN_BY} "
     "JOIN mentioned n ON n.email = c.email_key WHERE m.mentions_cancel AND m.created_at BETWEEN $1 AND $2 "
     "ORDER BY c.email_key, m.created_at DESC, m.conversation_id DESC, m.message_id DESC"
 )
@@ -92,6 +92,11 @@ def claim(session: Session) -> bool:
         )
 
 
+def await_delivery(session: Session) -> None:
+    """Wait until nobody delivers, and let nobody begin before the caller's transaction ends."""
+    session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.deliver'), hashtext(current_schema()))::text")
+
+
 def waiting(session: Session) -> list[Alert]:
     """Return the oldest alerts that wait for delivery, in order of decision."""
     with session.transaction():
@@ -144,6 +149,7 @@ def _listed(ids: Sequence[int]) -> str:
 def _evidence(session: Session, mentioned: pl.DataFrame, now: datetime, rules: Rules) -> dict[str, dict[str, object]]:
     if mentioned.is_empty():
         return {}
+    merges.stage(session)
     session.stage("mentioned", mentioned.select("email"))
     since = now - timedelta(seconds=RECENT_DAYS * DAY)
     found = session.frame(_NEWEST_MENTIONS, since, now)

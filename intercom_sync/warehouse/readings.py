@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,7 @@ from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
 _ALL_DONE = ""
+_NUMBERED = "#"
 _TOO_OLD = "interval '1 day'"
 _LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(reading))"
 _UNHELD = _LOCK.replace("_lock(", "_xact_lock(")  # as long as the transaction lasts
@@ -39,14 +41,28 @@ def take(connect: Callable[[], Session], run: SyncRun) -> str:
         for orphaned in ("sync_marks", "sync_reads"):
             session.execute(f"DELETE FROM {orphaned} o WHERE reading NOT IN (SELECT reading FROM sync_readings)")
         left = session.frame("SELECT reading FROM sync_readings WHERE scope = $1 ORDER BY begun_at", run.scope)
-        reading = next((one for one in left["reading"] if _locked(session, one)), None)
-        if reading is None:
-            reading = run.run
-            _locked(session, reading)
-            session.execute("INSERT INTO sync_readings (reading, scope, run) VALUES ($1, $2, $1)", reading, run.scope)
-        else:
-            session.execute("UPDATE sync_readings SET run = $2 WHERE reading = $1", reading, run.run)
-    return reading
+        taken = next((one for one in left["reading"] if _taken_over(session, one, run)), None)
+        return taken or _begun(session, run)
+
+
+def _taken_over(session: Session, reading: str, run: SyncRun) -> bool:
+    """Take a reading over, unless a living run is at it, or has brought it to its end since it was found."""
+    taken = "UPDATE sync_readings SET run = $2 WHERE reading = $1 RETURNING 1"
+    return _locked(session, reading) and session.value(taken, reading, run.run) is not None
+
+
+def _begun(session: Session, run: SyncRun) -> str:
+    """Begin a reading, named after its run; with a number where another run has taken over what this one began."""
+    begin = "INSERT INTO sync_readings (reading, scope, run) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1"
+    names = (run.run if number == 1 else f"{run.run}{_NUMBERED}{number}" for number in count(1))
+    return next(
+        name for name in names if _locked(session, name) and session.value(begin, name, run.scope, run.run) is not None
+    )
+
+
+def beginner(reading: str) -> str:
+    """Return the run that began a reading."""
+    return reading.partition(_NUMBERED)[0]
 
 
 def _locked(session: Session, reading: str) -> bool:
@@ -60,7 +76,7 @@ def of_run(session: Session, run: str) -> str:
 
 def began(session: Session, reading: str) -> datetime | None:
     """Return the instant of the run that began a reading, or None when there was none."""
-    began: datetime | None = session.value("SELECT as_of FROM sync_runs WHERE run = $1", reading)
+    began: datetime | None = session.value("SELECT as_of FROM sync_runs WHERE run = $1", beginner(reading))
     return began
 
 
@@ -105,22 +121,11 @@ def is_done(marked: Iterable[Mapping[str, Any]]) -> bool:
     return any(mark["walk"] == _ALL_DONE for mark in marked)
 
 
-def forget_gone(session: Session, reading: str, kind: str) -> int:
-    """Drop what a complete full reading did not find: deleted, archived and merged records, and refused ones gone.
-
-    What landed after the reading began is newer than it and stays. Returns how many records went; runs inside the
-    caller's transaction.
-    """
-    unmet = "NOT EXISTS (SELECT FROM sync_reads r WHERE r.reading = $1 AND r.kind = $2 AND r.id = l.id)"
-    begun = "(SELECT begun_at FROM sync_readings WHERE reading = $1)"
-    gone = session.value(
-        f"WITH gone AS (DELETE FROM intercom_{kind}s l WHERE l.landed_at < {begun} AND {unmet} RETURNING 1) "
-        "SELECT count(*) FROM gone",
-        reading,
-        kind,
+def is_whole(session: Session, reading: str) -> bool:
+    """Whether contacts and conversations have both been read to their end; runs inside the caller's transaction."""
+    return bool(
+        session.value(f"SELECT count(*) = 2 FROM sync_marks WHERE reading = $1 AND walk = '{_ALL_DONE}'", reading)
     )
-    session.execute(f"DELETE FROM rejected_records l WHERE l.kind = $2 AND {unmet}", reading, kind)
-    return int(gone)
 
 
 def skipped(session: Session, reading: str) -> tuple[int, int]:
@@ -135,10 +140,12 @@ def skipped(session: Session, reading: str) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def finish(session: Session, reading: str) -> None:
-    """Drop a reading; runs inside the caller's transaction."""
-    for table in ("sync_readings", "sync_reads", "sync_marks"):
-        session.execute(f"DELETE FROM {table} WHERE reading = $1", reading)
+def finish(session: Session, reading: str, run: str) -> None:
+    """Drop the reading of a run, unless another run has taken it over; runs inside the caller's transaction."""
+    mine = "DELETE FROM sync_readings WHERE reading = $1 AND run = $2 RETURNING 1"
+    if session.value(mine, reading, run) is not None:
+        for table in ("sync_reads", "sync_marks"):
+            session.execute(f"DELETE FROM {table} WHERE reading = $1", reading)
 
 
 @contextmanager

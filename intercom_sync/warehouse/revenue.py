@@ -4,13 +4,14 @@ from datetime import datetime
 from functools import partial
 
 import orjson
+import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact, read_contact
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import Sifted, sift
 from intercom_sync.warehouse.frames import frame_of, listing
-from intercom_sync.warehouse.land import Stamp, land_contacts, land_refused
+from intercom_sync.warehouse.land import Stamp, alone, land_contacts, land_refused
 from intercom_sync.warehouse.session import Session
 
 _CHUNK = 20_000
@@ -41,17 +42,26 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
             # One at a time, as in `support`.
             session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
             stale = session.frame(_STALE, stamp.rules, last)
-            sifted = sift(map(orjson.loads, stale["payload"]), partial(read_contact, rules=rules))
-            _put(session, sifted, dict(zip(stale["id"], stale["revision"], strict=True)), stamp)
+            sifted = _compute(session, stale, rules, stamp.rules)
+            if sifted.refused:
+                session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
+                land_refused(session, "contact", sifted, stamp)
             done += len(sifted.usable)
         if stale.height < _CHUNK:
             break
         last = stale["id"][-1]
     with session.transaction():
-        session.execute(
-            "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
-        )
+        _drop_gone(session)
     return done
+
+
+def catch_up_revenue(session: Session, rules: Rules) -> None:
+    """Compute what has landed since `refresh_revenue`; runs inside the caller's transaction, which holds the table."""
+    fingerprint, last = rules.contact_fingerprint(), ""
+    while not (stale := session.frame(_STALE, fingerprint, last)).is_empty():
+        last = stale["id"][-1]
+        _compute(session, stale, rules, fingerprint)
+    _drop_gone(session)
 
 
 def revenue_totals(session: Session) -> dict[str, int | float | None]:
@@ -67,6 +77,8 @@ def revenue_totals(session: Session) -> dict[str, int | float | None]:
 def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
     """Judge contacts again that other rules refused; those that are good now land as any other."""
     with session.transaction():
+        # Before they are read: what is forgotten meanwhile must not land again.
+        alone(session, "contact")
         old = session.frame(
             "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules <> $1", stamp.rules
         )
@@ -74,10 +86,16 @@ def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
             land_contacts(session, sift(map(orjson.loads, old["payload"]), partial(read_contact, rules=rules)), stamp)
 
 
-def _put(session: Session, sifted: Sifted[Contact], revisions: dict[str, int], stamp: Stamp) -> None:
-    rows = [(contact.id, *contact.revenue, revisions[contact.id], stamp.rules) for contact, _ in sifted.usable.values()]
+def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> Sifted[Contact]:
+    sifted = sift(map(orjson.loads, stale["payload"]), partial(read_contact, rules=rules))
+    revisions = dict(zip(stale["id"], stale["revision"], strict=True))
+    rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.usable.values()]
     session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))
     session.execute(_PUT)
-    if sifted.refused:
-        session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
-        land_refused(session, "contact", sifted, stamp)
+    return sifted
+
+
+def _drop_gone(session: Session) -> None:
+    session.execute(
+        "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
+    )

@@ -1,6 +1,6 @@
 """`sync_runs`: one row a run, begun by its first asset and closed by its last."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from intercom_sync.domain.report import Figures
@@ -9,6 +9,7 @@ from intercom_sync.warehouse.session import Session
 
 FULL = "full"
 WINDOW = "window"
+REFRESH = "refresh"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,35 @@ def begin(session: Session, run: SyncRun) -> SyncRun:
     return SyncRun(run.run, noted["as_of"], window, noted["mode"] == FULL, noted["started_at"])
 
 
+def had_company(session: Session, run: SyncRun) -> bool:
+    """Whether another run was at work beside this one, so that it may have landed or written something meanwhile.
+
+    One that began more than a day before and never ended is dead.
+    """
+    return bool(
+        session.value(
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE run <> $1 AND (finished_at >= $2 "
+            "OR (finished_at IS NULL AND started_at > $2 - interval '1 day')))",
+            run.run,
+            run.started_at,
+        )
+    )
+
+
+def overtaken(session: Session, run: SyncRun) -> SyncRun:
+    """Return a run as of the latest instant of those that succeeded beside it; runs inside the caller's transaction.
+
+    What depends on time never goes back to an instant before the one it was written for.
+    """
+    latest: datetime | None = session.value(
+        "UPDATE sync_runs SET as_of = greatest(as_of, (SELECT max(as_of) FROM sync_runs "
+        "WHERE status = 'succeeded' AND finished_at >= $2)) WHERE run = $1 RETURNING as_of",
+        run.run,
+        run.started_at,
+    )
+    return replace(run, as_of=latest or run.as_of)
+
+
 def count(session: Session, run: str, contacts: int, conversations: int, errors: int) -> None:
     """Add what a run has read, and the API calls it gave up; runs inside the caller's transaction."""
     session.execute(
@@ -85,6 +115,11 @@ def fail(session: Session, run: str, finished_at: datetime) -> None:
         run,
         finished_at,
     )
+
+
+def covers_nothing(session: Session, run: str) -> None:
+    """Note that a run did not read both streams, as one of some assets only; runs inside the caller's transaction."""
+    session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run = $1", run)
 
 
 def close(session: Session, run: str, figures: Figures, finished_at: datetime) -> None:
@@ -122,6 +157,15 @@ def covered_by(session: Session, run: str) -> Window | None:
     """Return the window that a run read; None for a full one, whose past is no row of windows."""
     row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run = $1", run).row(0, named=True)
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
+
+
+def last_full(session: Session) -> datetime | None:
+    """Return the instant of the newest full sync that succeeded, which never lies ahead of when it ran."""
+    last: datetime | None = session.value(
+        "SELECT max(LEAST(window_end, as_of, started_at)) AS last FROM sync_runs "
+        f"WHERE status = 'succeeded' AND mode = '{FULL}'"
+    )
+    return last
 
 
 def covered_until(session: Session) -> datetime | None:

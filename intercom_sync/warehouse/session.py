@@ -6,40 +6,39 @@ What the statements mean is said where they stand.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import adbc_driver_manager
 import adbc_driver_postgresql
 import polars as pl
 from adbc_driver_manager import dbapi
 
-from intercom_sync.warehouse.errors import DatabaseRefusedError, DatabaseUnreachableError
+from intercom_sync.warehouse.refusals import refusal, unreachable
 
-SETTING = "INTERCOM_SYNC_DATABASE_URL"
-_REFUSALS = {
-    "42501": "lacks a right that the sync needs: grant it to the role in {setting}",
-    "25006": "is read-only: name a primary server in {setting}",
-    "53100": "has no disk space left: free some and sync again",
-    "55P03": "kept a lock too long: another program writes to unified_customers; sync again when it is done",
-    "57014": "cancelled a statement that took too long: raise its statement_timeout for the role in {setting}",
-    "23502": "has a required column in unified_customers that the sync does not know: give it a default",
-    "3D000": "has no such database: create it, or mend {setting}",
+# A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
+_PATIENCE = {
+    "connect_timeout": "10",  # seconds
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+    "tcp_user_timeout": "120000",  # milliseconds
 }
 _SET = {
     "TimeZone": "UTC",
-    "lock_timeout": "60s",
     "standard_conforming_strings": "on",
     # Large set-based queries: compiling them costs more than it saves, sorting on disk more than memory.
     "jit": "off",
     "work_mem": "64MB",
 }
-_CONFIGURE = "SELECT set_config('search_path', $1, FALSE) AS search_path, " + ", ".join(
-    f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items()
-)
+_CONFIGURE = (
+    "SELECT set_config('search_path', $1, FALSE) AS search_path, "
+    # Where the role or the URL's options say how long to wait for a lock, that holds.
+    "CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '60s', FALSE) END AS lock_timeout, "
+) + ", ".join(f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items())
 
 
 class Session:
@@ -49,13 +48,18 @@ class Session:
     """
 
     def __init__(self, url: str, schema: str) -> None:
-        self._url, self._schema = url, schema
+        self._url = url
         try:
-            self._connection = _connect(plain_url(url))
+            self._connection = _connect(patient_url(url))
         except adbc_driver_manager.Error as error:
-            raise DatabaseUnreachableError(
-                f"PostgreSQL cannot be reached: {_reason(error, url)}. Check {SETTING}."
-            ) from None
+            raise unreachable(str(error), url) from None
+        try:
+            self._set_up(schema)
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, schema: str) -> None:
         with self.transaction():
             self.value(_CONFIGURE, quoted(schema))
 
@@ -73,24 +77,24 @@ class Session:
         """Close the connection, and let go of the locks it holds."""
         self._connection.close()
 
-    def beside(self) -> "Session":
-        """Return another session like this one; it does not see what this one has not committed."""
-        return Session(self._url, self._schema)
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what is done inside, or nothing of it."""
         try:
             yield
         except BaseException:
-            with self._translated():
+            # Where the connection broke there is nothing to roll back any more; what broke it is the news.
+            with suppress(adbc_driver_manager.Error):
                 self._connection.rollback()
             raise
         with self._translated():
             self._connection.commit()
 
     def execute(self, statement: str, *values: object) -> None:
-        """Run a statement; the driver cannot bind None."""
+        """Run a statement that returns no rows; the driver cannot bind None.
+
+        Not for a SELECT: what goes wrong with it is only told to whoever takes its rows.
+        """
         with self._translated(), self._connection.cursor() as cursor:
             cursor.execute(statement, values or None)
 
@@ -99,14 +103,6 @@ class Session:
         with self._translated(), self._connection.cursor() as cursor:
             cursor.execute(query, values or None)
             return pl.DataFrame(cursor.fetch_arrow())
-
-    def stream(self, query: str) -> Iterator[pl.DataFrame]:
-        """Yield a query's rows a batch at a time, first an empty frame; the session can do nothing else meanwhile."""
-        with self._translated(), self._connection.cursor() as cursor:
-            cursor.execute(query)
-            rows = pl.scan_arrow_c_stream(cursor.fetch_arrow())
-            yield rows.collect_schema().to_frame()
-            yield from rows.collect_batches(lazy=True)
 
     def value(self, query: str, *values: object) -> Any:
         """Return the only value of a query, or None when it has no row."""
@@ -128,8 +124,13 @@ class Session:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (adbc_driver_manager.Error, pl.exceptions.ComputeError) as error:  # the latter while rows come in
-            raise _refusal(error, self._url) from None
+        except adbc_driver_manager.Error as error:
+            raise refusal(str(error), error.sqlstate or "", self._url) from None
+        except pl.exceptions.ComputeError as error:
+            # What goes wrong while rows stream comes out of polars, with the server's text and no SQLSTATE.
+            if "[libpq]" not in str(error):
+                raise
+            raise refusal(str(error), "", self._url) from None
 
 
 def _connect(url: str) -> dbapi.Connection:
@@ -151,6 +152,14 @@ def plain_url(url: str) -> str:
     return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
 
 
+def patient_url(url: str) -> str:
+    """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold."""
+    plain = plain_url(url)
+    given = parse_qs(urlsplit(plain).query, keep_blank_values=True)
+    limits = urlencode({name: limit for name, limit in _PATIENCE.items() if name not in given})
+    return f"{plain}{'&' if '?' in plain else '?'}{limits}" if limits else plain
+
+
 def driver_url(url: str) -> str:
     """Return a URL as SQLAlchemy and Dagster's storage take it, naming the driver that dagster-postgres brings."""
     return re.sub(r"^postgresql://", "postgresql+psycopg2://", plain_url(url))
@@ -164,21 +173,3 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return an SQL text literal; a query with bound values does not come by binary COPY, which is half as fast."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _refusal(error: Exception, url: str) -> Exception:
-    state = getattr(error, "sqlstate", None) or ""
-    if state.startswith(("08", "57P")) or "no connection" in str(error) or "server closed" in str(error):
-        return DatabaseUnreachableError(f"PostgreSQL went away: {_reason(error, url)}. Sync again when it is back.")
-    hint = _REFUSALS.get(state)
-    what = f"PostgreSQL {hint.format(setting=SETTING)}" if hint else "PostgreSQL refused a statement"
-    return DatabaseRefusedError(f"{what}: {_reason(error, url)} (SQLSTATE {state or 'unknown'})")
-
-
-def _reason(error: Exception, url: str) -> str:
-    """Return the server's own sentence: no statement, no row's values, no password."""
-    text = re.split(r"ERROR:\s+|\[libpq\]\s+(?:Failed to connect:\s+)?", str(error))[-1]
-    first = re.split(r"\n|Query was|DETAIL|CONTEXT", text.strip())[0].strip()
-    for secret in filter(None, {urlsplit(url).password, unquote(urlsplit(url).password or "")}):
-        first = first.replace(secret, "***")
-    return first.rstrip(".")

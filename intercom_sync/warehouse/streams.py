@@ -3,7 +3,7 @@
 How readings go on and end is the business of `readings`; what is right and wrong, of `domain.verdicts`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from intercom_sync.warehouse.runs import FULL
 from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SYNC_STREAMS.names
-_ADDED = ("gone", "given_up", "ignored_ratings", "missed")
+_ADDED = ("gone", "given_up", "ignored_ratings", "missed", "overlooked")
 _KEPT = ("total", "known")
 _LATEST = ("run", "read", "refused", "without_email", "held")
 _IDS_KEPT = 100
@@ -34,13 +34,16 @@ _MET = (
     "LEFT JOIN intercom_{kind}s l ON l.id = s.id WHERE s.reading = $1 AND s.kind = '{kind}'"
 )
 _UNMAILED = "count(*) FILTER (WHERE l.id IS NOT NULL AND r.id IS NULL AND l.email_key IS NULL)"
-_MISSED = (
-    "INSERT INTO sync_streams AS old (reading, kind, run, missed, missed_ids) "
-    f"SELECT $1, '{{kind}}', $2, count(*), (array_agg(f.id ORDER BY f.id))[:{_IDS_KEPT}] FROM full_found f "
+_FOUND = (
+    "INSERT INTO sync_streams AS old (reading, kind, run, {what}, {what}_ids) "
+    f"SELECT $1, '{{kind}}', $2, count(*), (array_agg(f.id ORDER BY f.id))[:{_IDS_KEPT}] FROM full_found f {{news}}"
+    "HAVING count(*) > 0 ON CONFLICT (reading, kind) DO UPDATE SET "
+    "{what} = COALESCE(old.{what}, 0) + EXCLUDED.{what}, "
+    f"{{what}}_ids = (old.{{what}}_ids || EXCLUDED.{{what}}_ids)[:{_IDS_KEPT}]"
+)
+_NEWS = (
     "LEFT JOIN intercom_{kind}s l ON l.id = f.id "
-    "WHERE f.updated_at < $3 AND (l.id IS NULL OR l.updated_at < f.updated_at) HAVING count(*) > 0 "
-    "ON CONFLICT (reading, kind) DO UPDATE SET missed = COALESCE(old.missed, 0) + EXCLUDED.missed, "
-    f"missed_ids = (old.missed_ids || EXCLUDED.missed_ids)[:{_IDS_KEPT}]"
+    "WHERE f.updated_at < $3 AND (l.id IS NULL OR l.updated_at < f.updated_at) "
 )
 
 
@@ -61,7 +64,16 @@ def note_missed(
     """
     table = tables.INTERCOM_CONTACTS if kind == "contact" else tables.INTERCOM_CONVERSATIONS
     session.stage("full_found", frame_of(table, ("id", "updated_at"), versions.items()))
-    session.execute(_MISSED.format(kind=kind), reading, run, settled)
+    session.execute(_FOUND.format(kind=kind, what="missed", news=_NEWS.format(kind=kind)), reading, run, settled)
+
+
+def note_overlooked(session: Session, reading: str, run: str, ids: Iterable[str]) -> None:
+    """Note which contacts a complete full reading did not bring, though they are there when asked for alone.
+
+    Runs inside the caller's transaction.
+    """
+    session.stage("full_found", frame_of(tables.INTERCOM_CONTACTS, ("id",), [(one,) for one in ids]))
+    session.execute(_FOUND.format(kind="contact", what="overlooked", news=""), reading, run)
 
 
 def note(session: Session, brought: Brought) -> None:
@@ -73,7 +85,11 @@ def note(session: Session, brought: Brought) -> None:
     query = _MET.format(kind=kind, without_email=_UNMAILED if kind == "contact" else "0::bigint")
     met = session.frame(query, brought.reading).row(0, named=True)
     held = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
-    row = asdict(brought) | met | {"held": held, "missed_ids": list(brought.missed_ids)}
+    row = (
+        asdict(brought)
+        | met
+        | {"held": held, "missed_ids": list(brought.missed_ids), "overlooked_ids": list(brought.overlooked_ids)}
+    )
     session.stage("noted_stream", frame_of(tables.SYNC_STREAMS, _COLUMNS, [[row[c] for c in _COLUMNS]]))
     session.execute(_NOTE)
 
@@ -81,17 +97,42 @@ def note(session: Session, brought: Brought) -> None:
 def known(session: Session, kind: str, after: int, before: int) -> int:
     """Return how many records, usable or refused, are known whose version lies between two UNIX seconds, both included.
 
-    Refused ones without a readable version count too: Intercom may have counted them.
+    The forgotten ones count too, and refused ones without a readable version: Intercom may have counted them.
     """
     bounds = "BETWEEN to_timestamp($1::bigint) AND to_timestamp($2::bigint)"
     return int(
         session.value(
             f"SELECT (SELECT count(*) FROM intercom_{kind}s WHERE updated_at {bounds}) + (SELECT count(*) "
-            f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds}))",
+            f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds})) + (SELECT "
+            f"count(*) FROM forgotten WHERE kind = '{kind}' AND updated_at {bounds} "
+            f"AND NOT EXISTS (SELECT FROM intercom_{kind}s l WHERE l.id = mark))",
             after,
             before,
         )
     )
+
+
+def shares(session: Session, kind: str, most: int = 10, least: int = 300) -> list[int] | None:
+    """Return the creation times, in epoch seconds, that part what has landed of a kind into equal shares.
+
+    None when nothing has landed.
+
+    Args:
+        session: the database.
+        kind: contact or conversation.
+        most: shares at most.
+        least: records of a share at least.
+    """
+    held = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
+    count = min(most, held // least)
+    if count < 2:
+        return [] if held else None
+    parts = ", ".join(str(part / count) for part in range(1, count))
+    found = session.frame(
+        "SELECT extract(epoch FROM unnest(percentile_disc(ARRAY[" + parts + "]::float8[]) "
+        f"WITHIN GROUP (ORDER BY created_at)))::bigint AS at FROM intercom_{kind}s"
+    )
+    return [at for at in found["at"] if at is not None]
 
 
 def judged(session: Session, run: str, kind: str) -> tuple[Brought, bool] | None:
@@ -122,7 +163,7 @@ def _readings(session: Session, kind: str, rest: str, *values: object) -> list[t
         f"SELECT {listing(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_streams "
         f"WHERE kind = '{kind}' AND held IS NOT NULL) s JOIN sync_runs r ON r.run = s.run {rest}",
         *values,
-    ).with_columns(pl.col("missed_ids").fill_null([]))
+    ).with_columns(pl.col("missed_ids", "overlooked_ids").fill_null([]), pl.col("overlooked").fill_null(0))
     return [
         (Brought(**{c: row[c] for c in _COLUMNS}), row["mode"], row["status"]) for row in found.iter_rows(named=True)
     ]

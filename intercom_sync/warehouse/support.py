@@ -1,16 +1,18 @@
 """Keep `support_metrics` right at an instant: counts, mentions and ratings per customer, from what has landed."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.cancel import mention_pattern
-from intercom_sync.domain.rules import RECENT_DAYS, Rules
+from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.support import support_metrics
-from intercom_sync.warehouse.buckets import Bucket, ahead, buckets
+from intercom_sync.warehouse import merges
+from intercom_sync.warehouse.buckets import Bucket, buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
-from intercom_sync.warehouse.land import alone
+from intercom_sync.warehouse.merges import WRITTEN_BY
+from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SUPPORT_METRICS.names
@@ -20,14 +22,15 @@ _TAKING_PART = (
     "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
     # Unnested here and not beside: the planner then knows how many rows come, and joins them by hash.
     "FROM (SELECT *, unnest(contact_ids) AS contact_id FROM intercom_conversations) v "
-    "JOIN intercom_contacts c ON c.id = v.contact_id "
-    "LEFT JOIN intercom_contacts rc ON rc.id = v.rating_contact_id WHERE c.email_key IS NOT NULL"
+    "LEFT JOIN merged_away a ON a.id = v.contact_id "
+    "JOIN intercom_contacts c ON c.id = COALESCE(a.contact_id, v.contact_id) "
+    "LEFT JOIN merged_away ra ON ra.id = v.rating_contact_id "
+    "LEFT JOIN intercom_contacts rc ON rc.id = COALESCE(ra.contact_id, v.rating_contact_id) "
+    "WHERE c.email_key IS NOT NULL"
 )
-# In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
 _MENTIONS = (
     "SELECT c.email_key, m.created_at FROM intercom_messages m "
-    "JOIN intercom_conversations v ON v.id = m.conversation_id JOIN intercom_contacts c "
-    "ON c.id = CASE WHEN cardinality(v.contact_ids) = 1 THEN v.contact_ids[1] ELSE m.author_id END "
+    f"{WRITTEN_BY} "
     "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
 )
 _TYPES = {column.name: column.type for column in tables.SUPPORT_METRICS.columns}
@@ -44,18 +47,20 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
     Message text that the rules no longer need is dropped first, and messages that other words were searched in are
     searched again.
     """
-    customers = 0
     with session.transaction():
         # One at a time: otherwise a run that counted earlier could write over what one that counted later wrote.
         session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
-        alone(session, "conversation")
-        session.execute("DELETE FROM intercom_messages WHERE created_at < $1", now - timedelta(days=RECENT_DAYS))
+        drop_old_words(session, now)
         _search_again(session, rules)
-        with session.beside() as beside:
-            cut = buckets(session)
-            for bucket, taking_part in ahead(zip(cut, cut.rows(beside, _TAKING_PART), strict=True)):
-                customers += _refresh_bucket(session, now, bucket, taking_part)
-    return customers
+        return catch_up_support(session, now)
+
+
+def catch_up_support(session: Session, now: datetime) -> int:
+    """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table."""
+    merges.stage(session)
+    cut = buckets(session)
+    cut.stage(session, "taking_part", _TAKING_PART)
+    return sum(_refresh_bucket(session, now, bucket) for bucket in cut)
 
 
 def support_totals(session: Session) -> dict[str, int | float | None]:
@@ -68,7 +73,8 @@ def support_totals(session: Session) -> dict[str, int | float | None]:
         ).row(0, named=True)
 
 
-def _refresh_bucket(session: Session, now: datetime, bucket: Bucket, taking_part: pl.DataFrame) -> int:
+def _refresh_bucket(session: Session, now: datetime, bucket: Bucket) -> int:
+    taking_part = session.frame(f"SELECT * FROM taking_part WHERE {bucket.staged}")
     mentions = session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key")))
     computed = support_metrics(taking_part, mentions, now)
     where = bucket.holds("email_key")

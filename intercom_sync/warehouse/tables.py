@@ -31,6 +31,7 @@ _DEFAULTS = {
     ("sync_readings", "begun_at"): "clock_timestamp()",
     ("intercom_contacts", "landed_at"): "clock_timestamp()",
     ("intercom_conversations", "landed_at"): "clock_timestamp()",
+    ("rejected_records", "landed_at"): "clock_timestamp()",
     ("intercom_conversations", "parts_missing"): "0",
     ("intercom_contacts", "revision"): "nextval('intercom_revision')",
 }

@@ -16,6 +16,12 @@ def test_a_full_read_that_lacks_one_record_does_not_reconcile() -> None:
     assert verdict.figures["missing"] == 1
 
 
+def test_a_full_read_that_leaves_out_what_is_there_does_not_reconcile_though_the_counts_do() -> None:
+    verdict = reconciled(replace(ONE, overlooked=2, overlooked_ids=["a", "b"]), full=True)
+    assert not verdict.passed
+    assert (verdict.figures, verdict.examples) == ({"overlooked": 2}, ("a", "b"))
+
+
 def test_of_a_window_a_hundredth_may_be_missing_and_no_more() -> None:
     assert reconciled(replace(ONE, known=990), full=False).passed
     assert not reconciled(replace(ONE, known=989), full=False).passed

@@ -13,12 +13,15 @@ from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, 
 
 @pytest.fixture
 def requests(scenario: Scenario) -> list[Request]:
-    """What a full sync, a window and a catch-up ask for: several pages of both streams, and parts."""
+    """What a full sync, a window, a catch-up and a full sync that misses some ask for: several pages, and parts."""
     scenario.put(*(person(f"c{n:03}", f"p{n}@example.com", updated=NOW - n * DAY / 24) for n in range(320)))
     scenario.talks(*(talk(f"5{n:03}", "c001", "Hello", "Thanks", created=NOW - n * DAY / 24) for n in range(170)))
     scenario.sync(full=True)
     scenario.sync(window=Window(NOW - 20 * DAY, NOW))
     scenario.sync(NOW + DAY)
+    scenario.company.archive_contact("c002")
+    scenario.company.delete_conversation("5003")
+    scenario.sync(NOW + 2 * DAY, full=True)
     return list(scenario.sandbox.requests)
 
 
@@ -57,7 +60,13 @@ def test_every_request_is_one_that_intercom_describes(described: Any, requests: 
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             error = next(OAS30Validator({**schema, **root}, registry=registry).iter_errors(request.json), None)
             assert error is None, f"{request.json}: {list(error.absolute_path)}: {error.message[:300]}"
-    assert called == {"POST /contacts/search", "POST /conversations/search", "GET /conversations/{conversation_id}"}
+    assert called == {
+        "POST /contacts/search",
+        "GET /contacts/{contact_id}",
+        "POST /conversations/search",
+        "GET /conversations/{conversation_id}",
+        "GET /conversations/deleted",
+    }
 
 
 def test_every_request_says_who_asks_what_it_takes_and_what_it_sends(requests: list[Request]) -> None:
@@ -67,7 +76,7 @@ def test_every_request_says_who_asks_what_it_takes_and_what_it_sends(requests: l
         assert request.headers["intercom-version"] == "2.16"
         if request.method == "POST":
             assert request.headers["content-type"].startswith("application/json")
-        assert request.status == 200
+        assert request.status == (404 if request.path == "/contacts/c002" else 200)
 
 
 def test_every_search_obeys_what_the_documentation_says_beyond_the_schema(requests: list[Request]) -> None:
@@ -85,7 +94,8 @@ def test_every_search_obeys_what_the_documentation_says_beyond_the_schema(reques
     searches = [request for request in requests if request.path.endswith("/search")]
     assert any("starting_after" in request.json["pagination"] for request in searches)
     for request in searches:
-        assert request.query == {}
+        wanted = {"include_merge_history": "true"} if request.path == "/contacts/search" else {}
+        assert request.query == wanted
         assert 0 < request.json["pagination"]["per_page"] <= 150
         assert request.json["sort"]["order"] in {"ascending", "descending"}
         for one in filters(request.json["query"]):

@@ -1,4 +1,4 @@
-"""The fixture of the end-to-end tests: a scenario with an empty company."""
+"""The fixtures of the end-to-end tests: a scenario with an empty company, and scenarios that share one."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ import pytest
 
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync_tests.end_to_end.faulty import begun, clean, company  # noqa: F401  (fixtures)
 from intercom_sync_tests.end_to_end.scenario import Scenario
 
 

@@ -4,6 +4,7 @@ A sync here is the command's: the same run configuration, in process, on an ephe
 psycopg2, so that no reading of ours can hide a mistake in how we write.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -93,8 +94,9 @@ class Synced:
 class Scenario:
     """A company, the sandbox that serves it, and the database that its customers go to."""
 
-    def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance) -> None:
+    def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance, **resources: Any) -> None:
         self.sandbox = sandbox
+        self._resources = resources
         self.company: Company = sandbox.company
         self._instance = instance
         options = f"-c search_path={schema} -c timezone=UTC"
@@ -115,20 +117,34 @@ class Scenario:
         for one in conversations:
             self.company.put_conversation(one)
 
-    def run(
-        self, as_of: datetime = NOW, *, full: bool = False, window: Window | None = None, checked: bool = False
-    ) -> Synced:
-        """Run one sync, whether it succeeds or not; without the assets' checks unless they are asked for."""
-        job = dg.Definitions.merge(build(), _UNCHECKED).resolve_job_def(sync_job.name if checked else "unchecked")
-        result = job.execute_in_process(
+    def run(self, as_of: datetime = NOW, **how: Any) -> Synced:
+        """Run one sync, whether it succeeds or not, and look at what it noted of itself."""
+        result = self.execute(as_of, **how)
+        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
+        return Synced(result, noted[0] if noted else {})
+
+    def execute(
+        self,
+        as_of: datetime = NOW,
+        *,
+        full: bool = False,
+        window: Window | None = None,
+        checked: bool = False,
+        assets: Iterable[str] = (),
+        foreground: bool = True,
+    ) -> dg.ExecuteInProcessResult:
+        """Execute one sync, of all assets unless some are named; without their checks unless those are asked for."""
+        job = dg.Definitions.merge(build(**self._resources), _UNCHECKED).resolve_job_def(
+            sync_job.name if checked else "unchecked"
+        )
+        return job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
             partition_key=_partition(as_of),
             instance=self._instance,
             raise_on_error=False,
-            tags={FOREGROUND_TAG: "true"},
+            tags={FOREGROUND_TAG: "true"} if foreground else {},
+            asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
         )
-        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
-        return Synced(result, noted[0] if noted else {})
 
     def sync(self, as_of: datetime = NOW, **how: Any) -> Synced:
         """Run one sync that must succeed."""
@@ -175,7 +191,8 @@ class Scenario:
 
     def parts_fetched(self) -> list[str]:
         """The conversations whose parts were asked for, since the requests were last cleared."""
-        asked = self.requests(lambda one: one.method == "GET" and one.path.startswith("/conversations/"))
+        one_alone = re.compile(r"/conversations/(?!deleted$)")
+        asked = self.requests(lambda one: one.method == "GET" and one_alone.match(one.path) is not None)
         return [request.path.rpartition("/")[2] for request in asked]
 
 

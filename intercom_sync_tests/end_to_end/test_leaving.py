@@ -1,4 +1,4 @@
-"""Customers whose contacts go: archived, merged away, of another email, or without one."""
+"""Customers whose contacts go: archived, merged away, of another email, or without one. And deleted conversations."""
 
 from intercom_sync.sandbox.builders import subscription
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, talk

@@ -128,3 +128,20 @@ def test_a_now_on_the_edge_of_a_window_or_before_the_first_one_is_as_good_as_any
     now = datetime.fromtimestamp(moment, NOW.tzinfo)
     scenario.sync(now, full=True)
     assert scenario.sync(now).row["window_end"] == now
+
+
+@pytest.mark.parametrize(
+    "assets",
+    [
+        ["unified_customers"],
+        ["raw_contacts", "revenue_metrics", "support_metrics", "unified_customers"],
+        ["raw_conversations", "unified_customers"],
+    ],
+)
+def test_a_run_of_some_assets_leaves_no_hole_for_the_next_sync(scenario: Scenario, assets: list[str]) -> None:
+    scenario.sync()
+    _changed(scenario, between=NOW + HOUR)
+    partial = scenario.sync(NOW + 2 * HOUR, assets=assets)
+    assert partial.row["mode"] == "refresh"
+    scenario.sync(NOW + 9 * HOUR)
+    assert _landed(scenario) == ["between"]

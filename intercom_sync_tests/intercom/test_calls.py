@@ -1,10 +1,14 @@
 """What each kind of answer leads to: another try, an error that says what to do, or a value."""
 
+import gc
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -28,7 +32,7 @@ from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync_tests.intercom.scenario import TOKEN, HandClock, client_of, company_of, talks_of
+from intercom_sync_tests.intercom.scenario import TOKEN, HandClock, brief, client_of, company_of, talks_of
 
 BODY = search("created_at", descending=False)
 
@@ -172,6 +176,29 @@ def test_a_netrc_entry_does_not_replace_the_token(
     assert sandbox.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+def test_the_proxy_that_the_environment_names_is_used_and_its_exceptions_are_kept(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", sandbox.url)
+    with IntercomClient(TOKEN, base_url="http://intercom.invalid") as client:
+        assert client.me()["type"] == "admin"
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with IntercomClient(TOKEN, base_url=sandbox.url) as client:
+        assert client.me()["type"] == "admin"
+
+
+def test_a_certificate_bundle_that_the_environment_names_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
+    with (
+        IntercomClient(TOKEN, base_url="https://127.0.0.1:9", sleep=brief) as client,
+        pytest.raises(OSError, match=r"missing\.pem"),
+    ):
+        client.me()
+
+
 def test_a_redirect_is_not_followed_so_the_token_stays_with_its_host(sandbox: Sandbox, client: IntercomClient) -> None:
     with Sandbox(Company()) as elsewhere:
         sandbox.faults.add(faults.status(302, headers={"Location": f"{elsewhere.url}/me"}))
@@ -267,3 +294,28 @@ def test_many_threads_share_one_client(sandbox: Sandbox, client: IntercomClient)
         thread.join()
     assert client.counts.requests == len(sandbox.requests) == 30
     assert orjson.dumps(sandbox.requests[0].json)
+
+
+def test_a_closed_client_leaves_no_connection_open_also_after_one_was_cut(sandbox: Sandbox) -> None:
+    """Its error refers to the connections until the garbage is collected, and they must not wait for that."""
+    before = _sockets()
+    gc.disable()
+    try:
+        with client_of(sandbox.url) as client:
+            sandbox.faults.add(faults.reset(), times=1)
+            first_page(client)
+            assert _sockets() > before
+        end = time.monotonic() + 5
+        while _sockets() > before and time.monotonic() < end:
+            time.sleep(0.01)  # the sandbox's side, in this process too
+        assert _sockets() == before
+    finally:
+        gc.enable()
+
+
+def _sockets() -> int:
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found += str(descriptor.readlink()).startswith("socket:")
+    return found

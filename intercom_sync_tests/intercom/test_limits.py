@@ -109,6 +109,19 @@ def test_a_pause_holds_every_caller_of_the_stream() -> None:
     assert clock.now == pytest.approx(1007, abs=0.3)
 
 
+def test_as_many_calls_are_wanted_under_way_as_the_allowance_and_the_answers_time_call_for() -> None:
+    clock = HandClock()
+    limiter, capped = limiter_on(clock), limiter_on(clock, 10)
+    assert limiter.width() == 1
+    for each in (limiter, capped):
+        for _ in range(3):
+            turn = each.acquire()
+            clock.now += 2
+            each.answered(turn, headers(1667, 1000, int(clock.now) + 5))
+    assert limiter.width() == 334
+    assert capped.width() == 20
+
+
 def test_a_turn_not_used_can_be_had_by_another() -> None:
     clock = HandClock()
     limiter = limiter_on(clock, 1)

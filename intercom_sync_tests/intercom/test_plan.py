@@ -1,9 +1,10 @@
 """The plan without threads or calls: seams, meeting walks and marks, against a list of times."""
 
 import random
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from intercom_sync.intercom.errors import CursorRepeated, OutOfOrder
@@ -12,33 +13,20 @@ from intercom_sync.intercom.plan import Plan
 from intercom_sync.intercom.shards import Scope
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
 from intercom_sync.intercom.walks import Walk
+from intercom_sync_tests.intercom.pacing import Records
 
 NOW = 1_770_000_000
 DAY = 86_400
-PAGE = 150
 
 
-def answer(walk: Walk, times: list[int], *, by_day: bool) -> Found:
-    """What a search over those times gives; with `by_day` every bound counts as its UTC day."""
-    after = walk.after - walk.after % DAY + DAY - 1 if by_day and walk.after > 1 else walk.after
-    before = walk.before if walk.before is None or not by_day else walk.before - walk.before % DAY
-    numbered = sorted((at, number) for number, at in enumerate(times) if at > after and (before is None or at < before))
-    if not walk.up:
-        numbered.reverse()
-    skip = int(walk.cursor or 0)
-    records = [{"id": str(number), "created_at": at} for at, number in numbered[skip : skip + PAGE]]
-    more = skip + PAGE < len(numbered)
-    return Found(records, str(skip + PAGE) if more else None, len(numbered))
-
-
-def carry_out(plan: Plan, times: list[int], *, by_day: bool, seed: int, most: int = 10_000) -> tuple[list[str], list]:
+def carry_out(plan: Plan, answer: Callable[[Walk], Found], *, seed: int, most: int = 10_000) -> tuple[list[str], list]:
     """Let up to eight calls be under way and answer them in random order."""
     chance, under_way, found, marks = random.Random(seed), [], [], []
     while not plan.is_over and most > 0:
         while len(under_way) < 8 and (walk := plan.take()) is not None:
             under_way.append(walk)
         walk = under_way.pop(chance.randrange(len(under_way)))
-        kept = plan.give(walk, answer(walk, times, by_day=by_day))
+        kept = plan.give(walk, answer(walk))
         if kept is not None:
             found += [record["id"] for record in kept]
             marks.append(walk.mark())
@@ -66,7 +54,7 @@ def test_every_record_is_delivered_exactly_once_in_whatever_order_answers_come(
 ) -> None:
     plan = Plan(Scope(CONTACTS, "created_at", now=NOW, exact=not by_day))
     plan.impatient = impatient
-    found, _ = carry_out(plan, times, by_day=by_day, seed=seed)
+    found, _ = carry_out(plan, Records(times, 0 if by_day else None).answer, seed=seed)
     assert sorted(found, key=int) == [str(number) for number in range(len(times))]
 
 
@@ -74,14 +62,50 @@ def test_every_record_is_delivered_exactly_once_in_whatever_order_answers_come(
 @given(times=moments, by_day=st.booleans(), seed=st.integers(0, 999), killed=st.integers(0, 15))
 def test_marks_are_enough_to_lose_nothing_after_a_kill(times: list[int], by_day: bool, seed: int, killed: int) -> None:
     scope = Scope(CONTACTS, "created_at", now=NOW, exact=not by_day)
-    before, marks = carry_out(Plan(scope), times, by_day=by_day, seed=seed, most=killed)
-    after, _ = carry_out(Plan(scope, marks), times, by_day=by_day, seed=seed + 1)
+    records = Records(times, 0 if by_day else None)
+    before, marks = carry_out(Plan(scope), records.answer, seed=seed, most=killed)
+    after, _ = carry_out(Plan(scope, marks), records.answer, seed=seed + 1)
     assert {*before, *after} == {str(number) for number in range(len(times))}
+
+
+ages = st.lists(st.tuples(st.integers(0, 1200), widths), min_size=1, max_size=5)
+olden = st.builds(moments_of, st.integers(0, 5000), st.integers(0, 999), ages)
+zones = st.sampled_from([None, -12, -7, 0, 5.5, 10, 12, 14])
+
+
+@settings(deadline=None, max_examples=60)
+@example(
+    times=[1754447999], zone=None, seed=138, exact=False, killed=3, known=None
+)  # a walk that had ended was read again
+@given(
+    times=olden,
+    zone=zones,
+    seed=st.integers(0, 999),
+    exact=st.booleans(),
+    killed=st.integers(0, 60),
+    known=st.none() | st.lists(st.integers(NOW - 1200 * DAY, NOW + 9 * DAY), max_size=9),
+)
+def test_walks_from_both_sides_of_a_guess_lose_nothing_in_any_zone_nor_after_a_kill(
+    times: list[int], zone: float | None, seed: int, exact: bool, killed: int, known: list[int] | None
+) -> None:
+    records = Records(times, None if zone is None else int(zone * 3600))
+    scope = Scope(CONTACTS, "created_at", now=NOW, exact=exact)
+    plan = Plan(scope, known=known)
+    plan.impatient = True
+    before, marks = carry_out(plan, records.answer, seed=seed, most=killed)
+    assert len(before) == len(set(before)) == plan.seen
+    after, _ = carry_out(Plan(scope, marks), records.answer, seed=seed + 1)
+    assert {*before, *after} == {str(number) for number in range(len(times))}
+    whole = Plan(scope, known=known)
+    whole.impatient = True
+    found, _ = carry_out(whole, records.answer, seed=seed)
+    assert sorted(found, key=int) == [str(number) for number in range(len(times))]
 
 
 def test_a_plan_made_for_exact_dates_loses_nothing_when_they_turn_out_to_be_by_day() -> None:
     times = [NOW - 30 * DAY + 700 * each for each in range(3600)]
-    found, _ = carry_out(Plan(Scope(CONTACTS, "created_at", now=NOW, exact=True)), times, by_day=True, seed=1)
+    plan = Plan(Scope(CONTACTS, "created_at", now=NOW, exact=True))
+    found, _ = carry_out(plan, Records(times, 0).answer, seed=1)
     assert len(set(found)) == len(times)
 
 

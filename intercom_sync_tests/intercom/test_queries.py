@@ -60,3 +60,14 @@ VERSIONS = {"2.16": False, "2.17": True, "2.18": True, "3.0": True, "Preview": F
 def test_contact_dates_count_as_exact_only_from_the_version_that_says_so(version: str, exact: bool) -> None:
     assert CONTACTS.dates_are_exact(version) is exact
     assert CONVERSATIONS.dates_are_exact(version)
+
+
+ASKED = {"2.15": "/contacts/search", "Preview": "/contacts/search"} | dict.fromkeys(
+    ("2.16", "2.17", "3.0"), "/contacts/search?include_merge_history=true"
+)
+
+
+@pytest.mark.parametrize(("version", "path"), ASKED.items())
+def test_who_was_merged_into_a_user_is_asked_for_where_the_version_tells_it(version: str, path: str) -> None:
+    assert CONTACTS.asked(version) == path
+    assert CONVERSATIONS.asked(version) == "/conversations/search"

@@ -113,7 +113,7 @@ def test_every_search_states_its_order_and_has_a_filter_and_no_cursor_in_the_url
         ids(reader.everything(CONTACTS))
         ids(reader.window(CONTACTS, NOW - DAY, NOW))
         for request in sandbox.requests:
-            assert request.query == {}
+            assert request.query == {"include_merge_history": "true"}
             assert request.json["sort"]["field"] in ("created_at", "updated_at")
             assert request.json["query"]
 
@@ -274,6 +274,18 @@ def test_conversation_details_come_side_by_side_with_what_is_gone_and_what_faile
     assert isinstance(found["1003"], Gone)
     assert isinstance(found["1007"], IntercomError)
     assert found["1001"]["id"] == "1001"
+
+
+def test_more_details_are_fetched_at_once_when_the_allowance_has_room_for_them() -> None:
+    company = talks_of(spread(300))
+    with Sandbox(company, latency=0.2) as sandbox, client_of(sandbox.url) as client:
+        details = Reader(client, workers=2).conversation_details(str(number) for number in range(1000, 1300))
+        found, workers = {}, 0
+        for name, detail in details:
+            found[name] = detail
+            workers = max(workers, sum(each.name.startswith("intercom-details") for each in threading.enumerate()))
+    assert len(found) == 300
+    assert workers > 10
 
 
 def test_details_end_when_everything_fails() -> None:

@@ -85,6 +85,21 @@ def merge(world: World, which: int, other: int) -> None:
         world.merge(source, target)
 
 
+def merge_in_group(world: World, which: int, speaker: int, other: int) -> None:
+    """Merge somebody who takes part in a conversation of several, into anybody."""
+    newest_first = sorted(world.talks, key=int, reverse=True)
+    taking_part = [_people(world.talks[name]) & set(world.people) for name in newest_first]
+    if found := [people for people in taking_part if len(people) > 1]:
+        source = _pick(found[which % len(found)], speaker)
+        target = _pick(set(world.people) - {source}, other)
+        if source and target:
+            world.merge(source, target)
+
+
+def _people(talk: Any) -> set[str]:
+    return {one["id"] for one in talk["contacts"]["contacts"]}
+
+
 def junk(world: World, thing: Any) -> None:
     world.add_junk(thing)
 
@@ -95,9 +110,9 @@ def talk(world: World, which: int, other: int | None, kind: str, body: str | Non
         world.add_talk(people, kind, body, age=age, counted=counted)
 
 
-def reply(world: World, which: int, kind: str, body: str | None, part_type: str) -> None:
+def reply(world: World, which: int, kind: str, body: str | None, part_type: str, speaker: int) -> None:
     if name := _pick(world.talks, which):
-        world.reply(name, kind, body, part_type)
+        world.reply(name, kind, body, part_type, speaker=speaker)
 
 
 def rate(world: World, which: int, score: int | None, named: bool) -> None:
@@ -136,15 +151,31 @@ contact_edits = st.one_of(
     _edit(change_contact, _which, _nothing),
     _edit(archive, _which),
     _edit(merge, _which, _which),
+    _edit(merge_in_group, _which, _which, _which),
     _edit(junk, st.sampled_from(JUNK)),
 )
 talk_edits = st.one_of(
     _edit(talk, _which, _both, _customer, _bodies, _ages, st.booleans()),
     _edit(talk, _which, _both, _writers, _bodies, _ages, st.booleans()),
-    _edit(reply, _which, _writers, _bodies, st.sampled_from(["comment", "note", "close"])),
+    _edit(reply, _which, _writers, _bodies, st.sampled_from(["comment", "note", "close"]), st.integers(0, 2)),
+    _edit(reply, _which, _customer, _bodies, st.just("comment"), st.integers(0, 2)),
     _edit(rate, _which, st.sampled_from([None, 0, 1, 2, 5, 5, 6]), st.booleans()),
     _edit(change_talk, _which, _states),
     _edit(change_talk, _which, _nothing, st.integers(0, len(TALK_SPOILS) - 1)),
     _edit(delete_talk, _which),
 )
 edits = some(st.one_of(contact_edits, talk_edits), 1)
+
+
+def group(world: World, emails: Any, body: str) -> None:
+    """New people, of whom the first two start a conversation, and one says something in it."""
+    before = set(world.people)
+    for email in emails:
+        world.add_contact({"email": email})
+    people = sorted(set(world.people) - before)[:2]
+    world.add_talk(people, "user", None, age=0, counted=True)
+    world.reply(max(world.talks, key=int), "lead", body, "comment", speaker=len(emails))
+
+
+groups = _edit(group, st.lists(st.sampled_from(EMAILS), min_size=3, max_size=4), _bodies)
+mergers = _edit(merge_in_group, st.integers(0, 1), _which, _which)

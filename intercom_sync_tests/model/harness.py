@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,11 +45,13 @@ class Attempt:
     Attributes:
         run: as it was planned.
         met: ids met by its reading so far, by kind.
+        asked: contacts asked for alone, with the status that answered.
         finished: None where it broke off.
     """
 
     run: SyncRun
     met: dict[str, set[str]]
+    asked: dict[str, int] = field(default_factory=dict)
     finished: Finished | None = None
 
 
@@ -57,7 +59,7 @@ class Harness:
     """Runs syncs of one world."""
 
     def __init__(self, world: World, sandbox: Sandbox, connect: Callable[[], Session], version: str, per_page: int):
-        self.world, self.connect = world, connect
+        self.world, self.sandbox, self.connect = world, sandbox, connect
         self.client = SmallPages(
             "tok_invented", base_url=sandbox.url, version=version, contacts_per_second=None,
             sleep=lambda seconds: time.sleep(min(seconds, 0.001)),
@@ -71,7 +73,7 @@ class Harness:
     def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None) -> Attempt:
         """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""
         self._runs += same is None
-        now = instant(self.world.now)
+        now, before = instant(self.world.now), len(self.sandbox.requests)
         with self.connect() as session:
             run = begin_run(session, same or f"run-{self._runs:04d}", asked, partition(self.world.now), now)
             reading = readings.take(self.connect, run)
@@ -85,6 +87,7 @@ class Harness:
                     return attempt
                 raise
             attempt.met = self._met(session, reading)
+            attempt.asked = self._asked(before)
             if stages > 1:
                 refresh_revenue(session, RULES, run.run, run.as_of)
             if stages > 2:
@@ -101,6 +104,10 @@ class Harness:
         collected = Collector(reader, self.connect, run, window, reading, RULES).collect([CONTACTS, CONVERSATIONS])
         with session.transaction():
             runs.count(session, run.run, collected[0].read, collected[1].read, 0)
+
+    def _asked(self, before: int) -> dict[str, int]:
+        since = [one for one in self.sandbox.requests[before:] if one.method == "GET"]
+        return {one.path.rpartition("/")[2]: one.status for one in since if one.path.startswith("/contacts/")}
 
     @staticmethod
     def _met(session: Session, reading: Any) -> dict[str, set[str]]:

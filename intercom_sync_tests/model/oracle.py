@@ -5,7 +5,7 @@ work the values out. Which records a sync meets is told by the caller: a window 
 sync everything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from intercom_sync_tests.model import rows
@@ -21,6 +21,7 @@ class Oracle:
         contacts: the last good version of each contact, by id.
         talks: the same of conversations.
         said: who mentioned leaving in each conversation, and when, as far as it was read.
+        merged: which contact took in which, as far as a sync could learn of it.
         refused: the version of each record that is rejected, by kind and id; None where it has no version.
         rows: unified_customers by key.
         wrote: what the sync itself wrote last, by key.
@@ -31,15 +32,18 @@ class Oracle:
         self.contacts: dict[str, Json] = {}
         self.talks: dict[str, Json] = {}
         self.said: dict[str, list[tuple[str, int]]] = {}
+        self.merged: dict[str, str] = {}
         self.refused: dict[tuple[str, str], int | None] = {}
         self.rows: dict[str, Json] = {}
         self.wrote: dict[str, Json] = {}
         self.alerts: list[list[tuple[str, str]]] = []
 
     def meet_contacts(self, records: Iterable[Any]) -> None:
-        """Take in contacts that a sync read."""
+        """Take in contacts that a sync read, and whom they say they took in."""
         for record in records:
-            self._meet("contact", record, read_contact, self.contacts)
+            if self._meet("contact", record, read_contact, self.contacts):
+                history = record.get("merge_history") or []
+                self.merged |= {merge["source_contact_id"]: record["id"] for merge in history}
 
     def meet_talks(self, records: Iterable[Json], live: dict[str, Json], waiting: set[str]) -> None:
         """Take in conversations that a sync read; the parts of those that wait were not to be had."""
@@ -54,6 +58,16 @@ class Oracle:
         for name in names:
             if name in self.talks and isinstance(live.get(name, {}).get("contacts"), dict):
                 self.said[name] = mentions(live[name], parts_of(live[name]))
+
+    def written_under(self, authors: dict[tuple[str, int], str], ends_in: Callable[[str], str]) -> None:
+        """Take the ids that words stand under here, which may be older than the author's own: parts are not read again.
+
+        Every one of them must have become the author.
+        """
+        for name, said in self.said.items():
+            stands = [(authors.get((name, at), author), at) for author, at in said]
+            assert [ends_in(author) for author, _ in stands] == [ends_in(author) for author, _ in said]
+            self.said[name] = [*dict.fromkeys(stands)]
 
     def _meet(self, kind: str, record: Any, read: Any, good: dict[str, Json]) -> bool:
         name = name_of(record)
@@ -90,7 +104,7 @@ class Oracle:
             now: the run's instant.
             read: ids of the contacts that the run met.
         """
-        support = support_of(self.contacts, self.talks, self.said, now)
+        support = support_of(self.contacts, self.talks, self.said, self.merged, now)
         made = rows.write(self.contacts, support, self.rows, self.wrote, now, read)
         self.alerts.append(made.alerts)
         skipped = {

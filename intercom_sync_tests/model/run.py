@@ -45,10 +45,10 @@ class Syncs:
 
     def breaks_off(self, asked: Asked, stages: int) -> None:
         """A sync that fails; what it landed is in play from now on."""
-        window = self.window_of(asked)
+        window, waited = self.window_of(asked), self.store.waiting()
         attempt = self.harness.attempt(asked, stages=stages)
         self.began.setdefault(window or FULL, self.world.now)
-        self._landed(attempt)
+        self._landed(attempt, waited)
 
     def succeeds(self, asked: Asked) -> None:
         """A sync that succeeds, and its tables."""
@@ -58,7 +58,7 @@ class Syncs:
         assert attempt.finished
         self.names.append(attempt.run.run)
         if (window or FULL) in self.began:
-            self._landed(attempt)
+            self._landed(attempt, waited)
             self._is_lossless(window, self.began.pop(window or FULL), full=window is None)
         else:
             self._predicted(attempt, window, waited)
@@ -88,12 +88,24 @@ class Syncs:
                 self.oracle.meet_contacts(found)
             else:
                 self.oracle.meet_talks(found, live, waiting)
-            if window is None:
+            if window is None and kind == CONTACTS:
+                self._asked_for(attempt, set(shown))
+            elif window is None:
                 self.oracle.forget(kind, set(shown))
+        self.oracle.written_under(self.store.authors(), self.world.ends_in)
 
-    def _landed(self, attempt: Attempt) -> None:
+    def _asked_for(self, attempt: Attempt, shown: set[str]) -> None:
+        """Contacts that a full sync did not find were asked for, and stay where nobody answered."""
+        missing = set(self.oracle.contacts) - shown
+        assert set(attempt.asked) == missing
+        gone = {name for name, status in attempt.asked.items() if status in (404, 410)}
+        self.oracle.merged |= {name: self.world.ends_in(name, 3) for name in gone if name in self.world.merges}
+        self.oracle.forget(CONTACTS, shown | (missing - gone))
+
+    def _landed(self, attempt: Attempt, waited: set[str]) -> None:
         """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
         oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting()
+        oracle.fetch(waited - waiting, live)
         landed = self.store.landed()
         oracle.contacts.clear()
         oracle.meet_contacts(payload for _, payload in landed.values())
@@ -107,6 +119,8 @@ class Syncs:
         ]
         oracle.meet_talks(fresh, live, waiting)
         everything = self.world.shown(CONTACTS) | shown
+        oracle.merged = self.store.merges()
+        oracle.written_under(self.store.authors(), self.world.ends_in)
         oracle.refused = {(kind, name): version_of(everything.get(name)) for kind, name in self.store.refused()}
 
     def _is_lossless(self, window: tuple[int, int] | None, began: int, *, full: bool) -> None:

@@ -67,6 +67,17 @@ class Store:
         found = self.query("SELECT id, extract(epoch FROM updated_at)::bigint, contact_ids FROM intercom_conversations")
         return {name: (version, people) for name, version, people in found}
 
+    def merges(self) -> dict[str, str]:
+        """Which contact took in which."""
+        return dict(self.query("SELECT source_id, contact_id FROM contact_merges"))
+
+    def authors(self) -> dict[tuple[str, int], str]:
+        """The id that each message stands under, by its conversation and second."""
+        found = self.query(
+            "SELECT conversation_id, extract(epoch FROM created_at)::bigint, author_id FROM intercom_messages"
+        )
+        return {(name, at): author for name, at, author in found}
+
     # What others do.
 
     def write(self, email: str, values: dict[str, Any]) -> None:

@@ -14,32 +14,46 @@ NONE = {
 
 
 def support_of(
-    contacts: dict[str, Json], talks: dict[str, Json], said: dict[str, list[tuple[str, int]]], now: int
+    contacts: dict[str, Json],
+    talks: dict[str, Json],
+    said: dict[str, list[tuple[str, int]]],
+    merged: dict[str, str],
+    now: int,
 ) -> dict[str, dict[str, Any]]:
     """The support columns of every customer with a conversation."""
     figures: dict[str, dict[str, Any]] = {}
     scores: dict[str, list[int]] = {}
+    whose = {one: _key(one, contacts, merged) for one in {*contacts, *merged}}
     for name, talk in talks.items():
-        for key in {contacts[one]["key"] for one in talk["people"] if one in contacts} - {None}:
+        for key in {whose.get(one) for one in talk["people"]} - {None}:
             mine = figures.setdefault(key, dict(NONE))
             mine["intercom_convos_total"] += 1
             mine["intercom_convos_30d"] += _recent(talk["created_at"], now)
             mine["open_tickets"] += talk["open"]
             mine["mentioned_cancel"] |= any(
-                _recent(at, now) and _is_of(author, talk, key, contacts) for author, at in said.get(name, [])
+                _recent(at, now) and _is_of(author, talk, key, whose) for author, at in said.get(name, [])
             )
-            if talk["score"] and (talk["by"] is None or _is_of(talk["by"], talk, key, contacts)):
+            if talk["score"] and (talk["by"] is None or _is_of(talk["by"], talk, key, whose)):
                 scores.setdefault(key, []).append(talk["score"])
     for key, given in scores.items():
         figures[key]["csat_score"] = six(Fraction(sum(given), len(given)))
     return figures
 
 
-def _is_of(person: str, talk: Json, key: str, contacts: dict[str, Json]) -> bool:
+def _key(person: str, contacts: dict[str, Json], merged: dict[str, str]) -> str | None:
+    """Whose words are those of an id: its own customer's, or of the contact that took it in where it is gone."""
+    for _ in range(3):
+        if person in contacts:
+            break
+        person = merged.get(person, person)
+    return contacts[person]["key"] if person in contacts else None
+
+
+def _is_of(person: str, talk: Json, key: str, whose: dict[str, str | None]) -> bool:
     """Whether it is this customer's, in a conversation of one contact or several."""
     if len(talk["people"]) == 1:
         return True
-    return person in contacts and contacts[person]["key"] == key
+    return whose.get(person) == key
 
 
 def _recent(at: int, now: int) -> bool:

@@ -15,7 +15,7 @@ from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sync.plan import Asked
 from intercom_sync.warehouse.session import Session
-from intercom_sync_tests.model.edits import Edit, contact_edits, edits, some, talk_edits
+from intercom_sync_tests.model.edits import Edit, contact_edits, edits, groups, mergers, some, talk_edits
 from intercom_sync_tests.model.harness import Harness, instant
 from intercom_sync_tests.model.others import Other, others
 from intercom_sync_tests.model.run import Syncs
@@ -32,7 +32,9 @@ windows = st.tuples(st.integers(0, 40), st.sampled_from([1, 1, 1, 4, 60])).map(
     lambda pair: (pair[0] * 6 * 3600, (pair[0] + pair[1]) * 6 * 3600)
 )
 troubles = st.tuples(
-    st.sampled_from(["POST /contacts/search", "POST /conversations/search", "GET /conversations/*", "*"]),
+    st.sampled_from(
+        ["POST /contacts/search", "POST /conversations/search", "GET /conversations/*", "GET /contacts/*", "*"]
+    ),
     st.integers(0, 6),
     st.booleans(),
 )
@@ -82,6 +84,12 @@ class Company(RuleBasedStateMachine):
         self._live(changes, seconds)
         self.syncs.succeeds(asked)
         self.syncs.everything_is_known()
+
+    @rule(changes=st.lists(groups, min_size=1, max_size=2), merged=st.lists(mergers, min_size=1, max_size=3))
+    def speakers_of_a_group_are_merged(self, changes: list[Edit], merged: list[Edit]) -> None:
+        """Before the full sync that finds it, and after its words were read."""
+        self.everything_syncs(changes, self.world.delay + 1, Asked(catch_up=True))
+        self.everything_syncs(merged, 60, Asked(full=True))
 
     @rule(asked=scopes)
     def everything_syncs_again(self, asked: Asked) -> None:

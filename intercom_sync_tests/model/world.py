@@ -26,6 +26,7 @@ class World:
         self.company = Company(timezone=zone, index_delay=delay, clock=lambda: self.now)
         self.people: dict[str, Json] = {}
         self.talks: dict[str, Json] = {}
+        self.merges: dict[str, str] = {}  # of each contact merged away, which one took it in
         self._made = 0
 
     # What stands where.
@@ -34,9 +35,19 @@ class World:
         return self.company.contact_table if kind == CONTACTS else self.company.conversation_table
 
     def shown(self, kind: str) -> dict[str, Any]:
-        """What a search finds now, by id; what has no id by its text."""
+        """What a search finds now, by id, users with whom they took in; what has no id by its text."""
         bodies = [json.loads(record.body) for record in self.table(kind).searchable().records.values()]
-        return {name_of(body) or f"nameless {body!r}": body for body in bodies}
+        found = {name_of(body) or f"nameless {body!r}": body for body in bodies}
+        for source, target in self.merges.items():
+            if kind == CONTACTS and target in found and found[target].get("role") == "user":
+                found[target].setdefault("merge_history", []).append({"source_contact_id": source})
+        return found
+
+    def ends_in(self, name: str, hops: int = 1_000) -> str:
+        """The contact that one was merged into in the end, itself where it was not; over at most so many merges."""
+        while hops and name in self.merges:
+            name, hops = self.merges[name], hops - 1
+        return name
 
     def live_talks(self) -> dict[str, Any]:
         """Every conversation with its parts, as a request for it alone gives it."""
@@ -74,6 +85,7 @@ class World:
     def merge(self, source: str, target: str) -> None:
         """Merge a contact away; its conversations are the target's, and no `updated_at` moves."""
         self.company.merge_contact(source, target)
+        self.merges[source] = target
         del self.people[source]
         self.talks = {key: json.loads(json.dumps(talk).replace(source, target)) for key, talk in self.talks.items()}
 
@@ -90,9 +102,10 @@ class World:
         self.talks[made["id"]] = made if counted else made | {"statistics": None}
         self.company.put_conversation(self.talks[made["id"]])
 
-    def reply(self, name: str, kind: str, body: str | None, part_type: str) -> None:
+    def reply(self, name: str, kind: str, body: str | None, part_type: str, *, speaker: int = 0) -> None:
         talk = self.talks[name]
-        person = talk["contacts"]["contacts"][0]["id"] if kind in ("user", "lead", "contact") else "7001"
+        people = [one["id"] for one in talk["contacts"]["contacts"]]
+        person = people[speaker % len(people)] if kind in ("user", "lead", "contact") else "7001"
         self._made += 1
         self.now += 1  # nobody opens a conversation and answers themselves within a second
         said = part(

@@ -121,6 +121,21 @@ def test_merge_history_is_paged_and_only_for_users(company, ask):
     assert len(asked["merge_history"]) == 3
 
 
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_search_asked_for_merges_tells_them_of_every_user_and_of_no_lead(company, ask, merged):
+    company.put_contact(contact(id="lead", role="lead", custom_attributes={"role": "user"}))
+    company.put_contact(contact(id="odd", custom_attributes={"role": "lead"}))
+    if merged:
+        company.merge_contact("c1", "c0")
+    body = {"query": {"field": "created_at", "operator": ">", "value": 1}, "pagination": {"per_page": 150}}
+    plain = {one["id"]: one for one in ask("POST", "/contacts/search", json=body).json()["data"]}
+    listed = ask("POST", "/contacts/search?include_merge_history=true", json=body).json()["data"]
+    histories = {one["id"]: one.pop("merge_history", None) for one in listed}
+    assert [one["source_contact_id"] for one in histories.pop("c0")] == (["c1"] if merged else [])
+    assert {id: history for id, history in histories.items() if history != []} == {"lead": None}
+    assert {one["id"]: one for one in listed} == plain
+
+
 def test_external_ids_find_users_only(company, ask):
     company.put_contact(contact(id="u", external_id="a/b 7"))
     company.put_contact(contact(id="l", role="lead", external_id="lead-7"))

@@ -1,12 +1,13 @@
 """Readings under way: a dead one's is taken over, a living one's never."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from intercom_sync.domain.window import Window
-from intercom_sync.warehouse import readings
+from intercom_sync.warehouse import leaving, readings
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -90,6 +91,65 @@ def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(co
         with session.transaction():
             session.execute(land, "landed since")
             readings.note_ids(session, "one", "contact", ["met"])
-            assert readings.forget_gone(session, "one", "contact") == 1
+            assert leaving.forget_gone(session, "one", "contact") == 1
         left = session.frame("SELECT id FROM intercom_contacts ORDER BY id")["id"].to_list()
     assert left == ["landed since", "met"]
+
+
+def test_what_another_run_refused_since_a_full_reading_began_stays_refused(connect: Connect) -> None:
+    """The full one may have gone past it before it was there."""
+    refuse = (
+        "INSERT INTO rejected_records (kind, id, reason, field, run, time, rules) "
+        "VALUES ('contact', $1, 'broken', 'email', 'window', now(), 'rules')"
+    )
+    with connect() as session:
+        with session.transaction():
+            session.execute(refuse, "gone")
+        readings.take(connect, _run("one"))
+        with session.transaction():
+            session.execute(refuse, "refused since")
+            readings.forget_gone(session, "one", "contact")
+        assert session.frame("SELECT id FROM rejected_records")["id"].to_list() == ["refused since"]
+
+
+def test_a_run_whose_reading_another_took_over_begins_one_of_its_own(connect: Connect) -> None:
+    """A step that is tried again after a minute, in which another run of the same scope came by."""
+    readings.take(connect, _run("one"))
+    readings.let_go("one")
+    assert readings.take(connect, _run("two")) == "one"
+    again = readings.take(connect, _run("one"))
+    assert again != "one"
+    assert readings.beginner(again) == "one"
+    with connect() as session:
+        assert readings.of_run(session, "one") == again
+        assert readings.of_run(session, "two") == "one"
+
+
+def test_a_run_does_not_end_a_reading_that_another_took_over(connect: Connect) -> None:
+    readings.take(connect, _run("one"))
+    readings.let_go("one")
+    assert readings.take(connect, _run("two")) == "one"
+    with connect() as session:
+        with session.transaction():
+            readings.note_ids(session, "one", "contact", ["c1"])
+            readings.finish(session, readings.of_run(session, "one"), "one")
+        assert session.value("SELECT count(*) FROM sync_reads") == 1
+        with session.transaction():
+            readings.finish(session, "one", "two")
+        assert session.value("SELECT count(*) FROM sync_reads") == 0
+
+
+def test_a_reading_that_ended_between_look_and_lock_is_not_taken_over(connect: Connect) -> None:
+    """Ten runs of one scope, each ending its reading at once: every one has a reading that is there."""
+
+    def begin_and_end(name: str) -> None:
+        for _ in range(20):
+            reading = readings.take(connect, _run(name))
+            with connect() as session, session.transaction():
+                assert session.value("SELECT run FROM sync_readings WHERE reading = $1", reading) == name
+                readings.finish(session, reading, name)
+            readings.let_go(name)
+
+    with ThreadPoolExecutor(6) as threads:
+        for done in [threads.submit(begin_and_end, f"run-{number}") for number in range(6)]:
+            done.result()

@@ -1,0 +1,75 @@
+"""A sandbox Intercom in a process of its own, so that it does not share the interpreter with what is measured.
+
+`python -m benchmarks.served` runs one until its standard input is closed. With --details exactly that many of its
+conversations have parts that a first sync needs.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from intercom_sync.domain.conversations import needs_parts, read_conversation
+from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.generate import generate
+from intercom_sync.sandbox.server import Sandbox
+
+_DAY = 86_400
+
+
+@contextmanager
+def served(**options: float) -> Iterator[str]:
+    """The URL of a sandbox that runs while the `with` block does; the options are those of the command."""
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "benchmarks.served", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        if process.stdout is None or process.stdin is None:
+            raise RuntimeError("no pipes")
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+def want_details(company: Company, wanted: int) -> None:
+    """Change conversations until so many need their parts fetched: when their contacts replied last."""
+    now = int(time.time())
+    plain = [each for each in company.conversations() if isinstance(each, dict) and each.get("statistics")]
+    asking = sum(_needs_parts(each, now) for each in company.conversations())
+    for each in plain:
+        reply = now - _DAY if asking < wanted else None
+        changed = each | {"statistics": each["statistics"] | {"last_contact_reply_at": reply}}
+        more = _needs_parts(changed, now) - _needs_parts(each, now)
+        if more * (wanted - asking) > 0:
+            company.put_conversation(changed)
+            asking += more
+
+
+def _needs_parts(record: Any, now: int) -> bool:
+    try:
+        return needs_parts(read_conversation(record), None, now)
+    except RejectionError:
+        return False
+
+
+def main() -> None:
+    """Serve until standard input is closed."""
+    parser = argparse.ArgumentParser("benchmarks.served", description=__doc__)
+    for name in ("contacts", "conversations"):
+        parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--details", type=int, help="conversations that need their parts; default: as invented")
+    parser.add_argument("--rate", type=float, help="requests a second; default: the documented 10,000 a minute")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    options = parser.parse_args()
+    company = generate(contacts=options.contacts, conversations=options.conversations)
+    if options.details is not None:
+        want_details(company, options.details)
+    with Sandbox(company, rate=options.rate, latency=options.latency) as sandbox:
+        print(sandbox.url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

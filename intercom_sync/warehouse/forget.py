@@ -1,0 +1,98 @@
+"""Forget one person: erase what every table holds of them, and put them on the list of whom to keep out.
+
+Waits for every landing, computation, write and delivery under way, then works alone, in one transaction: whoever comes
+after it finds the list.
+"""
+
+import polars as pl
+
+from intercom_sync.warehouse import forgotten, outbox
+from intercom_sync.warehouse.erasing import ERASED_CONTACTS, ERASED_CONVERSATIONS, erase, erase_contacts
+from intercom_sync.warehouse.land import alone
+from intercom_sync.warehouse.session import Session
+
+_LANDED = (
+    "SELECT id, $1::text AS email, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_contacts "
+    "WHERE email_key = lower($1)"
+)
+_REFUSED = (
+    "SELECT id, payload->>'email' AS email, extract(epoch FROM updated_at)::bigint AS updated_at "
+    "FROM rejected_records WHERE kind = 'contact' AND payload->>'email' IS NOT NULL"
+)
+# The email itself, and those that their contacts had before, unless somebody else has them now.
+_EMAILS = (
+    "SELECT lower($1) AS email_key UNION SELECT lower(u.email) FROM unified_customers u "
+    "JOIN erasing e ON e.id = u.intercom_contact_id WHERE u.email IS NOT NULL AND NOT EXISTS (SELECT FROM "
+    "intercom_contacts c WHERE c.email_key = lower(u.email) AND c.id NOT IN (SELECT id FROM erasing))"
+)
+# Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.
+_MERGED = (
+    "WITH RECURSIVE theirs AS (SELECT id FROM erasing UNION SELECT m.source_id FROM contact_merges m "
+    "JOIN theirs t ON t.id = m.contact_id WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = m.source_id)) "
+    "SELECT id, NULL::bigint AS updated_at FROM theirs WHERE id NOT IN (SELECT id FROM erasing)"
+)
+_KEYS = "SELECT email_key FROM erased_email"
+_OF_CUSTOMERS = {
+    "unified_customers": f"lower(email) IN ({_KEYS})",
+    "customer_writes": f"email_key IN ({_KEYS})",
+    "support_metrics": f"email_key IN ({_KEYS})",
+    "customer_alerts": f"lower(email) IN ({_KEYS})",
+}
+_OF_CONTACTS = {
+    "revenue_metrics": f"contact_id IN ({ERASED_CONTACTS})",
+    "contact_merges": f"source_id IN ({ERASED_CONTACTS}) OR contact_id IN ({ERASED_CONTACTS})",
+    "sync_reads": f"(kind = 'contact' AND id IN ({ERASED_CONTACTS})) "
+    f"OR (kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS}))",
+}
+_UNTOLD = (
+    "UPDATE sync_streams SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
+    "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND {column} && ARRAY({ids})"
+)
+_FEWER = (
+    "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run IN (SELECT run FROM sync_runs "
+    "WHERE status = 'succeeded' AND customers IS NOT NULL ORDER BY finished_at DESC LIMIT 2)"
+)
+
+
+def forget(session: Session, email: str) -> dict[str, int]:
+    """Forget whoever has an email, in any case; return how many rows went, by table.
+
+    Raises:
+        WarehouseError: the database refuses, or a sync keeps it busy for too long; nothing is done then.
+    """
+    with session.transaction():
+        _alone(session)
+        forgotten.note_email(session, email)
+        contacts = _contacts(session, email)
+        session.stage("erasing", contacts.select("id"))
+        session.stage("erased_email", session.frame(_EMAILS, email))
+        contacts = pl.concat([contacts, session.frame(_MERGED)])
+        living = session.value(
+            f"SELECT count(*) FROM unified_customers WHERE intercom_deleted_at IS NULL AND lower(email) IN ({_KEYS})"
+        )
+        removed = {table: erase(session, table, which) for table, which in _OF_CUSTOMERS.items()}
+        # They are missing for a reason: no check shall take them for customers that somebody else removed.
+        session.execute(_FEWER, int(living))
+        # A record without an id of its own is known by a digest; nothing else will ever come under that.
+        forgotten.note(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
+        removed |= erase_contacts(session, contacts["id"])
+        for column in ("missed_ids", "overlooked_ids"):
+            session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
+            session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
+        return removed | {table: erase(session, table, which) for table, which in _OF_CONTACTS.items()}
+
+
+def _alone(session: Session) -> None:
+    """Wait for all others, in an order that none of them takes the other way round."""
+    outbox.await_delivery(session)
+    session.execute("LOCK TABLE revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
+    alone(session, "contact")
+    alone(session, "conversation")
+    session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _contacts(session: Session, email: str) -> pl.DataFrame:
+    """Return `id` and `updated_at` of the contacts with the email, usable or refused."""
+    refused = ((id, given.strip(), version) for id, given, version in session.frame(_REFUSED).iter_rows())
+    found = forgotten.claimed(session, [*session.frame(_LANDED, email).iter_rows(), *refused])
+    return found.group_by("id").agg(pl.col("updated_at").max())

@@ -1,0 +1,109 @@
+"""What PostgreSQL's refusals mean: each as the error that a person reads, with what to do, without values or secrets.
+
+Which of them time may heal is said by the error's class. Errors come as a text and, where the driver tells it, an
+SQLSTATE: none comes while rows stream and when a connection cannot be made, so there the server's words must do.
+"""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy.exc import DBAPIError
+
+from intercom_sync.domain import tables
+from intercom_sync.warehouse.errors import (
+    DatabaseBusyError,
+    DatabaseRefusedError,
+    DatabaseUnreachableError,
+    WarehouseError,
+)
+from intercom_sync.warehouse.grants import DENIED, right_to_grant
+
+SETTING = "INTERCOM_SYNC_DATABASE_URL"
+_AWAY = (
+    "no connection", "server closed", "terminating connection", "SSL connection has been closed", "SSL SYSCALL",
+    "could not receive data", "could not send data", "connection not open", "Error writing tuple",
+)  # fmt: skip
+_BROKE = "the connection broke"
+_BUSY = {
+    "53300": "has no connection left: sync again when others have let go of theirs, or raise its max_connections",
+    "55P03": "kept a lock too long: another program holds {table}; sync again when it is done",
+    "40P01": "ended a deadlock with another program that holds {table}: sync again",
+    "40001": "gave way to another program that writes to {table}: sync again",
+}
+_REFUSED = {
+    "42501": "refuses a right that the sync needs: grant {right} to the role in {setting}",
+    "25006": "is read-only: name a primary server in {setting}",
+    "53100": "has no disk space left: free some and sync again",
+    "57014": "cancelled a statement that took too long: raise its statement_timeout for the role in {setting}",
+    "23502": "has a required column in unified_customers that the sync does not know: give it a default",
+    "3D000": "has no such database: create it, or mend {setting}",
+}
+_WORDS = {
+    DENIED: "42501",
+    "No space left on device": "53100",
+    "due to lock timeout": "55P03",
+    "due to statement timeout": "57014",
+    "deadlock detected": "40P01",
+    "read-only transaction": "25006",
+    "too many clients": "53300",
+    "too many connections": "53300",
+    "remaining connection slots": "53300",
+}
+_NOT_UP = ("starting up", "shutting down", "in recovery mode", "not accepting connections", "not yet accepting")
+
+
+def refusal(text: str, state: str, url: str) -> WarehouseError:
+    """Return what a statement's failure means."""
+    reason = _reason(text, url)
+    if state.startswith(("08", "57P")) or (not state and (reason == _BROKE or any(words in text for words in _AWAY))):
+        return DatabaseUnreachableError(f"PostgreSQL went away: {reason}. Sync again when it is back.")
+    state = state or _state(text)
+    told = f"{reason} (SQLSTATE {state or 'unknown'})"
+    if state in _BUSY:
+        return DatabaseBusyError(f"PostgreSQL {_BUSY[state].format(table=_table(text))}: {told}")
+    hint = _REFUSED.get(state, "refused a statement").format(setting=SETTING, right=right_to_grant(reason))
+    return DatabaseRefusedError(f"PostgreSQL {hint}: {told}")
+
+
+def unreachable(text: str, url: str) -> WarehouseError:
+    """Return what it means that no connection can be made."""
+    reason, state = _reason(text, url), _state(text)
+    if state in _BUSY:
+        return DatabaseBusyError(f"PostgreSQL {_BUSY[state]}: {reason}.")
+    if any(words in text for words in _NOT_UP):
+        return DatabaseUnreachableError(f"PostgreSQL is there but not up: {reason}. Sync again when it is.")
+    return DatabaseUnreachableError(f"PostgreSQL cannot be reached: {reason}. Check {SETTING}.")
+
+
+def from_driver(error: DBAPIError, url: str) -> WarehouseError:
+    """Return what a failure means that came by SQLAlchemy."""
+    text, state = str(error.orig), getattr(error.orig, "pgcode", None) or ""
+    # Of a connection that could not be made psycopg2 keeps no result.
+    return unreachable(text, url) if text.startswith("connection to server") else refusal(text, state, url)
+
+
+def from_storage(error: BaseException, url: str) -> WarehouseError | None:
+    """Return what a failure of Dagster's storage means, which lies in the same database; None when it is no such."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, DBAPIError):
+        cause = cause.__cause__ or cause.__context__
+    return from_driver(cause, url) if cause else None
+
+
+def _state(text: str) -> str:
+    return next((state for words, state in _WORDS.items() if words in text), "")
+
+
+def _table(text: str) -> str:
+    """Return the table that the statement, which the driver repeats, is about; most wait for the customers."""
+    named = [(at, table.name) for table in tables.TABLES if (at := text.find(table.name)) >= 0]
+    return min(named)[1] if named else "a table of the sync"
+
+
+def _reason(text: str, url: str) -> str:
+    """Return the server's own sentence: no statement, no row's values, no password."""
+    said = re.split(r"(?:ERROR|FATAL|PANIC):\s+|\[libpq\]\s+(?:Failed to connect:\s+)?", text)[-1]
+    first = re.split(r"\n|Query was|DETAIL|CONTEXT", said.strip())[0].strip()
+    for secret in filter(None, {urlsplit(url).password, unquote(urlsplit(url).password or "")}):
+        first = first.replace(secret, "***")
+    return first.rstrip(".") or _BROKE

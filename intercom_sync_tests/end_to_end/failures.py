@@ -1,0 +1,123 @@
+"""What can go wrong with Intercom, by the rows of the README's table: each trouble, and what the row promises of it.
+
+A trouble that passes is ridden out; one that lasts ends the run, and the next sync puts it right.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from intercom_sync.sandbox import faults
+from intercom_sync.sandbox.faults import Fault, Faults
+from intercom_sync.sandbox.received import Request
+
+PAGE, TALK = "POST /contacts/search", "GET /conversations/507"
+SHORT = {"timeouts": (5.0, 1.0), "largest_answer": 2**20}
+
+REFUSED = "401, 402, 403, also in the middle of a sync"
+THROTTLED = "429, one or a burst, with rate headers or without"
+BROKEN_SERVER = "408, 500, 502, 503, 504, whatever the body"
+BROKEN_CONNECTION = "a connection refused, reset, or broken off inside an answer"
+BROKEN_ANSWER = "an answer that is empty, cut short, garbled, no JSON or of another shape"
+SLOW = "no byte for 75 seconds, or an answer not whole after 150"
+LARGE = "an answer of more than 256 MB"
+CLOCK = "Intercom's clock is hours off"
+PAGE_LOST = "a page stays refused"
+CURSOR = "a cursor is refused in the middle of a read"
+FALLS_SHORT = "a full read falls short of Intercom's own count"
+PARTS_LOST = "one conversation's parts stay refused"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One kind of trouble.
+
+    Attributes:
+        row: the README's row that says what happens.
+        fault: what strikes.
+        attempts: how often a call is made before it is given up.
+        says: what the failed run's sentence holds.
+        shrinks: whether each further attempt asks for half as many records.
+        options: of the client, where the fault is quicker to meet with others than its own.
+    """
+
+    row: str
+    fault: Fault
+    attempts: int = 4
+    says: str = "gave no usable answer after 4 attempts"
+    shrinks: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_UNREACHABLE = "could not be reached"
+
+PASSING_OR_LASTING = {
+    "429 with rate headers": Trouble(THROTTLED, faults.rate_limited(), 9, "after 9 attempts (status 429)"),
+    "429 without headers": Trouble(THROTTLED, faults.rate_limited(headers=False), 9, "after 9 attempts"),
+    "429 with Retry-After": Trouble(THROTTLED, faults.rate_limited(retry_after=30), 9, "after 9 attempts"),
+    "500": Trouble(BROKEN_SERVER, faults.server_error()),
+    "502 with a page of HTML": Trouble(BROKEN_SERVER, faults.bad_gateway()),
+    "503": Trouble(BROKEN_SERVER, faults.unavailable()),
+    "504 without a body": Trouble(BROKEN_SERVER, faults.status(504), shrinks=True),
+    "408": Trouble(BROKEN_SERVER, faults.error(408, "request_timeout", "too slow"), shrinks=True),
+    "reset before an answer": Trouble(BROKEN_CONNECTION, faults.reset(), says=_UNREACHABLE),
+    "reset inside an answer": Trouble(BROKEN_CONNECTION, faults.reset_inside_body(), says=_UNREACHABLE),
+    "an empty 200": Trouble(BROKEN_ANSWER, faults.empty_body()),
+    "half of a JSON": Trouble(BROKEN_ANSWER, faults.truncated_json()),
+    "garbled": Trouble(BROKEN_ANSWER, faults.garbled(), says=_UNREACHABLE),
+    "200 in HTML": Trouble(BROKEN_ANSWER, faults.status(200, "<html>")),
+    "200 of another shape": Trouble(BROKEN_ANSWER, faults.status(200, "[]")),
+    "no byte": Trouble(SLOW, faults.stall(3), shrinks=True, options=SHORT),
+    "a head without end": Trouble(SLOW, faults.drip("head"), shrinks=True, options=SHORT),
+    "a body without end": Trouble(SLOW, faults.drip("body"), shrinks=True, options=SHORT),
+    "two megabytes where one is the most": Trouble(
+        LARGE, faults.oversized(2), says="more than 1 MB", shrinks=True, options=SHORT
+    ),
+}
+"""By name. Each is met twice: as one that passes at the last attempt, and as one that lasts."""
+
+LASTING = {
+    **{
+        f"{code} in the middle": Trouble(
+            REFUSED, faults.error(code, "unauthorized", "Access Token Invalid"), 1, "set INTERCOM_API_KEY"
+        )
+        for code in (401, 402, 403)
+    },
+    "a page that is refused": Trouble(
+        PAGE_LOST, faults.error(422, "parameter_invalid", "no"), 1, "refused the request: 422 parameter_invalid"
+    ),
+}
+"""What no further attempt can help: by name."""
+
+OTHERS = {
+    CURSOR: "test_a_cursor_refused_in_the_middle_of_a_read_costs_no_record",
+    PARTS_LOST: "test_a_conversation_that_stays_refused_costs_only_its_own_parts_until_the_next_sync",
+    FALLS_SHORT: "test_a_full_read_that_falls_short_marks_nobody_as_deleted",
+    CLOCK: "test_a_clock_that_is_hours_off_does_no_harm",
+}
+"""Rows with a test of their own beside these."""
+
+_REJECTED, _DELIVER = "intercom_sync_tests.end_to_end.test_rejected", "intercom_sync_tests.slack.test_deliver"
+_READINGS, _SESSION = "intercom_sync_tests.warehouse.test_readings", "intercom_sync_tests.warehouse.test_session"
+ELSEWHERE = {
+    "a record breaks a rule": f"{_REJECTED}::test_the_last_good_version_stays_in_play_until_the_record_is_good_again",
+    "Postgres is away": f"{_SESSION}::test_a_connection_that_breaks_is_a_matter_of_trying_again",
+    "a run is killed": f"{_READINGS}::test_a_dead_runs_reading_is_taken_over_with_its_ids_and_marks",
+    "Slack is away": f"{_DELIVER}::test_a_slack_that_is_down_delays_alerts_and_loses_none",
+}
+"""Rows of the table that other tests hold: `module::test`."""
+
+
+def with_cursor(request: Request) -> bool:
+    """Whether a request asks for a further page of contacts."""
+    return request.path == "/contacts/search" and "starting_after" in request.json["pagination"]
+
+
+def struck(trouble: Trouble) -> Callable[[Faults], None]:
+    """Strike all but the last attempt at one conversation, and as many pages."""
+
+    def plan(planned: Faults) -> None:
+        for target in (TALK, PAGE):
+            planned.add(trouble.fault, match=target, times=trouble.attempts - 1)
+
+    return plan

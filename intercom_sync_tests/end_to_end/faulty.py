@@ -1,0 +1,110 @@
+"""A company that several syncs are made of, each on a sandbox and in tables of its own; and what they leave.
+
+What goes wrong in them stands in `failures`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+import orjson
+import pytest
+
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.sandbox.builders import subscription
+from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.warehouse.migrate import create_schema
+from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, person, talk
+from intercom_sync_tests.intercom.scenario import HandClock
+
+TOKEN = "an invented token"
+CONTACTS, TALKS = 400, 30
+_UNLIKE = {"intercom_contacts": ("landed_at", "revision"), "intercom_conversations": ("landed_at",),
+           "revenue_metrics": ("revision",), "customer_alerts": ("id", "run")}  # fmt: skip
+_TABLES = (*_UNLIKE, "unified_customers", "intercom_messages", "support_metrics", "rejected_records", "customer_writes")
+Tables = dict[str, Counter[bytes]]
+
+
+class QuickIntercom:
+    """The API for a sync that waits by a clock of its own, which nothing but waiting moves."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.clock = HandClock()
+        self._options = {"base_url": url, "clock": self.clock, "sleep": self.clock.sleep} | options
+
+    @contextmanager
+    def client(self) -> Iterator[IntercomClient]:
+        """Open a client."""
+        with IntercomClient(TOKEN, **self._options) as client:
+            yield client
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    """What every scenario's sandbox holds; nothing changes it."""
+    company = Company()
+    for n in range(CONTACTS):
+        stripe = {"Stripe Subscriptions": [subscription()], "stripe_delinquent": n % 50 == 7}
+        company.put_contact(
+            person(f"c{n:04}", f"p{n}@example.com", updated=NOW - DAY / 2 - n * HOUR / 60, stripe=stripe)
+        )
+    for n in range(TALKS):
+        company.put_conversation(talk(f"{500 + n}", f"c{n:04}", "Hello", "I cancel" if n % 3 else "Thanks"))
+    return company
+
+
+def held_by(scenario: Scenario) -> Tables:
+    """Every row of the tables that people and later syncs rely on, but for what differs from run to run."""
+    return {
+        table: Counter(
+            orjson.dumps({k: v for k, v in row.items() if k not in _UNLIKE.get(table, ())}, default=str)
+            for row in scenario.rows(f"SELECT * FROM {table}")
+        )
+        for table in _TABLES
+    }
+
+
+def told(held: Tables) -> list[tuple[str, str]]:
+    """Kind and customer of every alert."""
+    return sorted((one["kind"], one["email"]) for one in map(orjson.loads, held["customer_alerts"].elements()))
+
+
+Begin = Callable[..., AbstractContextManager[Scenario]]
+
+
+@pytest.fixture(scope="module")
+def begun(database_url: str, company: Company) -> Begin:
+    """Begins scenarios each in a schema and on a sandbox of its own."""
+
+    @contextmanager
+    def begin(options: dict[str, Any] | None = None, **sandbox_options: Any) -> Iterator[Scenario]:
+        schema = f"f_{uuid4().hex[:12]}"
+        create_schema(database_url, schema)
+        with (
+            Sandbox(company, **sandbox_options) as sandbox,
+            dg.DagsterInstance.ephemeral() as instance,
+            pytest.MonkeyPatch.context() as environment,
+        ):
+            for name, value in {"API_KEY": TOKEN, "SYNC_DATABASE_URL": database_url, "SYNC_SCHEMA": schema}.items():
+                environment.setenv(f"INTERCOM_{name}", value)
+            intercom = dg.ResourceDefinition.hardcoded_resource(QuickIntercom(sandbox.url, **(options or {})))
+            scenario = Scenario(sandbox, database_url, schema, instance, intercom=intercom)
+            yield scenario
+            scenario.rows(f"DROP SCHEMA {schema} CASCADE")
+            scenario.close()
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def clean(begun: Begin) -> Tables:
+    """What a sync leaves that meets no trouble."""
+    with begun() as scenario:
+        scenario.sync(full=True)
+        held = held_by(scenario)
+    assert (len(held["unified_customers"]), len(held["customer_alerts"])) == (CONTACTS, 20 + 8)
+    return held

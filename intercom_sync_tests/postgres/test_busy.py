@@ -1,0 +1,143 @@
+"""Others keep from the sync what it needs: connections, locks. It waits, or ends with a sentence; the next is right."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+
+from intercom_sync_tests.end_to_end.scenario import why
+from intercom_sync_tests.postgres import command, scene
+from intercom_sync_tests.postgres.ambush import ambush
+from intercom_sync_tests.postgres.conftest import Base
+from intercom_sync_tests.postgres.scene import THEN, WRITTEN, Struck
+from intercom_sync_tests.postgres.server import Server
+
+_IMPATIENT = "&options=-clock_timeout%3D500ms"
+
+
+@contextmanager
+def _taken(server: Server, database: str, leave: int) -> Iterator[None]:
+    """Others hold every connection that the server has but some."""
+    ((most,),) = server.ask("SELECT current_setting('max_connections')::int")
+    ((used,),) = server.ask("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+    held = [server.connect(database) for _ in range(most - used + 1 - leave)]
+    try:
+        yield
+    finally:
+        for one in held:
+            one.close()
+
+
+@pytest.fixture
+def small(base: Base) -> Iterator[None]:
+    """The server takes few connections, while the test lasts."""
+    base.server.restart("fast", "max_connections=8", "superuser_reserved_connections=0", "max_wal_senders=0")
+    yield
+    base.server.restart()
+
+
+@pytest.mark.usefixtures("small")
+def test_without_a_free_connection_the_command_says_so(base: Base, struck: Struck) -> None:
+    before = struck.kept()
+    with _taken(base.server, struck.database, leave=0):
+        ended = command.sync()
+    assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1)
+    assert ended.told[0].startswith("PostgreSQL has no connection left: ")
+    assert struck.kept() == before
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("leave", [1, 2, 3])
+def test_when_connections_run_out_under_way_nothing_is_half_written(base: Base, struck: Struck, leave: int) -> None:
+    before = struck.kept(*WRITTEN)
+    with _taken(base.server, struck.database, leave):
+        failed = struck.execute(THEN)
+    assert not failed.success
+    assert why(failed).startswith("PostgreSQL has no connection left: ")
+    assert struck.kept(*WRITTEN) == before
+    struck.sync(THEN)
+    assert struck.kept() == base.clean
+
+
+@pytest.fixture
+def impatient(base: Base) -> Iterator[Struck]:
+    """A sync whose URL says that it waits half a second for a lock."""
+    url = base.server.url_of("{database}") + _IMPATIENT
+    with scene.struck(base.sandbox, base.server, base.database, url) as made:
+        yield made
+
+
+def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(base: Base, impatient: Struck) -> None:
+    before = impatient.kept(*WRITTEN)
+    other = base.server.connect(impatient.database)
+    other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
+    failed = impatient.run(THEN)
+    other.close()
+    said = "PostgreSQL kept a lock too long: another program holds unified_customers; sync again when it is done"
+    assert why(failed.result).startswith(said)
+    assert impatient.kept(*WRITTEN) == before
+    assert impatient.sessions() == 0
+    impatient.sync(THEN)
+    assert impatient.kept() == base.clean
+
+
+def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_lock(
+    base: Base, impatient: Struck
+) -> None:
+    other = base.server.connect(impatient.database)
+    other.cursor().execute("SELECT pg_advisory_lock(hashtext('intercom_sync.land'), hashtext('public.contact'))")
+    failed = impatient.run(THEN)
+    other.close()
+    assert why(failed.result).startswith("PostgreSQL kept a lock too long: ")
+    impatient.sync(THEN)
+    assert impatient.kept() == base.clean
+
+
+def test_a_short_lock_is_waited_for(base: Base, struck: Struck) -> None:
+    other = base.server.connect(struck.database)
+    other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
+
+    def let_go() -> None:
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'unified_customers'::regclass"
+        while base.server.ask(waits, database=struck.database) == [(0,)]:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        other.close()
+
+    waiting = Thread(target=let_go)
+    waiting.start()
+    struck.sync(THEN)
+    waiting.join()
+    assert struck.kept() == base.clean
+
+
+def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written(base: Base, struck: Struck) -> None:
+    before = struck.kept(*WRITTEN)
+    other = base.server.connect(struck.database)
+    # The one that looks first whether it waits in a circle is the one that gives way.
+    other.cursor().execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE customer_alerts IN SHARE MODE")
+
+    def close_the_circle() -> None:
+        other.cursor().execute("UPDATE unified_customers SET name = 'theirs'; ROLLBACK")
+
+    def strike() -> None:
+        circle.start()
+        time.sleep(0.2)
+        base.server.ask(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s",
+            struck.database,
+        )
+
+    circle = Thread(target=close_the_circle)
+    at = "AFTER UPDATE ON unified_customers FOR EACH STATEMENT"
+    with ambush(base.server, struck.database, at, strike, on_cancel="NULL") as hit:
+        failed = struck.run(THEN)
+    assert hit.is_set()
+    circle.join()
+    other.close()
+    assert why(failed.result).startswith("PostgreSQL ended a deadlock with another program that holds customer_alerts")
+    assert struck.kept(*WRITTEN) == before
+    struck.sync(THEN)
+    assert struck.kept() == base.clean

@@ -1,0 +1,98 @@
+"""What stands in a schema's tables, but for what says which run wrote it and when by the machine's clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+
+_UNTOLD = ("landed_at", "revision", "run", "time", "last_intercom_sync")
+_KEYS = {
+    "unified_customers": "lower(email)",
+    "customer_writes": "email_key",
+    "intercom_contacts": "id",
+    "intercom_conversations": "id",
+    "intercom_messages": "conversation_id || ' ' || message_id",
+    "revenue_metrics": "contact_id",
+    "support_metrics": "email_key",
+    "rejected_records": "kind || ' ' || id",
+}
+_ALERTS = (
+    "SELECT kind, lower(email), details::text, created_at FROM customer_alerts "
+    "WHERE email IS NOT NULL ORDER BY 1, 2, 3, 4"
+)
+BOOKS = ("sync_readings", "sync_reads", "sync_marks")
+
+
+class State:
+    """A connection of its own to one schema, opened again where the server restarted."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._url, self._schema = url, schema
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = psycopg2.connect(self._url, options=f"-c search_path={self._schema} -c timezone=UTC")
+        self._connection.autocommit = True
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        try:
+            return self._query(statement, values)
+        except psycopg2.OperationalError:
+            self.close()
+            self._open()
+            return self._query(statement, values)
+
+    def _query(self, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, statement: str, *values: Any) -> Any:
+        (row,) = self.query(statement, *values)
+        return row[0]
+
+    def tables(self) -> dict[str, Any]:
+        """Every row of every table that a sync makes, by its key; the alerts with how often each is there."""
+        found = {
+            name: dict(self.query(f"SELECT {key}, to_jsonb(t) - %s::text[] FROM {name} t", [*_UNTOLD]))
+            for name, key in _KEYS.items()
+        }
+        return found | {"customer_alerts": self.query(_ALERTS)}
+
+    def books(self) -> dict[str, int]:
+        """How many rows the readings under way have left."""
+        return {name: self.value(f"SELECT count(*) FROM {name}") for name in BOOKS}
+
+
+@contextmanager
+def opened(url: str, schema: str) -> Iterator[State]:
+    """The state of a schema."""
+    state = State(url, schema)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def differences(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What differs, by table and key: as it is, and as it should be."""
+    told: dict[str, Any] = {}
+    for name, rows in wanted.items():
+        if found[name] == rows:
+            continue
+        if isinstance(rows, list):
+            told[name] = (
+                [row for row in found[name] if row not in rows],
+                [row for row in rows if row not in found[name]],
+            )
+            continue
+        told[name] = {
+            key: (found[name].get(key), rows.get(key))
+            for key in {*found[name], *rows}
+            if found[name].get(key) != rows.get(key)
+        }
+    return told

@@ -1,0 +1,110 @@
+"""One sync, step by step as the assets do it and with the alerts delivered, in this process or in one to be killed.
+
+As a program it takes an order as JSON, and says on standard output which step begins.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from intercom_sync.settings import Settings
+from intercom_sync.slack.poster import post, quiet_client
+from intercom_sync.sync.deliver import Deliverer, Delivery
+from intercom_sync.sync.finish import Finished, finish_run
+from intercom_sync.sync.plan import Asked, begin_run
+from intercom_sync.sync.progress import silent
+from intercom_sync.sync.read import read
+from intercom_sync.warehouse import readings
+from intercom_sync.warehouse.migrate import prepare
+from intercom_sync.warehouse.revenue import refresh_revenue
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.support import refresh_support
+from intercom_sync_tests.model.harness import SmallPages, instant, partition
+from intercom_sync_tests.slack.server import TOKEN
+
+STEPS = ("start", "read", "revenue", "support", "customers", "alerts")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to sync, where from and where to; times in UNIX seconds. Without Slack the alerts stay where they are."""
+
+    run: str
+    url: str
+    schema: str
+    intercom: str
+    as_of: int
+    full: bool = False
+    start: int | None = None
+    end: int | None = None
+    slack: str = ""
+    per_page: int = 20
+
+    @property
+    def asked(self) -> Asked:
+        """What a run's configuration would say: everything, a window, or what came since the last sync."""
+        now = instant(self.as_of)
+        if self.full:
+            return Asked(full=True, as_of=now)
+        if self.start is not None and self.end is not None:
+            return Asked(as_of=now, start=instant(self.start), end=instant(self.end))
+        return Asked(catch_up=True, as_of=now, end=now)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Finished:
+    """Sync; all steps but the delivery."""
+    tell("start")
+    prepare(order.url, order.schema)
+    connect = partial(Session, order.url, order.schema)
+    settings = Settings.load({})
+    with connect() as session, _client(order) as client, readings.let_go_on_error(order.run):
+        run = begin_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
+        tell("read")
+        kinds = ["contact", "conversation"]
+        read(client, session, connect, run, kinds=kinds, settings=settings, progress=silent)
+        tell("revenue")
+        refresh_revenue(session, settings.rules, run.run, run.as_of)
+        tell("support")
+        refresh_support(session, settings.rules, run.as_of)
+        tell("customers")
+        return finish_run(session, run, settings.rules, lambda: run.as_of + timedelta(seconds=1))
+
+
+def deliver(order: Order) -> Delivery:
+    """Deliver what waits; no time passes between messages."""
+    with Session(order.url, order.schema) as session:
+        send = partial(post, quiet_client(TOKEN, order.slack), "#alerts")
+        return Deliverer(session, send, lambda: 0.0, lambda _: None).deliver()
+
+
+def _client(order: Order) -> SmallPages:
+    client = SmallPages(
+        "tok_invented", base_url=order.intercom, contacts_per_second=None,
+        sleep=lambda seconds: time.sleep(min(seconds, 0.01)),
+    )  # fmt: skip
+    client.per_page = order.per_page
+    return client
+
+
+def main(text: str) -> None:
+    order = Order(**json.loads(text))
+
+    def tell(step: str) -> None:
+        print(step, f"{datetime.now(UTC).timestamp():.3f}", flush=True)
+
+    sync(order, tell)
+    if order.slack:
+        tell("alerts")
+        deliver(order)
+    tell("end")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

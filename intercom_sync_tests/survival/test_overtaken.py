@@ -1,0 +1,98 @@
+"""Two runs of one schema whose steps lie in one another in a known order: as if the later one had been alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from intercom_sync_tests.survival.steps import STEPS, Order, sync
+from intercom_sync_tests.survival.twins import Twins, twins
+
+DAY = 86_400
+
+
+class DiedError(Exception):
+    """A run that ends in the middle."""
+
+
+@pytest.fixture
+def both(database_url: str) -> Iterator[Twins]:
+    """A company whose first full sync both schemas have had."""
+    with twins(database_url, 7, 40) as made:
+        first = made.order("first", full=True)
+        sync(first)
+        made.sync_clean(first)
+        yield made
+
+
+def _lands_only(order: Order) -> None:
+    """A run that lands what it reads and dies."""
+
+    def tell(step: str) -> None:
+        if step == "revenue":
+            raise DiedError
+
+    with pytest.raises(DiedError):
+        sync(order, tell)
+
+
+def _alerts(both: Twins, schema: int = 0) -> list[tuple[str, str]]:
+    state = (both.disturbed, both.clean)[schema]
+    return state.query("SELECT kind, lower(email) FROM customer_alerts WHERE run <> 'first' ORDER BY 1, 2")
+
+
+def _pays(amount: int) -> dict[str, object]:
+    return {"Stripe Subscriptions": [{"status": "active", "plan": {"amount": amount, "interval": "month"}}]}
+
+
+@pytest.mark.parametrize(("step", "full"), [*((step, False) for step in STEPS[1:-1]), ("customers", True)], ids=str)
+def test_a_run_that_another_overtook_ends_in_the_later_ones_tables(both: Twins, step: str, full: bool) -> None:
+    both.life.goes_on(25)
+    early = both.order("early", full=full)
+    both.life.goes_on_gently(15)
+    late = both.order("late")
+    sync(early, lambda begun: sync(late) and None if begun == step else None)
+    both.sync_clean(replace(late, full=full))
+    found, wanted = both.disturbed.tables(), both.clean.tables()
+    assert {name for name in wanted if name != "customer_alerts" and found[name] != wanted[name]} == set()
+    assert _alerts(both) == _alerts(both, 1)
+
+
+def test_time_does_not_go_back_when_an_older_run_ends_after_a_newer_one(both: Twins) -> None:
+    """A mention that grows too old between the two would be news again otherwise."""
+    life = both.life
+    life.world.add_contact({"email": "leaver@example.com", "last_seen_at": life.world.now})
+    leaver = max(life.world.people)
+    life.world.add_talk([leaver], "user", "<p>We want to cancel</p>", age=0, counted=True)
+    said = life.world.now
+    for run in ("hears of it", "hears nothing new"):
+        life.world.now = said + 60
+        sync(both.order(run))
+    life.world.now = said + 30 * DAY - 60
+    early = both.order("early")
+    life.world.now = said + 30 * DAY + 60
+    late = both.order("late")
+    sync(early, lambda begun: sync(late) and None if begun == "revenue" else None)
+    row = "SELECT mentioned_cancel, days_since_seen FROM unified_customers WHERE email = 'leaver@example.com'"
+    assert both.disturbed.query(row) == [(False, 30)]
+    assert _alerts(both).count(("cancel_mention", "leaver@example.com")) == 1
+
+
+def test_a_contact_that_another_run_has_only_landed_makes_no_alert_that_it_would_not_make_whole(both: Twins) -> None:
+    """Its email's customer pays the same before and after; without figures in between it would be news twice."""
+    world = both.life.world
+    world.add_contact({"email": "same@example.com", "custom_attributes": _pays(60_000)})
+    world.now += 60
+    sync(both.order("first sight"))
+    seen = _alerts(both)
+    assert ("new_high_value", "same@example.com") in seen
+    early = both.order("early")
+    world.now += 60
+    world.add_contact({"email": "same@example.com", "custom_attributes": _pays(60_000)})
+    world.now += 60
+    late = both.order("late")
+    sync(early, lambda begun: _lands_only(late) if begun == "customers" else None)
+    assert both.disturbed.query("SELECT mrr FROM unified_customers WHERE email = 'same@example.com'") == [(600,)]
+    sync(replace(late, run="late again"))
+    assert _alerts(both) == seen
+    assert both.disturbed.query("SELECT mrr FROM unified_customers WHERE email = 'same@example.com'") == [(600,)]

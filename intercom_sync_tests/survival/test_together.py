@@ -1,0 +1,89 @@
+"""Syncs side by side, each in a process of its own: the tables of one that ran alone, and nobody told twice."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync_tests.survival.state import BOOKS, differences, opened
+from intercom_sync_tests.survival.steps import Order
+from intercom_sync_tests.survival.twins import Twins, twins
+from intercom_sync_tests.survival.victim import Victim, command, steps
+
+_ASKED = os.environ.get("INTERCOM_SYNC_KILLS")
+ROUNDS = int(_ASKED or 3)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if _ASKED else 300)]
+
+
+@pytest.fixture
+def both(database_url: str) -> Iterator[Twins]:
+    with twins(database_url, 23, 150, latency=0.005) as made:
+        yield made
+
+
+def _orders(both: Twins, number: int) -> list[Order]:
+    """What is done at once in a round: twice the same, a full one and a window, or all of these."""
+    now = both.life.world.now
+    window = {"start": now - 30 * 3600, "end": now}
+    ways: list[list[dict[str, object]]] = [
+        [{"full": True}, window],
+        [{}, {}],
+        [{"full": True}, {"full": True}, {}, window],
+        [window, {}],
+    ]
+    slack = both.slack.url
+    return [
+        both.order(f"{number}-{at}", slack=slack, per_page=5, **how) for at, how in enumerate(ways[number % len(ways)])
+    ]
+
+
+def _ends_well(victims: list[Victim], log: Path) -> None:
+    assert [victim.wait() for victim in victims] == [0] * len(victims), log.read_text()[-3000:]
+
+
+def _alerts_told(both: Twins) -> int:
+    """How many alerts Slack was told of, those in digests counted by its own words."""
+    told = 0
+    for text, times in both.told().items():
+        many = re.match(r"([\d,]+) alerts:", text)
+        told += times * (int(many[1].replace(",", "")) if many else 1)
+    return told
+
+
+def test_syncs_at_once_leave_the_tables_of_one_and_tell_everything_once(both: Twins, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    told = 0
+    for number in range(ROUNDS):
+        both.life.goes_on(60)
+        orders = _orders(both, number)
+        victims = []
+        for order in orders:
+            victims.append(steps(order, log))
+            time.sleep(both.life.chance.uniform(0, 0.5))
+        _ends_well(victims, log)
+        for order in orders:
+            both.sync_clean(order)
+        assert both.differences() == {}, orders
+        both.deliver(orders[0])
+        told += _alerts_told(both)
+        assert both.disturbed.query("SELECT DISTINCT attempts, delivered_at IS NULL FROM customer_alerts") == [
+            (1, False)
+        ]
+        assert told == both.disturbed.value("SELECT count(*) FROM customer_alerts")
+        assert both.disturbed.books() == dict.fromkeys(BOOKS, 0)
+
+
+def test_two_commands_at_once_on_a_home_where_nothing_is_yet(both: Twins, tmp_path: Path) -> None:
+    """The embedded server, its tables and Dagster's are made by whoever comes first."""
+    home, log = tmp_path / "home", tmp_path / "log"
+    order = replace(both.order("both", full=True), schema="public")
+    _ends_well([command(order, home, log, database=False) for _ in range(2)], log)
+    both.sync_clean(order)
+    with opened(embedded_url(home), "public") as state:
+        assert differences(state.tables(), both.clean.tables()) == {}
+        assert state.query("SELECT status, count(*) FROM sync_runs GROUP BY 1") == [("succeeded", 2)]

@@ -1,0 +1,39 @@
+"""A long-lived process that syncs as it is told: an order a line, and for each an answer with what it takes by then."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from intercom_sync.intercom.errors import IntercomError
+from intercom_sync.slack.poster import SlackAwayError
+from intercom_sync.warehouse.errors import WarehouseError
+from intercom_sync_tests.survival.steps import Order, deliver, sync
+
+
+def answer(order: Order) -> dict[str, Any]:
+    """Do an order; say how it went and what this process takes after it."""
+    began, busy, error = time.monotonic(), time.process_time(), ""
+    try:
+        sync(order)
+        deliver(order)
+    except (IntercomError, WarehouseError, SlackAwayError) as trouble:
+        error = f"{type(trouble).__name__}: {trouble}"
+    taken = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - busy}
+    return taken | {"error": error} | standing()
+
+
+def standing() -> dict[str, float]:
+    """Memory in MB, open files and threads of this process."""
+    status = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
+    return {
+        "memory_mb": int(status["VmRSS"].split()[0]) / 1024,
+        "open_files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": int(status["Threads"]),
+    }
+
+
+if __name__ == "__main__":
+    for text in sys.stdin:
+        print(json.dumps(answer(Order(**json.loads(text)))), flush=True)
