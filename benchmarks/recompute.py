@@ -85,7 +85,7 @@ def _floor(session: Session, moment: datetime) -> float:
     with session.transaction():
         changed = session.frame(customers.ROWS.format(bucket=older))
         began = time.perf_counter()
-        session.frame(customers.CONTACTS.format(bucket="TRUE", reading="''"))
+        session.frame(customers.CONTACTS.format(reading="''"))
         session.frame(customers.ROWS.format(bucket="TRUE"))
         session.frame("SELECT id, created_at, open, contact_ids, rating, rating_contact_id FROM intercom_conversations")
         session.stage("floor", changed)

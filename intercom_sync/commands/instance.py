@@ -70,4 +70,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 def _in_schema(url: str, schema: str) -> str:
     joint = "&" if "?" in url else "?"
-    return f"{url}{joint}options={quote(f'-csearch_path={schema}')}"
+    # Dagster commits each of its events by itself. After a crash of the server the last ones may be missing, as after
+    # that of a worker; the sync's own tables wait for the disk.
+    options = quote(f"-csearch_path={schema} -csynchronous_commit=off")
+    return f"{url}{joint}options={options}"

@@ -28,6 +28,9 @@ from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.session import Session
 
+_NEVER = -1
+_CONNECTIONS = 20
+
 
 @dataclass(frozen=True)
 class SyncRequest:
@@ -59,6 +62,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
     use_instance(settings)
     now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
     with storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
+        _stay_connected(instance)
         job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         result = job.execute_in_process(
@@ -79,6 +83,13 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             mark_covered(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
     print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
     return 0
+
+
+def _stay_connected(instance: dg.DagsterInstance) -> None:
+    """Keep Dagster's connections open, as its web server does; it would open 400 of them for a sync, one a step."""
+    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+        if storage:
+            storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_CONNECTIONS)
 
 
 def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str) -> None:

@@ -37,7 +37,7 @@ CONTACTS = (
     "EXISTS (SELECT FROM sync_reads s "
     "WHERE s.reading = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
-    "WHERE c.email_key IS NOT NULL AND {bucket}"
+    "WHERE c.email_key IS NOT NULL"
 )
 ROWS = (
     f"SELECT lower(u.email) AS email_key, {selected(tables.UNIFIED_CUSTOMERS, 'u.')} FROM unified_customers u "
@@ -90,7 +90,6 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
     alert says they are.
     """
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence")
-    news: list[pl.DataFrame] = []
     done = Upserted()
     for made in _unified(session, reading, run.as_of):
         alerts = decide_alerts(_transitions(made.rows), rules)
@@ -101,20 +100,20 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules)
             ),
         )
         session.stage_more("customer_evidence", made.evidence.select(_EVIDENCE))
-        news.append(alerts)
+        outbox.put(session, alerts, run, rules)
         done = _tally(done, made.rows, alerts.height)
     _write(session, run)
-    outbox.put(session, pl.concat(news), run, rules)
     return done
 
 
 def _unified(session: Session, reading: str, now: datetime) -> Iterator[Unified]:
-    fit = table_fit(session)
-    for bucket in buckets(session):
-        contacts = session.frame(CONTACTS.format(bucket=bucket.format(key="c.email_key"), reading=literal(reading)))
-        rows = session.frame(ROWS.format(bucket=bucket.format(key="lower(u.email)")))
-        support = session.frame(_SUPPORT.format(bucket=bucket.format(key="email_key")))
-        writes = session.frame(_WRITES.format(bucket=bucket.format(key="email_key")))
+    fit, cut = table_fit(session), buckets(session)
+    cut.stage(session, "customer_contacts", CONTACTS.format(reading=literal(reading)))
+    for bucket in cut:
+        contacts = session.frame(f"SELECT * FROM customer_contacts WHERE {bucket.staged}").drop("bucket")
+        rows = session.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
+        support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
+        writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))
         yield unify(
             typed(contacts, tables.REVENUE_METRICS),
             typed(support, tables.SUPPORT_METRICS),

@@ -41,14 +41,14 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
             # One at a time, as in `support`.
             session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
             stale = session.frame(_STALE, stamp.rules, last)
-            if stale.is_empty():
-                break
-            last = stale["id"][-1]
             sifted = _compute(session, stale, rules, stamp.rules)
             if sifted.refused:
                 session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
                 land_refused(session, "contact", sifted, stamp)
             done += len(sifted.usable)
+        if stale.height < _CHUNK:
+            break
+        last = stale["id"][-1]
     with session.transaction():
         _drop_gone(session)
     return done

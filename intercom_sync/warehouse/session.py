@@ -7,13 +7,15 @@ What the statements mean is said where they stand.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import adbc_driver_manager
+import adbc_driver_postgresql
 import polars as pl
-from adbc_driver_postgresql import dbapi
+from adbc_driver_manager import dbapi
 
 from intercom_sync.warehouse.refusals import refusal, unreachable
 
@@ -25,6 +27,18 @@ _PATIENCE = {
     "keepalives_count": "6",
     "tcp_user_timeout": "120000",  # milliseconds
 }
+_SET = {
+    "TimeZone": "UTC",
+    "standard_conforming_strings": "on",
+    # Large set-based queries: compiling them costs more than it saves, sorting on disk more than memory.
+    "jit": "off",
+    "work_mem": "64MB",
+}
+_CONFIGURE = (
+    "SELECT set_config('search_path', $1, FALSE) AS search_path, "
+    # Where the role or the URL's options say how long to wait for a lock, that holds.
+    "CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '60s', FALSE) END AS lock_timeout, "
+) + ", ".join(f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items())
 
 
 class Session:
@@ -36,7 +50,7 @@ class Session:
     def __init__(self, url: str, schema: str) -> None:
         self._url = url
         try:
-            self._connection = dbapi.connect(patient_url(url))
+            self._connection = _connect(patient_url(url))
         except adbc_driver_manager.Error as error:
             raise unreachable(str(error), url) from None
         try:
@@ -47,14 +61,7 @@ class Session:
 
     def _set_up(self, schema: str) -> None:
         with self.transaction():
-            self.execute(f"SET search_path TO {quoted(schema)}")
-            self.execute("SET TIME ZONE 'UTC'")
-            # Where the role or the URL's options say how long to wait for a lock, that holds.
-            self.value("SELECT set_config('lock_timeout', '60s', FALSE) WHERE current_setting('lock_timeout') = '0'")
-            self.execute("SET standard_conforming_strings TO on")
-            # Large set-based queries: compiling them costs more than it saves, sorting on disk more than memory.
-            self.execute("SET jit TO off")
-            self.execute("SET work_mem TO '64MB'")
+            self.value(_CONFIGURE, quoted(schema))
 
     def __enter__(self) -> Self:
         """Return itself, open."""
@@ -124,6 +131,20 @@ class Session:
             if "[libpq]" not in str(error):
                 raise
             raise refusal(str(error), "", self._url) from None
+
+
+def _connect(url: str) -> dbapi.Connection:
+    shared = _database(url)
+    return dbapi.Connection(shared, adbc_driver_manager.AdbcConnection(shared._db))
+
+
+@cache
+def _database(url: str) -> dbapi._SharedDatabase:
+    """Return the driver's description of a server, once a process: it reads all types, longer than connecting takes.
+
+    It holds no connection: a server that was down is reached again, and one that cannot be reached is not remembered.
+    """
+    return dbapi._SharedDatabase(adbc_driver_postgresql.connect(url))
 
 
 def plain_url(url: str) -> str:

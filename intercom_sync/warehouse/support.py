@@ -9,7 +9,7 @@ from intercom_sync.domain.cancel import mention_pattern
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.support import support_metrics
 from intercom_sync.warehouse import merges
-from intercom_sync.warehouse.buckets import buckets
+from intercom_sync.warehouse.buckets import Bucket, buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.merges import WRITTEN_BY
 from intercom_sync.warehouse.retention import drop_old_words
@@ -17,19 +17,17 @@ from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SUPPORT_METRICS.names
 _CHUNK = 20_000
-# Joined once and put in the order of the buckets, which would otherwise read all conversations each.
-_STAGE_TAKING_PART = (
-    "CREATE TEMPORARY TABLE taking_part AS "
+_TAKING_PART = (
     "SELECT c.email_key, v.id AS conversation_id, v.created_at, v.open, cardinality(v.contact_ids) AS contacts, "
     "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
-    "FROM intercom_conversations v CROSS JOIN LATERAL unnest(v.contact_ids) p(contact_id) "
-    "LEFT JOIN merged_away a ON a.id = p.contact_id "
-    "JOIN intercom_contacts c ON c.id = COALESCE(a.contact_id, p.contact_id) "
+    # Unnested here and not beside: the planner then knows how many rows come, and joins them by hash.
+    "FROM (SELECT *, unnest(contact_ids) AS contact_id FROM intercom_conversations) v "
+    "LEFT JOIN merged_away a ON a.id = v.contact_id "
+    "JOIN intercom_contacts c ON c.id = COALESCE(a.contact_id, v.contact_id) "
     "LEFT JOIN merged_away ra ON ra.id = v.rating_contact_id "
     "LEFT JOIN intercom_contacts rc ON rc.id = COALESCE(ra.contact_id, v.rating_contact_id) "
-    "WHERE c.email_key IS NOT NULL ORDER BY c.email_key"
+    "WHERE c.email_key IS NOT NULL"
 )
-_TAKING_PART = "SELECT * FROM taking_part WHERE {bucket}"
 _MENTIONS = (
     "SELECT c.email_key, m.created_at FROM intercom_messages m "
     f"{WRITTEN_BY} "
@@ -60,10 +58,9 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
 def catch_up_support(session: Session, now: datetime) -> int:
     """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table."""
     merges.stage(session)
-    session.execute("DROP TABLE IF EXISTS pg_temp.taking_part")
-    session.execute(_STAGE_TAKING_PART)
-    session.execute("CREATE INDEX ON taking_part USING brin (email_key) WITH (pages_per_range = 16)")
-    return sum(_refresh_bucket(session, now, bucket) for bucket in buckets(session))
+    cut = buckets(session)
+    cut.stage(session, "taking_part", _TAKING_PART)
+    return sum(_refresh_bucket(session, now, bucket) for bucket in cut)
 
 
 def support_totals(session: Session) -> dict[str, int | float | None]:
@@ -76,11 +73,11 @@ def support_totals(session: Session) -> dict[str, int | float | None]:
         ).row(0, named=True)
 
 
-def _refresh_bucket(session: Session, now: datetime, bucket: str) -> int:
-    taking_part = session.frame(_TAKING_PART.format(bucket=bucket.format(key="email_key")))
-    mentions = session.frame(_MENTIONS.format(bucket=bucket.format(key="c.email_key")))
+def _refresh_bucket(session: Session, now: datetime, bucket: Bucket) -> int:
+    taking_part = session.frame(f"SELECT * FROM taking_part WHERE {bucket.staged}")
+    mentions = session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key")))
     computed = support_metrics(taking_part, mentions, now)
-    where = bucket.format(key="email_key")
+    where = bucket.holds("email_key")
     stored = typed(
         session.frame(f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {where}"),
         tables.SUPPORT_METRICS,

@@ -1,0 +1,51 @@
+"""Memory: the most that the process of a full sync holds, of ten times the contacts against of one."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.row import Row
+from intercom_sync.warehouse.embedded import embedded_url
+
+_UNIT = 1024  # the kernel counts in KiB
+_QUICK = {"INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND": "1000", "INTERCOM_API_KEY": "bench"}
+
+
+def rows(scale: float, repeat: int) -> list[Row]:
+    """Measure once, however often is asked for: memory hardly varies, and a million contacts take minutes."""
+    small, large = max(10_000, int(100_000 * scale)), max(100_000, int(1_000_000 * scale))
+    peaks = {count: _peak(count) for count in (small, large)}
+    what = f"peak memory of a full sync of {large:,} contacts against {small:,}"
+    return [Row(what, (peaks[large],), (peaks[small],), "MiB", 1.3)]
+
+
+def _peak(contacts: int) -> float:
+    home = Path(tempfile.mkdtemp(prefix="intercom_sync_bench_"))
+    embedded_url(home)
+    with _sandbox(contacts) as url:
+        settings = os.environ | _QUICK | {"INTERCOM_BASE_URL": url, "INTERCOM_SYNC_HOME": str(home)}
+        sync = [sys.executable, "-m", "intercom_sync", "sync", "--full"]
+        with subprocess.Popen(sync, env=settings, stdout=subprocess.DEVNULL) as process:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, sync)
+    return used.ru_maxrss / _UNIT
+
+
+@contextmanager
+def _sandbox(contacts: int) -> Iterator[str]:
+    """Run a sandbox in a process of its own, and yield its URL: what started a process counts in its peak."""
+    size = ["--contacts", str(contacts), "--conversations", "0", "--rate", "10000", "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "intercom_sync", "sandbox", *size], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().removeprefix("Sandbox Intercom on ").split()[0]
+        finally:
+            process.terminate()
