@@ -74,6 +74,7 @@ class Transport:
         self._session.proxies = get_environ_proxies(self.base_url)
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
         self._session.auth = _Token(token)
+        self._token = token.encode()
         self._session.headers.update(
             {
                 "Accept": "application/json",
@@ -87,7 +88,7 @@ class Transport:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, self._adapter)
 
-    def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+    def send(self, method: str, path: str, asked: Mapping[str, Any] | None) -> Answer:
         """Send one request and read the whole answer. Redirects are not followed: the token stays with its host.
 
         Raises:
@@ -97,12 +98,15 @@ class Transport:
             with self._session.request(
                 method,
                 self.base_url + path,
-                data=None if body is None else orjson.dumps(body),
+                data=None if asked is None else orjson.dumps(asked),
                 timeout=self._timeouts,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Answer(response.status_code, response.headers, self._whole(response))
+                whole = self._whole(response)
+                # An error may repeat what it was asked with, and its words are told to people.
+                body = whole if response.ok or not self._token else whole.replace(self._token, b"***")
+                return Answer(response.status_code, response.headers, body)
         except requests.RequestException as error:
             # The name alone: the text of some holds a proxy's password.
             timed_out = isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error)

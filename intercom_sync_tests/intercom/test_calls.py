@@ -224,6 +224,7 @@ def test_neither_token_nor_address_nor_body_reaches_an_error_or_the_log(
         faults.status(500, "ada@example.com"),
         faults.reset(),
         faults.error(401, "unauthorized", f"{TOKEN} ada@"),
+        faults.error(422, "parameter_invalid", f"not with {TOKEN} ada@"),
     ):
         sandbox.faults.clear()
         sandbox.faults.add(fault)
