@@ -97,14 +97,43 @@ OTHERS = {
 }
 """Rows with a test of their own beside these."""
 
-_REJECTED, _DELIVER = "intercom_sync_tests.end_to_end.test_rejected", "intercom_sync_tests.slack.test_deliver"
-_READINGS, _SESSION = "intercom_sync_tests.warehouse.test_readings", "intercom_sync_tests.warehouse.test_session"
-ELSEWHERE = {
-    "a record breaks a rule": f"{_REJECTED}::test_the_last_good_version_stays_in_play_until_the_record_is_good_again",
-    "Postgres is away": f"{_SESSION}::test_a_connection_that_breaks_is_a_matter_of_trying_again",
-    "a run is killed": f"{_READINGS}::test_a_dead_runs_reading_is_taken_over_with_its_ids_and_marks",
-    "Slack is away": f"{_DELIVER}::test_a_slack_that_is_down_delays_alerts_and_loses_none",
+_OTHER_ROWS = {
+    "end_to_end.test_rejected::test_the_last_good_version_stays_in_play_until_the_record_is_good_again": (
+        "a record breaks a rule"
+    ),
+    "postgres.test_away::test_a_server_that_is_gone_at_the_start_is_one_sentence": "Postgres is gone at the start",
+    "postgres.test_restarts::test_a_restart_while_the_sync_writes_leaves_nothing_half_written": (
+        "Postgres is stopped or restarted under a sync"
+    ),
+    "postgres.test_busy::test_when_connections_run_out_under_way_nothing_is_half_written": (
+        "Postgres has no connection left"
+    ),
+    "postgres.test_busy::test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table": (
+        "a table is locked"
+    ),
+    "postgres.test_busy::test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written": (
+        "a deadlock with another program"
+    ),
+    "postgres.test_refusing::test_a_read_only_server_is_one_sentence": "Postgres is read-only, or a standby",
+    "postgres.test_refusing::test_a_server_older_than_15_is_one_sentence_that_says_so": "Postgres is older than 15",
+    "postgres.test_full_disk::test_a_full_disk_is_a_sentence_and_nothing_is_half_written": (
+        "Postgres has no disk space left"
+    ),
+    "postgres.test_slow::test_a_slow_server_is_waited_for": "Postgres is slow",
+    "postgres.test_slow::test_a_server_that_takes_no_more_bytes_is_given_up": "Postgres or the network is silent",
+    "survival.test_kills::test_a_sync_killed_at_any_moment_is_put_right_by_the_next": "a run is killed",
+    "survival.test_overtaken::test_a_run_that_another_overtook_ends_in_the_later_ones_tables": (
+        "syncs run at once, or one ends after a later one"
+    ),
+    "end_to_end.test_missing::test_a_contact_that_the_scan_missed_stays_as_it_is_now_and_is_told": (
+        "a full read leaves out a contact that is there"
+    ),
+    "end_to_end.test_missing::test_a_missing_contact_that_cannot_be_asked_for_stays_until_the_next_full_sync": (
+        "a missing contact cannot be asked for, or the list of deleted conversations cannot be read"
+    ),
+    "slack.test_deliver::test_a_slack_that_is_down_delays_alerts_and_loses_none": "Slack is away",
 }
+ELSEWHERE = {row: f"intercom_sync_tests.{test}" for test, row in _OTHER_ROWS.items()}
 """Rows of the table that other tests hold: `module::test`."""
 
 
