@@ -33,7 +33,8 @@ def people(conversation: object) -> set[str]:
 def without(conversation: _Json, gone: Collection[str]) -> _Json | None:
     """Return a conversation without these people and their words; None when nobody else takes part in it."""
     contacts = _contacts(conversation)
-    if contacts and all(record_id(contact) in gone for contact in contacts):
+    # One that lists nobody readable is whose who opened it.
+    if all(record_id(one) in gone for one in contacts or [_object(conversation.get("source")).get("author")]):
         return None
     left = dict(conversation)
     if contacts:

@@ -9,6 +9,7 @@ import polars as pl
 from intercom_sync.warehouse import forgotten, outbox
 from intercom_sync.warehouse.erasing import ERASED_CONTACTS, ERASED_CONVERSATIONS, erase, erase_contacts
 from intercom_sync.warehouse.land import alone
+from intercom_sync.warehouse.retention import VOID
 from intercom_sync.warehouse.session import Session
 
 _LANDED = (
@@ -76,6 +77,7 @@ def forget(session: Session, email: str) -> dict[str, int]:
         # A record without an id of its own is known by a digest; nothing else will ever come under that.
         forgotten.note(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
         removed |= erase_contacts(session, contacts["id"])
+        session.execute(VOID)  # nobody can say whose words they are
         for column in ("missed_ids", "overlooked_ids"):
             session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
             session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))

@@ -17,10 +17,11 @@ _UNQUOTE = (
     f"WHERE kind = '{CANCEL_MENTION}' AND details->>'excerpt' IS NOT NULL "
     "AND CAST(details->>'said_at' AS timestamptz) < $1"
 )
-_VOID = (
-    "UPDATE rejected_records SET value = NULL WHERE kind = 'conversation' AND time < $1 "
+VOID = (
+    "UPDATE rejected_records SET value = NULL WHERE kind = 'conversation' "
     "AND json_typeof(value) IN ('string', 'array', 'object')"
 )
+"""Lets go of all values of refused conversations that can hold words."""
 
 
 def drop_old_words(session: Session, now: datetime) -> None:
@@ -29,4 +30,4 @@ def drop_old_words(session: Session, now: datetime) -> None:
     since = now - timedelta(days=RECENT_DAYS)
     session.execute("DELETE FROM intercom_messages WHERE created_at < $1", since)
     session.execute(_UNQUOTE, since)
-    session.execute(_VOID, since)
+    session.execute(f"{VOID} AND time < $1", since)

@@ -1,12 +1,13 @@
 """What a full sync does before it lets go: it asks for missing contacts, and reads which conversations were deleted."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from intercom_sync.sandbox.faults import Fault, error, status
-from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, person, talk
+from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, at, person, talk
 
 _EMAIL = "ada@example.com"
 _LIST = "GET /conversations/deleted"
@@ -199,16 +200,18 @@ def test_a_window_does_not_ask_for_the_list(scenario: Scenario) -> None:
     assert _landed(scenario, "conversations") == ["500"]
 
 
-def test_the_list_is_read_back_to_the_last_full_sync(scenario: Scenario) -> None:
+def test_the_list_is_read_back_to_the_last_full_sync_and_at_first_to_the_first_run(scenario: Scenario) -> None:
+    def pages(as_of: datetime) -> list[str]:
+        scenario.sandbox.requests.clear()
+        scenario.sync(as_of, full=True)
+        return [one.query["page"] for one in scenario.requests(lambda one: one.path.endswith("/deleted"))]
+
     scenario.put(person("c1", _EMAIL))
-    for number in range(200):
-        scenario.company.deleted_conversations[str(number)] = int((NOW - (200 - number) * DAY).timestamp())
-    scenario.sync(NOW - 50 * DAY, full=True)
-    asked = scenario.requests(lambda one: one.path.endswith("/deleted"))
-    assert [one.query["page"] for one in asked] == ["1", "2", "3", "4"]
-    scenario.sandbox.requests.clear()
-    scenario.sync(NOW, full=True)
-    assert [one.query["page"] for one in scenario.requests(lambda one: one.path.endswith("/deleted"))] == ["1"]
+    for number in range(400):  # 60 a page, one every six hours
+        scenario.company.deleted_conversations[str(number)] = at(NOW - number * 6 * HOUR)
+    assert pages(NOW - 50 * DAY) == ["1", "2", "3", "4"]
+    assert pages(NOW) == ["1", "2", "3", "4"]
+    assert pages(NOW + HOUR) == ["1"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_of_a_refused_conversation_only_the_value_that_breaks_a_rule_is_kept(pla
     assert [tuple(row.values()) for row in kept] == [
         ("502", "contacts", "nobody", None),
         ("503", "created_at", _SENTENCE, None),
-        ("504", "contacts", {"type": "contact.list", "contacts": [_SENTENCE]}, None),
+        ("504", "contacts", [_SENTENCE], None),
     ]
 
 

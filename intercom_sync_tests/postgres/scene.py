@@ -56,7 +56,7 @@ class Struck(Scenario):
 
     def __init__(self, sandbox: Sandbox, server: Server, database: str, instance: dg.DagsterInstance) -> None:
         self.sandbox, self.company, self._instance = sandbox, sandbox.company, instance
-        self.server, self.database = server, database
+        self.server, self.database, self._resources = server, database, {}
 
     def rows(self, query: str, *values: Any) -> list[Row]:
         connection = self.server.connect(self.database)

@@ -108,7 +108,7 @@ def test_what_another_run_refused_since_a_full_reading_began_stays_refused(conne
         readings.take(connect, _run("one"))
         with session.transaction():
             session.execute(refuse, "refused since")
-            readings.forget_gone(session, "one", "contact")
+            leaving.forget_gone(session, "one", "contact")
         assert session.frame("SELECT id FROM rejected_records")["id"].to_list() == ["refused since"]
 
 
