@@ -80,7 +80,8 @@ def hold(session: Session) -> None:
     The moment is that of the first query after this: what other runs land later is not half seen.
     """
     session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    session.execute("LOCK TABLE revenue_metrics, support_metrics, unified_customers IN SHARE ROW EXCLUSIVE MODE")
+    for table in ("revenue_metrics", "support_metrics", "unified_customers"):  # one at a time: an error names the table
+        session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules) -> Upserted:

@@ -98,7 +98,7 @@ class Scenario:
         self.sandbox = sandbox
         self._resources = resources
         self.company: Company = sandbox.company
-        self._instance = instance
+        self.instance = instance
         options = f"-c search_path={schema} -c timezone=UTC"
         self._connection = psycopg2.connect(plain_url(url), options=options)
         self._connection.autocommit = True
@@ -140,7 +140,7 @@ class Scenario:
         return job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
             partition_key=_partition(as_of),
-            instance=self._instance,
+            instance=self.instance,
             raise_on_error=False,
             tags={FOREGROUND_TAG: "true"} if foreground else {},
             asset_selection=[dg.AssetKey(asset) for asset in assets] or None,

@@ -55,7 +55,7 @@ class Struck(Scenario):
     """A scenario on a server that goes away and comes back: every question has a connection of its own."""
 
     def __init__(self, sandbox: Sandbox, server: Server, database: str, instance: dg.DagsterInstance) -> None:
-        self.sandbox, self.company, self._instance = sandbox, sandbox.company, instance
+        self.sandbox, self.company, self.instance = sandbox, sandbox.company, instance
         self.server, self.database, self._resources = server, database, {}
 
     def rows(self, query: str, *values: Any) -> list[Row]:
