@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import dagster as dg
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url
 from intercom_sync.warehouse.migrate import create_schema
@@ -18,6 +22,8 @@ from intercom_sync.warehouse.refusals import from_storage
 from intercom_sync.warehouse.session import driver_url, patient_url
 
 DAGSTER_SCHEMA = "dagster"
+_NEVER = -1
+_CONNECTIONS = 20
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
 
 
@@ -61,6 +67,24 @@ def storage_explained(settings: Settings) -> Iterator[None]:
         raise
     finally:
         logging.getLogger().removeFilter(_is_news)
+
+
+def stay_connected(instance: dg.DagsterInstance) -> None:
+    """Keep Dagster's connections open, as its web server does; it would open 400 of them for a sync, one a step.
+
+    One that a restart of the server broke is noticed and made anew before it is used.
+    """
+    sa.event.listen(sa.pool.Pool, "checkout", _refuse_broken)
+    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+        if storage:
+            storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_CONNECTIONS)
+
+
+def _refuse_broken(connection: DBAPIConnection, *_: object) -> None:
+    try:
+        connection.cursor().execute("SELECT 1")
+    except Exception:
+        raise sa.exc.DisconnectionError from None
 
 
 def _is_news(record: logging.LogRecord) -> bool:

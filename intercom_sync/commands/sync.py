@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from intercom_sync.commands.instance import storage_explained, use_instance
+from intercom_sync.commands.instance import stay_connected, storage_explained, use_instance
 from intercom_sync.commands.marking import mark_covered
 from intercom_sync.commands.progress import shown
 from intercom_sync.definitions import build
@@ -27,9 +27,6 @@ from intercom_sync.warehouse import runs
 from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.session import Session
-
-_NEVER = -1
-_CONNECTIONS = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
     use_instance(settings)
     now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
     with storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
-        _stay_connected(instance)
+        stay_connected(instance)
         job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         result = job.execute_in_process(
@@ -83,13 +80,6 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             mark_covered(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
     print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
     return 0
-
-
-def _stay_connected(instance: dg.DagsterInstance) -> None:
-    """Keep Dagster's connections open, as its web server does; it would open 400 of them for a sync, one a step."""
-    for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
-        if storage:
-            storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_CONNECTIONS)
 
 
 def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str) -> None:

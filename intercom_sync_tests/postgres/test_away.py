@@ -20,7 +20,7 @@ def test_a_server_that_is_gone_at_the_start_is_one_sentence(base: Base, struck: 
     base.server.stop()
     ended = command.sync()
     base.server.start()
-    assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1)
+    assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1), ended.told
     assert ended.told[0].startswith("PostgreSQL cannot be reached: ")
     assert ended.told[0].endswith("Check INTERCOM_SYNC_DATABASE_URL.")
     assert struck.kept() == before
@@ -31,7 +31,7 @@ def test_the_command_ends_with_one_sentence_when_the_server_restarts_under_it(ba
     with ambush(base.server, struck.database, _WRITING, base.server.restart) as hit:
         ended = command.sync()
     assert hit.is_set()
-    assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1)
+    assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1), ended.told
     assert ended.told[0].startswith("PostgreSQL went away: ")
     assert struck.kept(*WRITTEN) == before
     struck.sync(THEN)
