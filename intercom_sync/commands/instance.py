@@ -12,11 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
-import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.warehouse.connect import database_url
+from intercom_sync.warehouse.connect import database_url, notice_broken_connections
 from intercom_sync.warehouse.migrate import create_schema
 from intercom_sync.warehouse.refusals import from_storage
 from intercom_sync.warehouse.session import driver_url, patient_url
@@ -74,17 +72,10 @@ def stay_connected(instance: dg.DagsterInstance) -> None:
 
     One that a restart of the server broke is noticed and made anew before it is used.
     """
-    sa.event.listen(sa.pool.Pool, "checkout", _refuse_broken)
+    notice_broken_connections()
     for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
         if storage:
             storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_CONNECTIONS)
-
-
-def _refuse_broken(connection: DBAPIConnection, *_: object) -> None:
-    try:
-        connection.cursor().execute("SELECT 1")
-    except Exception:
-        raise sa.exc.DisconnectionError from None
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import Pool
+
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.embedded import embedded_url
 from intercom_sync.warehouse.migrate import prepare
@@ -24,3 +29,15 @@ def open_warehouse(settings: Settings) -> Callable[[], Session]:
     url = database_url(settings)
     prepare(url, settings.schema)
     return partial(Session, url, settings.schema)
+
+
+def notice_broken_connections() -> None:
+    """Let SQLAlchemy try a pooled connection before it hands it out, and make one anew that a restart broke."""
+    event.listen(Pool, "checkout", _refuse_broken)
+
+
+def _refuse_broken(connection: DBAPIConnection, *_: object) -> None:
+    try:
+        connection.cursor().execute("SELECT 1")
+    except Exception:
+        raise DisconnectionError from None
