@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse end_to_end postgres)
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+# What runs SQL, without what is about Intercom's answers or starts Dagster's processes.
+SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse checks end_to_end postgres) \
+  $(addprefix --ignore=intercom_sync_tests/end_to_end/test_,failures.py hostile.py secrets.py dagster_dev.py)
 
 .PHONY: demo test test-postgres check audit licenses bench screenshots install lock
 
@@ -11,11 +14,11 @@ demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
 
 test: install ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-postgres: install ## what runs SQL, on the older PostgreSQL 15 (Debian's postgresql-15) and 16
-	INTERCOM_SYNC_TEST_POSTGRES=15 $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SQL_TESTS))
-	INTERCOM_SYNC_TEST_POSTGRES=16 $(BIN)/python -m pytest -m "not slow" $(or $(ARGS),$(SQL_TESTS))
+	INTERCOM_SYNC_TEST_POSTGRES=15 $(PYTEST) -m "not slow" $(or $(ARGS),$(SQL_TESTS))
+	INTERCOM_SYNC_TEST_POSTGRES=16 $(PYTEST) -m "not slow" $(or $(ARGS),$(SQL_TESTS))
 
 check: install ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -101,7 +101,6 @@ def test_a_stranger_with_the_old_servers_number_is_not_taken_for_it(home: Path) 
         stranger.wait()
 
 
-@pytest.mark.skipif(not _ASKED, reason="takes a minute: by command only")
 def test_a_command_killed_at_its_very_first_start_is_done_by_the_next(home: Path, tmp_path: Path) -> None:
     """In the making of the server, of its tables, of Dagster's, or of the sync."""
     life, log, chance = Life(5, 60), tmp_path / "log", random.Random(6)
