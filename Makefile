@@ -14,7 +14,8 @@ demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
 
 test: install ## the whole test suite
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(or $(ARGS),-m "not alone")
+	$(if $(ARGS),,$(BIN)/python -m pytest -m alone)
 
 test-postgres: install ## what runs SQL, on the older PostgreSQL 15 (Debian's postgresql-15) and 16
 	INTERCOM_SYNC_TEST_POSTGRES=15 $(PYTEST) -m "not slow" $(or $(ARGS),$(SQL_TESTS))

@@ -56,7 +56,7 @@ class Deliverer:
     """Sends messages at Slack's pace within a budget of time.
 
     Args:
-        session: the outbox; claims it until the session closes.
+        session: the outbox; claimed as long as it delivers.
         send: sends one message once.
         clock: seconds that only grow.
         sleep: waits so many seconds.
@@ -87,13 +87,19 @@ class Deliverer:
         if not outbox.claim(self._session):
             done.busy = True
             return done
+        try:
+            self._deliver_all(done)
+        finally:
+            self._session.let_go_of_locks()
+        return done
+
+    def _deliver_all(self, done: Delivery) -> None:
         for message in messages(outbox.waiting(self._session)):
             if not self._deliver_one(message, done):
                 break
         if done.puzzle:
             raise SlackAwayError(f"Slack refuses ({done.puzzle}); {done.alerts} were delivered. {self._left()}")
         done.backlog = outbox.backlog(self._session)
-        return done
 
     def _deliver_one(self, message: Message, done: Delivery) -> bool:
         """Send one message; return whether there is time for another."""

@@ -85,7 +85,7 @@ def note(session: Session, news: Note) -> bool:
 
 
 def claim(session: Session) -> bool:
-    """Become the only one that delivers, until the session closes; False when another process does."""
+    """Become the only one that delivers, until the session lets go of its locks; False when another process does."""
     with session.transaction():
         return bool(
             session.value("SELECT pg_try_advisory_lock(hashtext('intercom_sync.deliver'), hashtext(current_schema()))")

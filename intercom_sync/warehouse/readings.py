@@ -161,4 +161,5 @@ def let_go_on_error(run: str) -> Iterator[None]:
 def let_go(run: str) -> None:
     """Let go of the reading that a run of this process holds."""
     if run in _held:
-        _held.pop(run).close()
+        with _held.pop(run) as session:
+            session.let_go_of_locks()

@@ -17,6 +17,7 @@ import adbc_driver_postgresql
 import polars as pl
 from adbc_driver_manager import dbapi
 
+from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.refusals import refusal, unreachable
 
 # A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
@@ -76,6 +77,11 @@ class Session:
     def close(self) -> None:
         """Close the connection, and let go of the locks it holds."""
         self._connection.close()
+
+    def let_go_of_locks(self) -> None:
+        """Let go of advisory locks now: of a connection that closes the server lets go when it comes to that."""
+        with suppress(WarehouseError), self.transaction():
+            self.value("SELECT pg_advisory_unlock_all()::text")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

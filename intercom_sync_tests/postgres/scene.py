@@ -1,5 +1,6 @@
 """A company that was synced once and has changed since: what a second sync of it must come to, whatever strikes it."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from intercom_sync_tests.postgres.server import Server
 
 THEN = NOW + 6 * HOUR
 _PEOPLE = 40
+_PATIENCE = 5
 _OWN = {"run", "time", "landed_at", "revision", "id", "delivered_at"}
 """Columns that differ from run to run, and the alerts' ids, which a run that is rolled back uses up."""
 
@@ -79,10 +81,15 @@ class Struck(Scenario):
         return self.rows(f"SELECT {columns} FROM {table.name} {where} ORDER BY {columns}")
 
     def sessions(self) -> int:
-        """How many connections to the database are open besides the one that asks."""
-        return self.rows(
-            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()", self.database
-        )[0]["n"]
+        """How many connections stay open besides the one that asks; closing takes the server a moment."""
+        end = time.monotonic() + _PATIENCE
+        while (there := self._sessions()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return there
+
+    def _sessions(self) -> int:
+        open_ones = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        return int(self.rows(open_ones, self.database)[0]["n"])
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from intercom_sync_tests.survival.state import BOOKS
 from intercom_sync_tests.survival.twins import Twins, twins
 from intercom_sync_tests.survival.victim import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 _REPOSITORY = {"repositoryLocationName": "intercom_sync.definitions", "repositoryName": "__repository__"}
 _LAUNCH = "mutation($execution: ExecutionParams!) { launchRun(executionParams: $execution) { __typename } }"
 _PATIENCE = 240
