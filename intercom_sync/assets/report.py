@@ -13,7 +13,7 @@ from intercom_sync.assets.metadata import column_lineage
 from intercom_sync.assets.pictures import Bar, picture
 from intercom_sync.domain.report import harmless, mask_email
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
-from intercom_sync.sync.collect import Collected
+from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.finish import Finished
 from intercom_sync.warehouse import glance
 from intercom_sync.warehouse.runs import SyncRun

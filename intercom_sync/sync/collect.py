@@ -4,10 +4,9 @@ Each batch of pages lands in one transaction with its ids and its marks: a kille
 try reads on from there, and then what changed in between.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,11 +17,12 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import Sifted, sift
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.crew import Page
-from intercom_sync.intercom.errors import Gone, IntercomError
 from intercom_sync.intercom.reader import Completeness, Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sync.batches import batches
+from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.leaving import TakeIn, ask_for_missing, let_go_of_deleted
+from intercom_sync.sync.parts import fetch_parts
 from intercom_sync.sync.progress import Progress, silent
 from intercom_sync.warehouse import leaving, readings, streams
 from intercom_sync.warehouse.keeping_out import keep_out
@@ -30,40 +30,11 @@ from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.talk import give_up_parts, land_conversations, land_parts, wanting_parts
+from intercom_sync.warehouse.talk import land_conversations
 
-_LOG = logging.getLogger("intercom_sync.sync")
 _PAGES_PER_BATCH = 10
-_DETAILS_PER_BATCH = 100
 _A_MOMENT = timedelta(seconds=1)
 _KINDS = {CONTACTS: "contact", CONVERSATIONS: "conversation"}
-
-
-@dataclass
-class Collected:
-    """What reading one stream brought.
-
-    Attributes:
-        kind: contact or conversation.
-        read: records read by this run.
-        refused: those that cannot be used, by reason.
-        completeness: what was read against the API's own counts; None where an earlier try had read it all.
-        complete: whether a full read found all there was; None for a window.
-        gone: landed records that a complete full read did not find, or that are listed as deleted.
-        details: conversations whose parts were fetched.
-        given_up: conversations whose parts could not be fetched; the next run takes them up.
-        ignored_ratings: ratings outside 1 to 5.
-    """
-
-    kind: str
-    read: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    completeness: Completeness | None = None
-    complete: bool | None = None
-    gone: int = 0
-    details: int = 0
-    given_up: int = 0
-    ignored_ratings: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +101,7 @@ class Collector:
             )
             if self.run.full:
                 collected.gone += let_go_of_deleted(session, self.reader, self._overlap)
-            self._parts(session, collected)
+            fetch_parts(session, self.reader, collected, self.rules, self.run.as_of, self.progress)
             return collected
 
     def _stream(
@@ -169,7 +140,7 @@ class Collector:
                 readings.note_ids(session, self.reading, collected.kind, sifted.ids)
                 for mark in {page.mark["walk"]: page.mark for page in pages}.values() if marked else ():
                     readings.note_mark(session, self.reading, collected.kind, mark)
-            _add(collected, sifted)
+            collected.add(sifted)
             self.progress(f"{collected.kind}s", collected.read, pages[-1].total)
 
     def _note_missed(self, session: Session, kind: str, sifted: Sifted[Any]) -> None:
@@ -223,31 +194,7 @@ class Collector:
             land(sifted)
             readings.note_ids(session, self.reading, collected.kind, sifted.ids)
             streams.note_overlooked(session, self.reading, self.run.run, sifted.ids)
-        _add(collected, sifted)
-
-    def _parts(self, session: Session, collected: Collected) -> None:
-        """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next."""
-        with session.transaction():
-            wanted = wanting_parts(session)
-        for answers in batches(self.reader.conversation_details(wanted), _DETAILS_PER_BATCH):
-            found = [answer for _, answer in answers if isinstance(answer, dict)]
-            vanished = [one for one, answer in answers if isinstance(answer, Gone)]
-            with session.transaction():
-                found = keep_out(session, "conversation", found)
-                refused = land_parts(session, found, self.rules, self.run.as_of)
-                give_up_parts(session, vanished)
-            collected.details += len(found) - len(refused)
-            collected.given_up += len(refused)
-            for rejection in refused:
-                _LOG.warning("The parts of a conversation wait for the next run: %s", rejection)
-            self._count_given_up(collected, answers)
-            self.progress("parts", collected.details + collected.given_up, len(wanted))
-
-    def _count_given_up(self, collected: Collected, answers: Sequence[tuple[str, Any]]) -> None:
-        for conversation, answer in answers:
-            if isinstance(answer, IntercomError) and not isinstance(answer, Gone):
-                collected.given_up += 1
-                _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)
+        collected.add(sifted)
 
 
 def _kept_out(
@@ -259,15 +206,6 @@ def _kept_out(
     """
     kept = keep_out(session, kind, records)
     return sifted if kept is records else replace(sift(kept, read), ids=sifted.ids)
-
-
-def _add(collected: Collected, sifted: Sifted[Any]) -> None:
-    collected.read += len(sifted.ids)
-    collected.ignored_ratings += sum(getattr(one, "ignored_rating", False) for one, _ in sifted.usable.values())
-    for bad in sifted.refused.values():
-        reason = bad.rejection.reason
-        collected.refused[reason] = collected.refused.get(reason, 0) + 1
-        _LOG.warning("Skipped %s %s: %s", collected.kind, bad.id, bad.rejection)
 
 
 def _is_complete(completeness: Completeness) -> bool:

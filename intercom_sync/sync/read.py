@@ -11,7 +11,8 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Completeness, Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.settings import Settings
-from intercom_sync.sync.collect import Collected, Collector
+from intercom_sync.sync.collect import Collector
+from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.progress import Progress
 from intercom_sync.warehouse import readings, runs, streams
 from intercom_sync.warehouse.retention import drop_old_words

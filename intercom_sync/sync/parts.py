@@ -1,0 +1,55 @@
+"""Fetch the parts of conversations, one conversation at a time, and land what contacts wrote in them.
+
+Which conversations are worth it was decided when they landed.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from intercom_sync.domain.rules import Rules
+from intercom_sync.intercom.errors import Gone, IntercomError
+from intercom_sync.intercom.reader import Reader
+from intercom_sync.sync.batches import batches
+from intercom_sync.sync.collected import Collected
+from intercom_sync.sync.progress import Progress
+from intercom_sync.warehouse.keeping_out import keep_out
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.talk import give_up_parts, land_parts, wanting_parts
+
+_LOG = logging.getLogger("intercom_sync.sync")
+_BATCH = 100
+
+
+def fetch_parts(
+    session: Session, reader: Reader, collected: Collected, rules: Rules, as_of: datetime, progress: Progress
+) -> None:
+    """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next.
+
+    Raises:
+        IntercomError: the token may not read conversations, or one after another stays refused.
+        WarehouseError: the database is not to be had.
+    """
+    with session.transaction():
+        wanted = wanting_parts(session)
+    for answers in batches(reader.conversation_details(wanted), _BATCH):
+        found = [answer for _, answer in answers if isinstance(answer, dict)]
+        vanished = [one for one, answer in answers if isinstance(answer, Gone)]
+        with session.transaction():
+            found = keep_out(session, "conversation", found)
+            refused = land_parts(session, found, rules, as_of)
+            give_up_parts(session, vanished)
+        collected.details += len(found) - len(refused)
+        collected.given_up += len(refused)
+        for rejection in refused:
+            _LOG.warning("The parts of a conversation wait for the next run: %s", rejection)
+        _count_given_up(collected, answers)
+        progress("parts", collected.details + collected.given_up, len(wanted))
+
+
+def _count_given_up(collected: Collected, answers: Sequence[tuple[str, Any]]) -> None:
+    for conversation, answer in answers:
+        if isinstance(answer, IntercomError) and not isinstance(answer, Gone):
+            collected.given_up += 1
+            _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)
