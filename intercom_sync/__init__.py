@@ -7,6 +7,7 @@ The rooms, from the inside out; imports point inward only:
 - `sync`: one sync, step by step: joins the edges by the rules.
 - `assets`, `checks`, `partitions`, `jobs`, `schedules`, `sensors`, `ended_runs`, `resources`, `definitions`: Dagster,
   thin.
+- `unforeseen`: how an error that nobody foresaw is told without its own words.
 - `settings`: what can be configured. `cli`: the command line; `commands`: what each command does.
 - `sandbox`: a local Intercom to try things on; nothing else depends on it but the demo, tests and benchmarks.
 """

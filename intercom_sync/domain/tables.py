@@ -100,7 +100,10 @@ REJECTED_RECORDS = Table(
         Column("reason", Type.TEXT, "The rule it breaks.", nullable=False),
         Column("field", Type.TEXT, "The field that breaks it.", nullable=False),
         Column(
-            "value", Type.JSON, "What stands there; of a conversation no words, only what kind of thing.", personal=True
+            "value",
+            Type.JSON,
+            "What stands there; of a conversation for 30 days where it can hold words.",
+            personal=True,
         ),
         Column("run", Type.TEXT, "The Dagster run that found it.", nullable=False),
         Column("time", Type.TIMESTAMP, "The sync's instant.", nullable=False),
