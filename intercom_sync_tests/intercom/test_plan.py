@@ -58,7 +58,7 @@ def test_every_record_is_delivered_exactly_once_in_whatever_order_answers_come(
     assert sorted(found, key=int) == [str(number) for number in range(len(times))]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(times=moments, by_day=st.booleans(), seed=st.integers(0, 999), killed=st.integers(0, 15))
 def test_marks_are_enough_to_lose_nothing_after_a_kill(times: list[int], by_day: bool, seed: int, killed: int) -> None:
     scope = Scope(CONTACTS, "created_at", now=NOW, exact=not by_day)
@@ -100,6 +100,18 @@ def test_walks_from_both_sides_of_a_guess_lose_nothing_in_any_zone_nor_after_a_k
     whole.impatient = True
     found, _ = carry_out(whole, records.answer, seed=seed)
     assert sorted(found, key=int) == [str(number) for number in range(len(times))]
+
+
+@pytest.mark.parametrize("impatient", [False, True])
+@pytest.mark.parametrize("number", [0, 1, 150, 700, 3000])
+def test_the_marks_of_a_finished_read_leave_nothing_to_do(number: int, impatient: bool) -> None:
+    for seed in range(25):
+        times = random.Random(seed).sample(range(NOW - 1000 * DAY, NOW), number)
+        scope = Scope(CONTACTS, "created_at", now=NOW, exact=False)
+        plan = Plan(scope)
+        plan.impatient = impatient
+        _, marks = carry_out(plan, Records(times, 0).answer, seed=seed)
+        assert Plan(scope, marks).is_over, seed
 
 
 def test_a_plan_made_for_exact_dates_loses_nothing_when_they_turn_out_to_be_by_day() -> None:
