@@ -35,11 +35,12 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
     with session.transaction():
         hold(session)
         reading = readings.of_run(session, run.run)
-        if runs.had_company(session, run):
+        had_company = runs.had_company(session, run)
+        if had_company:
             run = runs.overtaken(session, run)
             catch_up_revenue(session, rules)
-            catch_up_support(session, run.as_of)
-        upserted = upsert_customers(session, run, reading, rules)
+            catch_up_support(session, run.as_of, beside=False)
+        upserted = upsert_customers(session, run, reading, rules, beside=not had_company)
         _, skipped = readings.skipped(session, reading)
         finished_at = clock().astimezone(UTC)
         figures = Figures(

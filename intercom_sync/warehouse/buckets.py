@@ -1,13 +1,19 @@
 """Cut the customers into buckets of bounded size, so that memory does not grow with the workspace.
 
 A bucket is a range of email keys. A table that lies in that order gives a bucket by its index; what lies in another is
-staged in the order of the buckets first, or each bucket would read all of it.
+sorted by bucket once and read in one pass, or each bucket would read all of it. While one bucket is worked on, the next
+are read by sessions beside; they also share the sorting.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
+
+import polars as pl
 
 from intercom_sync.warehouse.session import Session, literal
 
@@ -15,12 +21,16 @@ CUSTOMERS_PER_BUCKET = 50_000
 _KEYS = {"intercom_contacts": "email_key", "unified_customers": "lower(email)"}
 # So many tell where the bounds lie to a few per cent; counting all would take as long as reading them.
 _SAMPLED_PAGES = 2_000
+_BATCH = 50_000
+_AHEAD = 2
+
+Frames = tuple[pl.DataFrame, ...]
+Reader = Callable[[Session], Iterator[Frames]]
 
 
 class Bucket(NamedTuple):
     """The email keys from `low` up to and without `high`; None is without end."""
 
-    number: int
     low: str | None
     high: str | None
 
@@ -29,11 +39,6 @@ class Bucket(NamedTuple):
         above = [] if self.low is None else [f"{key} >= {literal(self.low)}"]
         below = [] if self.high is None else [f"{key} < {literal(self.high)}"]
         return " AND ".join(above + below) or "TRUE"
-
-    @property
-    def staged(self) -> str:
-        """The SQL condition that a staged row lies in the bucket."""
-        return f"bucket = {self.number}"
 
 
 @dataclass(frozen=True)
@@ -44,18 +49,50 @@ class Buckets:
 
     def __iter__(self) -> Iterator[Bucket]:
         """Yield the buckets in order."""
-        for number, (low, high) in enumerate(pairwise([None, *self.bounds, None])):
-            yield Bucket(number, low, high)
+        return (Bucket(low, high) for low, high in pairwise([None, *self.bounds, None]))
 
-    def stage(self, session: Session, name: str, query: str) -> None:
-        """Put a query's rows, with an `email_key`, into the temporary table `name` in the order of the buckets."""
+    def rows(self, session: Session, query: str) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a query that gives an `email_key`, one frame a bucket; inside the caller's transaction."""
+        if not self.bounds:
+            yield session.frame(query)
+            return
         bounds = f"ARRAY[{', '.join(map(literal, self.bounds))}]::text[]"
-        session.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
-        session.execute(
-            f"CREATE TEMPORARY TABLE {name} AS "
-            f"SELECT q.*, width_bucket(q.email_key, {bounds}) AS bucket FROM ({query}) q ORDER BY bucket"
+        batches = session.batches(
+            f"SELECT q.*, width_bucket(q.email_key, {bounds}) AS bucket FROM ({query}) q ORDER BY bucket", _BATCH
         )
-        session.execute(f"CREATE INDEX ON {name} USING brin (bucket) WITH (pages_per_range = 16)")
+        held = next(batches)
+        for number in range(len(self.bounds) + 1):
+            while not (held["bucket"] > number).any() and (more := next(batches, None)) is not None:
+                held = held.vstack(more)
+            yield held.filter(pl.col("bucket") == number).drop("bucket")
+            held = held.filter(pl.col("bucket") > number)
+
+    def parts(self, session: Session, table: str) -> list[str]:
+        """Return SQL conditions on `ctid` that part a table, for as many sessions to sort it side by side."""
+        if not self.bounds:
+            return ["ctid IS NOT NULL"]
+        middle = f"'({_pages(session, table) // 2},0)'::tid"
+        return [f"ctid < {middle}", f"ctid >= {middle}"]
+
+    @contextmanager
+    def each(self, session: Session, readers: Sequence[Reader], *, beside: bool) -> Iterator[Iterator[Frames]]:
+        """Give what readers yield for each bucket, put together; inside the caller's transaction.
+
+        Args:
+            session: Where the transaction is.
+            readers: Each yields what it reads by a session, for one bucket after another.
+            beside: Whether sessions beside may read, some buckets ahead, where there are several: they do not see what
+                the transaction has written.
+        """
+        with ExitStack() as stack:
+            if beside and self.bounds:
+                moment = session.moment()
+                sessions = [stack.enter_context(session.beside(moment)) for _ in readers]
+                pairs = zip(readers, sessions, strict=True)
+                found = [stack.enter_context(_ahead(read(other))) for read, other in pairs]
+            else:
+                found = [read(session) for read in readers]
+            yield (tuple(chain.from_iterable(frames)) for frames in zip(*found, strict=True))
 
 
 def buckets(session: Session) -> Buckets:
@@ -63,9 +100,25 @@ def buckets(session: Session) -> Buckets:
     return Buckets(max((_bounds(session, table, key) for table, key in _KEYS.items()), key=len))
 
 
+@contextmanager
+def _ahead(items: Iterator[Frames]) -> Iterator[Iterator[Frames]]:
+    """Give what an iterator yields, made some ahead in a thread from now on."""
+    with ThreadPoolExecutor(1, "ahead") as thread:
+        coming = deque(thread.submit(next, items, None) for _ in range(_AHEAD))
+
+        def found() -> Iterator[Frames]:
+            while (item := coming.popleft().result()) is not None:
+                coming.append(thread.submit(next, items, None))
+                yield item
+
+        try:
+            yield found()
+        finally:
+            thread.shutdown(cancel_futures=True)
+
+
 def _bounds(session: Session, table: str, key: str) -> list[str]:
-    pages = session.value(f"SELECT pg_relation_size('{table}') / current_setting('block_size')::bigint")
-    share = min(1.0, _SAMPLED_PAGES / max(1, int(pages)))
+    share = min(1.0, _SAMPLED_PAGES / max(1, _pages(session, table)))
     ranked = (
         f"SELECT {key} AS email_key, row_number() OVER (ORDER BY {key}) AS n FROM {table} "
         f"TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (0) WHERE {key} IS NOT NULL"
@@ -73,3 +126,7 @@ def _bounds(session: Session, table: str, key: str) -> list[str]:
     every = max(1, round(share * CUSTOMERS_PER_BUCKET))
     bounds = session.frame(f"SELECT DISTINCT email_key FROM ({ranked}) ranked WHERE n % {every} = 0 ORDER BY email_key")
     return bounds["email_key"].to_list()
+
+
+def _pages(session: Session, table: str) -> int:
+    return int(session.value(f"SELECT pg_relation_size('{table}') / current_setting('block_size')::bigint"))

@@ -7,8 +7,8 @@ row's required columns before it sees the conflict, and other systems' tables ha
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from intercom_sync.domain.customers import DATA, KEY, Unified, unify
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import Type
 from intercom_sync.warehouse import outbox
-from intercom_sync.warehouse.buckets import buckets
+from intercom_sync.warehouse.buckets import Buckets, Frames, buckets
 from intercom_sync.warehouse.fitting import table_fit
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.runs import SyncRun
@@ -84,44 +84,47 @@ def hold(session: Session) -> None:
         session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules) -> Upserted:
+def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules, *, beside: bool) -> Upserted:
     """Make every customer right at the run's instant; runs inside the caller's transaction.
 
     Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
-    alert says they are.
+    alert says they are. `beside` says whether a session beside may read what it is made of, as in `Buckets.each`.
     """
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.customer_evidence")
-    done = Upserted()
-    for made in _unified(session, reading, run.as_of):
-        alerts = decide_alerts(_transitions(made.rows), rules)
-        session.stage_more(
-            "customer_rows",
-            made.rows.filter(pl.col("changed") | pl.col("read")).select(
-                KEY, "existed", "changed", *DATA, *(f"row_{c}" for c in _NUMBERS)
-            ),
-        )
-        session.stage_more("customer_evidence", made.evidence.select(_EVIDENCE))
-        outbox.put(session, alerts, run, rules)
-        done = _tally(done, made.rows, alerts.height)
+    done, fit, cut = Upserted(), table_fit(session), buckets(session)
+    readers = partial(_contacts, cut=cut, reading=reading), partial(_others, cut=cut)
+    with cut.each(session, readers, beside=beside) as found:
+        for contacts, support, rows, writes in found:
+            made = unify(contacts, support, rows, writes, run.as_of, fit=fit)
+            alerts = decide_alerts(_transitions(made.rows), rules)
+            _stage(session, made)
+            outbox.put(session, alerts, run, rules)
+            done = _tally(done, made.rows, alerts.height)
     _write(session, run)
     return done
 
 
-def _unified(session: Session, reading: str, now: datetime) -> Iterator[Unified]:
-    fit, cut = table_fit(session), buckets(session)
-    cut.stage(session, "customer_contacts", CONTACTS.format(reading=literal(reading)))
+def _stage(session: Session, made: Unified) -> None:
+    news = made.rows.filter(pl.col("changed") | pl.col("read"))
+    session.stage_more("customer_rows", news.select(KEY, "existed", "changed", *DATA, *(f"row_{c}" for c in _NUMBERS)))
+    session.stage_more("customer_evidence", made.evidence.select(_EVIDENCE))
+
+
+def _contacts(session: Session, cut: Buckets, reading: str) -> Iterator[Frames]:
+    found = cut.rows(session, CONTACTS.format(reading=literal(reading)))
+    return ((typed(contacts, tables.REVENUE_METRICS),) for contacts in found)
+
+
+def _others(session: Session, cut: Buckets) -> Iterator[Frames]:
+    """Yield for each bucket what `unify` takes beside the contacts: support, rows and writes."""
     for bucket in cut:
-        contacts = session.frame(f"SELECT * FROM customer_contacts WHERE {bucket.staged}").drop("bucket")
-        rows = session.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
         support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
+        rows = session.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
         writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))
-        yield unify(
-            typed(contacts, tables.REVENUE_METRICS),
+        yield (
             typed(support, tables.SUPPORT_METRICS),
             typed(rows, tables.UNIFIED_CUSTOMERS),
             typed(writes, tables.CUSTOMER_WRITES),
-            now,
-            fit=fit,
         )
 
 

@@ -52,4 +52,5 @@ def stage(session: Session) -> None:
     """
     session.execute("DROP TABLE IF EXISTS pg_temp.merged_away")
     session.execute(_STAGE)
+    session.execute("CREATE INDEX ON merged_away (id)")
     session.execute("ANALYZE merged_away")

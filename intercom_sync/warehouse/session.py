@@ -4,6 +4,7 @@ Polars frames come in by binary COPY into temporary tables and go out as Arrow; 
 What the statements mean is said where they stand.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ _SET = {
     # Large set-based queries: compiling them costs more than it saves, sorting on disk more than memory.
     "jit": "off",
     "work_mem": "64MB",
+    # Whoever declares a cursor reads all of it.
+    "cursor_tuple_fraction": "1",
 }
 _CONFIGURE = (
     "SELECT set_config('search_path', $1, FALSE) AS search_path, "
@@ -49,7 +52,8 @@ class Session:
     """
 
     def __init__(self, url: str, schema: str) -> None:
-        self._url = url
+        self._url, self._schema = url, schema
+        self._names = itertools.count()
         try:
             self._connection = _connect(patient_url(url))
         except adbc_driver_manager.Error as error:
@@ -109,6 +113,35 @@ class Session:
         with self._translated(), self._connection.cursor() as cursor:
             cursor.execute(query, values or None)
             return pl.DataFrame(cursor.fetch_arrow())
+
+    def batches(self, query: str, size: int) -> Iterator[pl.DataFrame]:
+        """Yield a query's rows so many at a time, the last frame empty; the transaction may do other things meanwhile.
+
+        Of what it writes meanwhile nothing is seen.
+        """
+        name = f"batches_{next(self._names)}"
+        self.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}")
+        height = size
+        while height:
+            with self._translated(), self._connection.cursor() as cursor:
+                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})  # it only takes queries
+                cursor.execute(f"FETCH {size} FROM {name}")
+                rows = pl.DataFrame(cursor.fetch_arrow())
+            height = rows.height
+            yield rows
+        self.execute(f"CLOSE {name}")
+
+    def moment(self) -> str:
+        """Return what the transaction sees now, for sessions beside; good until it ends."""
+        return str(self.value("SELECT pg_export_snapshot()"))
+
+    @contextmanager
+    def beside(self, moment: str) -> Iterator["Session"]:
+        """Open another session that sees a moment of this one, without what this one has written."""
+        with Session(self._url, self._schema) as other, other.transaction():
+            other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            other.execute(f"SET TRANSACTION SNAPSHOT {literal(moment)}")
+            yield other
 
     def value(self, query: str, *values: object) -> Any:
         """Return the only value of a query, or None when it has no row."""

@@ -1,6 +1,8 @@
 """Keep `support_metrics` right at an instant: counts, mentions and ratings per customer, from what has landed."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -9,7 +11,7 @@ from intercom_sync.domain.cancel import mention_pattern
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.support import support_metrics
 from intercom_sync.warehouse import merges
-from intercom_sync.warehouse.buckets import Bucket, buckets
+from intercom_sync.warehouse.buckets import Buckets, Frames, buckets
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.merges import WRITTEN_BY
 from intercom_sync.warehouse.retention import drop_old_words
@@ -17,22 +19,29 @@ from intercom_sync.warehouse.session import Session
 
 _COLUMNS = tables.SUPPORT_METRICS.names
 _CHUNK = 20_000
-_TAKING_PART = (
-    "SELECT c.email_key, v.id AS conversation_id, v.created_at, v.open, cardinality(v.contact_ids) AS contacts, "
-    "v.rating::smallint AS rating, rc.email_key AS rating_email_key, v.rating_contact_id IS NOT NULL AS rating_named "
+_TALKS = (
     # Unnested here and not beside: the planner then knows how many rows come, and joins them by hash.
-    "FROM (SELECT *, unnest(contact_ids) AS contact_id FROM intercom_conversations) v "
-    "LEFT JOIN merged_away a ON a.id = v.contact_id "
-    "JOIN intercom_contacts c ON c.id = COALESCE(a.contact_id, v.contact_id) "
-    "LEFT JOIN merged_away ra ON ra.id = v.rating_contact_id "
-    "LEFT JOIN intercom_contacts rc ON rc.id = COALESCE(ra.contact_id, v.rating_contact_id) "
-    "WHERE c.email_key IS NOT NULL"
+    "(SELECT id, created_at, open, cardinality(contact_ids) AS contacts, rating, rating_contact_id, "
+    "unnest(contact_ids) AS contact_id FROM intercom_conversations WHERE {part})"
+)
+_TAKING_PART = (
+    "SELECT v.email_key, v.id AS conversation_id, v.created_at, v.open, v.contacts, v.rating::smallint AS rating, "
+    "v.rating_contact_id IS NOT NULL AS rating_named, "
+    # Asked of the few that are rated in a group, not joined: a join would go through all contacts once more.
+    "CASE WHEN v.rating IS NOT NULL AND v.contacts > 1 THEN (SELECT rc.email_key FROM intercom_contacts rc WHERE rc.id "
+    "= COALESCE((SELECT ra.contact_id FROM merged_away ra WHERE ra.id = v.rating_contact_id), v.rating_contact_id)) "
+    "END AS rating_email_key FROM ("
+    f"SELECT t.*, c.email_key FROM {_TALKS} t JOIN intercom_contacts c ON c.id = t.contact_id "
+    # The few who were merged since, apart for the same reason.
+    f"UNION ALL SELECT t.*, c.email_key FROM merged_away a JOIN {_TALKS} t ON t.contact_id = a.id "
+    "JOIN intercom_contacts c ON c.id = a.contact_id) v WHERE v.email_key IS NOT NULL"
 )
 _MENTIONS = (
     "SELECT c.email_key, m.created_at FROM intercom_messages m "
     f"{WRITTEN_BY} "
     "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
 )
+_STORED = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
 _TYPES = {column.name: column.type for column in tables.SUPPORT_METRICS.columns}
 _PUT = (
     f"INSERT INTO support_metrics ({listing(_COLUMNS)}) "
@@ -48,19 +57,26 @@ def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
     searched again.
     """
     with session.transaction():
-        # One at a time: otherwise a run that counted earlier could write over what one that counted later wrote.
-        session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
+        _hold(session)
         drop_old_words(session, now)
         _search_again(session, rules)
-        return catch_up_support(session, now)
+    with session.transaction():
+        _hold(session)
+        return catch_up_support(session, now, beside=True)
 
 
-def catch_up_support(session: Session, now: datetime) -> int:
-    """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table."""
-    merges.stage(session)
+def catch_up_support(session: Session, now: datetime, *, beside: bool) -> int:
+    """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table.
+
+    `beside` says whether a session beside may read what it is made of, as in `Buckets.each`.
+    """
     cut = buckets(session)
-    cut.stage(session, "taking_part", _TAKING_PART)
-    return sum(_refresh_bucket(session, now, bucket) for bucket in cut)
+    parts = [partial(_taking_part, cut=cut, part=part) for part in cut.parts(session, "intercom_conversations")]
+    with cut.each(session, [*parts, partial(_others, cut=cut)], beside=beside) as found:
+        return sum(
+            _put(session, support_metrics(pl.concat(taking_part), mentions, now), stored)
+            for *taking_part, mentions, stored in found
+        )
 
 
 def support_totals(session: Session) -> dict[str, int | float | None]:
@@ -73,15 +89,29 @@ def support_totals(session: Session) -> dict[str, int | float | None]:
         ).row(0, named=True)
 
 
-def _refresh_bucket(session: Session, now: datetime, bucket: Bucket) -> int:
-    taking_part = session.frame(f"SELECT * FROM taking_part WHERE {bucket.staged}")
-    mentions = session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key")))
-    computed = support_metrics(taking_part, mentions, now)
-    where = bucket.holds("email_key")
-    stored = typed(
-        session.frame(f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {where}"),
-        tables.SUPPORT_METRICS,
+def _hold(session: Session) -> None:
+    """One at a time: otherwise a run that counted earlier could write over what one that counted later wrote."""
+    session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _taking_part(session: Session, cut: Buckets, part: str) -> Iterator[Frames]:
+    merges.stage(session)
+    return ((taking_part,) for taking_part in cut.rows(session, _TAKING_PART.format(part=part)))
+
+
+def _others(session: Session, cut: Buckets) -> Iterator[Frames]:
+    """Yield for each bucket who speaks of leaving, and what was counted before."""
+    merges.stage(session)
+    return (
+        (
+            session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key"))),
+            typed(session.frame(_STORED.format(bucket=bucket.holds("email_key"))), tables.SUPPORT_METRICS),
+        )
+        for bucket in cut
     )
+
+
+def _put(session: Session, computed: pl.DataFrame, stored: pl.DataFrame) -> int:
     changed = computed.join(stored, on=list(_COLUMNS), how="anti", nulls_equal=True)
     gone = stored.join(computed, on="email_key", how="anti").select("email_key")
     session.stage("computed_support", changed.select(_COLUMNS))

@@ -17,7 +17,7 @@ from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sync.collect import Collector
 from intercom_sync.sync.finish import Finished, finish_run
 from intercom_sync.sync.plan import Asked, begin_run
-from intercom_sync.warehouse import readings, runs
+from intercom_sync.warehouse import buckets, readings, runs
 from intercom_sync.warehouse.revenue import refresh_revenue
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
@@ -58,17 +58,21 @@ class Attempt:
 class Harness:
     """Runs syncs of one world."""
 
-    def __init__(self, world: World, sandbox: Sandbox, connect: Callable[[], Session], version: str, per_page: int):
+    def __init__(
+        self, world: World, sandbox: Sandbox, connect: Callable[[], Session], version: str, per_page: int, bucket: int
+    ):
         self.world, self.sandbox, self.connect = world, sandbox, connect
         self.client = SmallPages(
             "tok_invented", base_url=sandbox.url, version=version, contacts_per_second=None,
             sleep=lambda seconds: time.sleep(min(seconds, 0.001)),
         )  # fmt: skip
         self.client.per_page = per_page
+        self._per_bucket, buckets.CUSTOMERS_PER_BUCKET = buckets.CUSTOMERS_PER_BUCKET, bucket
         self._runs = 0
 
     def close(self) -> None:
         self.client.close()
+        buckets.CUSTOMERS_PER_BUCKET = self._per_bucket
 
     def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None) -> Attempt:
         """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""

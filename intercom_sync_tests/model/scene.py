@@ -24,11 +24,13 @@ def tables(url: str, schema: str) -> Iterator[tuple[Pool, Store]]:
 
 
 @contextmanager
-def syncs(world: World, pool: Pool, store: Store, *, version: str = "2.16", per_page: int = 150) -> Iterator[Syncs]:
+def syncs(
+    world: World, pool: Pool, store: Store, *, version: str = "2.16", per_page: int = 150, bucket: int = 50_000
+) -> Iterator[Syncs]:
     """Syncs of a world, on empty tables."""
     store.empty()
     with Sandbox(world.company) as sandbox:
-        harness = Harness(world, sandbox, pool.connect, version, per_page)
+        harness = Harness(world, sandbox, pool.connect, version, per_page, bucket)
         try:
             yield Syncs(world, harness, store)
         finally:

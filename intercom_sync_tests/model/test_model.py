@@ -50,13 +50,16 @@ class Company(RuleBasedStateMachine):
         zone=st.sampled_from(ZONES),
         version=st.sampled_from(["2.16", "2.17"]),
         delay=st.sampled_from([0, 0, 240, 3000]),
-        per_page=st.sampled_from([2, 5, 150]), people=some(contact_edits, 6), talks=some(talk_edits, 4),
+        per_page=st.sampled_from([2, 5, 150]), bucket=st.sampled_from([2, 50_000]),
+        people=some(contact_edits, 6), talks=some(talk_edits, 4),
     )  # fmt: skip
-    def begin(self, zone: str, version: str, delay: int, per_page: int, people: list[Edit], talks: list[Edit]) -> None:
+    def begin(
+        self, zone: str, version: str, delay: int, per_page: int, bucket: int, people: list[Edit], talks: list[Edit]
+    ) -> None:
         self.store.empty()
         self.world = World(zone, delay)
         self.sandbox = Sandbox(self.world.company).__enter__()
-        self.harness = Harness(self.world, self.sandbox, type(self).connect, version, per_page)
+        self.harness = Harness(self.world, self.sandbox, type(self).connect, version, per_page, bucket)
         self.syncs = Syncs(self.world, self.harness, self.store)
         self._live([*people, *talks], 3600)
 

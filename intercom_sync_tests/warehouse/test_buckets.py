@@ -1,25 +1,85 @@
-"""Buckets: every customer lies in one of them, and what is staged in their order lies in the same one."""
+"""Buckets: every customer lies in one of them, and what is read in their order lies in the same one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import polars as pl
+import pytest
 
-from intercom_sync.warehouse.buckets import Buckets, buckets
+from intercom_sync.warehouse import buckets as module
+from intercom_sync.warehouse.buckets import Buckets, Frames, buckets
 from intercom_sync.warehouse.session import Session
 
 Connect = Callable[[], Session]
 _KEYS = ["a@x.de", "a{b}@x.de", "it's@x.de", "m@x.de", "zoë@x.de", "ä@x.de"]
+_CUT = Buckets(["a{b}@x.de", "it's@x.de", "n@x.de", "o@x.de"])
 
 
-def test_a_staged_row_is_found_in_the_bucket_whose_range_holds_its_key(connect: Connect) -> None:
+def _land(session: Session, keys: list[str]) -> None:
+    session.stage("email_keys", pl.DataFrame({"email": keys}))
+    session.execute(
+        "INSERT INTO intercom_contacts (id, email, created_at, updated_at, payload) "
+        "SELECT email, email, now(), now(), '{}'::json FROM email_keys"
+    )
+
+
+def _ranged(session: Session, cut: Buckets = _CUT) -> Iterator[Frames]:
+    for bucket in cut:
+        yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {bucket.holds('email_key')}"),)
+
+
+def _sorted(session: Session, cut: Buckets = _CUT, part: str = "TRUE") -> Iterator[Frames]:
+    return ((rows,) for rows in cut.rows(session, f"SELECT email_key FROM intercom_contacts WHERE {part}"))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 50_000])
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_is_read_in_one_pass_lies_in_the_bucket_whose_range_holds_its_key(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, batch: int, beside: bool
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", batch)
+    with connect() as session:
+        with session.transaction():
+            _land(session, _KEYS)
+        with session.transaction(), _CUT.each(session, [_ranged, _sorted], beside=beside) as found:
+            pairs = [(sorted(ranged["email_key"]), sorted(one["email_key"])) for ranged, one in found]
+    assert [one for _, one in pairs] == [ranged for ranged, _ in pairs]
+    assert sorted(key for _, one in pairs for key in one) == _KEYS
+    assert len(pairs) == 5
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_a_transaction_wrote_itself_is_only_read_by_its_own_session(connect: Connect, beside: bool) -> None:
     with connect() as session, session.transaction():
-        session.stage("email_keys", pl.DataFrame({"email_key": _KEYS}))
-        cut = Buckets(["a{b}@x.de", "it's@x.de", "n@x.de"])
-        cut.stage(session, "staged_keys", "SELECT email_key FROM email_keys")
-        ranged = [session.frame(f"SELECT email_key FROM email_keys WHERE {b.holds('email_key')}") for b in cut]
-        staged = [session.frame(f"SELECT email_key FROM staged_keys WHERE {b.staged}") for b in cut]
-    assert [set(one["email_key"]) for one in staged] == [set(one["email_key"]) for one in ranged]
-    assert sorted(pl.concat(staged)["email_key"]) == _KEYS
+        _land(session, _KEYS)
+        with _CUT.each(session, [_sorted], beside=beside) as found:
+            assert sum(rows.height for (rows,) in found) == (0 if beside else len(_KEYS))
+
+
+def test_the_parts_of_a_table_hold_every_row_once_though_others_move_them_meanwhile(connect: Connect) -> None:
+    with connect() as session, connect() as other:
+        with other.transaction():
+            _land(other, [f"user{number}@x.de" for number in range(900)])
+        with session.transaction():
+            first, second = _CUT.parts(session, "intercom_contacts")
+            moment = session.moment()
+            with session.beside(moment) as reader:
+                keys = [key for (rows,) in _sorted(reader, part=second) for key in rows["email_key"]]
+            with other.transaction():
+                other.execute("UPDATE intercom_contacts SET name = 'moved'")
+            with session.beside(moment) as reader:
+                keys += [key for (rows,) in _sorted(reader, part=first) for key in rows["email_key"]]
+    assert len(keys) == len(set(keys)) == 900
+
+
+def test_an_error_while_a_bucket_is_read_ahead_reaches_whoever_works_on_them(connect: Connect) -> None:
+    def broken(reader: Session) -> Iterator[Frames]:
+        yield (reader.frame("SELECT 1 AS one"),)
+        raise LookupError
+
+    with connect() as session, session.transaction(), _CUT.each(session, [broken], beside=True) as found:
+        next(found)
+        with pytest.raises(LookupError):
+            next(found)
 
 
 def test_more_than_fifty_thousand_contacts_are_cut_into_buckets_of_about_that(connect: Connect) -> None:
