@@ -65,6 +65,23 @@ def test_a_window_notes_a_merge_and_takes_nobody_away(scenario: Scenario) -> Non
     assert scenario.emails() == [_ADA]
 
 
+def test_until_a_full_sync_misses_the_author_the_words_stay_theirs(scenario: Scenario) -> None:
+    """Also where the conversation, which a window brought, already lists the target."""
+    _company(scenario, updated_at=at(NOW - HOUR))
+    scenario.put(person("lead", "lead@example.com", role="lead"))
+    scenario.sync(full=True)
+    scenario.company.merge_contact("lead", "ada")
+    [group] = scenario.company.conversations()
+    scenario.talks(group | {"updated_at": at(NOW)})
+    scenario.sandbox.requests.clear()
+    scenario.sync(NOW + HOUR)
+    assert scenario.parts_fetched() == []
+    assert _support(scenario, "lead@example.com") == (0, True, None)
+    assert _support(scenario, _ADA) == (1, False, None)
+    scenario.sync(NOW + DAY, full=True)
+    assert _support(scenario, _ADA) == (1, True, None)
+
+
 def test_a_merge_that_only_the_merged_contact_tells_of_is_followed_too(scenario: Scenario) -> None:
     """A lead has no merge history; the lead merged into it answers 410 with where it went."""
     _company(scenario)

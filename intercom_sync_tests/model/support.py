@@ -20,7 +20,7 @@ def support_of(
     merged: dict[str, str],
     now: int,
 ) -> dict[str, dict[str, Any]]:
-    """The support columns of every customer with a conversation."""
+    """The support columns of every customer with a conversation, or with words in one."""
     figures: dict[str, dict[str, Any]] = {}
     scores: dict[str, list[int]] = {}
     whose = {one: _key(one, contacts, merged) for one in {*contacts, *merged}}
@@ -30,11 +30,11 @@ def support_of(
             mine["intercom_convos_total"] += 1
             mine["intercom_convos_30d"] += _recent(talk["created_at"], now)
             mine["open_tickets"] += talk["open"]
-            mine["mentioned_cancel"] |= any(
-                _recent(at, now) and _is_of(author, talk, key, whose) for author, at in said.get(name, [])
-            )
-            if talk["score"] and (talk["by"] is None or _is_of(talk["by"], talk, key, whose)):
+            if talk["score"] and (talk["by"] is None or whose.get(_person(talk["by"], talk)) == key):
                 scores.setdefault(key, []).append(talk["score"])
+        # Not only those who take part: after a merge a conversation lists the target before the author is found gone.
+        for key in {whose.get(_person(author, talk)) for author, at in said.get(name, []) if _recent(at, now)} - {None}:
+            figures.setdefault(key, dict(NONE))["mentioned_cancel"] = True
     for key, given in scores.items():
         figures[key]["csat_score"] = six(Fraction(sum(given), len(given)))
     return figures
@@ -49,11 +49,9 @@ def _key(person: str, contacts: dict[str, Json], merged: dict[str, str]) -> str 
     return contacts[person]["key"] if person in contacts else None
 
 
-def _is_of(person: str, talk: Json, key: str, whose: dict[str, str | None]) -> bool:
-    """Whether it is this customer's, in a conversation of one contact or several."""
-    if len(talk["people"]) == 1:
-        return True
-    return whose.get(person) == key
+def _person(named: str, talk: Json) -> str:
+    """Who wrote or rated: the one who is named, but in a conversation of one contact that one."""
+    return talk["people"][0] if len(talk["people"]) == 1 else named
 
 
 def _recent(at: int, now: int) -> bool:
