@@ -8,8 +8,11 @@ from intercom_sync.intercom import queries
 from intercom_sync.intercom.queries import WIDENING
 from intercom_sync.intercom.shards import TOP, Line, Scope, Shard
 
-_AGES = (365, 730, 180, 90, 545, 270, 910, 30, 1095)
-"""Days back from now at which the first cuts are tried when nothing is known yet, the likeliest first."""
+_AGES = (365, 730, 180, 90, 545, 270, 455, 635, 820)
+"""Days back from now at which the first cuts are tried when nothing is known yet: by quarters, the likeliest first.
+
+None is older: a cut at which there was nobody yet costs two calls in vain.
+"""
 
 
 def guesses(scope: Scope, known: Sequence[int] | None = None) -> list[int]:

@@ -24,6 +24,8 @@ _WALKS = 2
 """Those that read a shard side by side."""
 _UNEVEN = 0.6
 """Pages, one after another, by which a shard may outlast the others before it is cut."""
+_TOUCHING = 2
+"""Walks that meet without as many records in common do not know yet that they have met: the next page tells."""
 _OVERLAP = 40
 """Records that a walk down from a guessed seam may read in vain."""
 
@@ -125,7 +127,7 @@ class Plan:
         if walk is shard.down and shard.pending and (walk.position or TOP) <= shard.lo + cuts.slack(self.scope):
             return False
         spare = self.line.spare(shard)
-        return not shard.in_flight or spare is None or spare > 0
+        return not shard.in_flight or spare is None or spare > -_TOUCHING
 
     def _worth(self, shard: Shard) -> float:
         remaining = self.line.remaining(shard)

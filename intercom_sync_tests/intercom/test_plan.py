@@ -114,6 +114,21 @@ def test_the_marks_of_a_finished_read_leave_nothing_to_do(number: int, impatient
         assert Plan(scope, marks).is_over, seed
 
 
+@pytest.mark.parametrize(("number", "asked"), [(440, False), (449, True), (450, True)])
+def test_walks_that_may_meet_without_seeing_it_do_not_wait_for_each_other(number: int, asked: bool) -> None:
+    """The last page is on its way; whether one more is needed is only known then, or by asking for it now."""
+    records = Records([NOW - 300 * DAY + 3600 * each for each in range(number)])
+    plan = Plan(Scope(CONTACTS, "created_at", now=NOW, exact=True))
+    first = plan.take()
+    plan.give(first, records.answer(first))
+    plan.release(first)
+    up, down = sorted([plan.take(), plan.take()], key=lambda walk: not walk.up)
+    assert (up.up, down.up) == (True, False)
+    plan.give(up, records.answer(up))
+    plan.release(up)
+    assert plan.can_take() is asked
+
+
 def test_a_plan_made_for_exact_dates_loses_nothing_when_they_turn_out_to_be_by_day() -> None:
     times = [NOW - 30 * DAY + 700 * each for each in range(3600)]
     plan = Plan(Scope(CONTACTS, "created_at", now=NOW, exact=True))
