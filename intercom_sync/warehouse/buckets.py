@@ -17,11 +17,11 @@ import polars as pl
 
 from intercom_sync.warehouse.session import Session, literal
 
-CUSTOMERS_PER_BUCKET = 50_000
+CUSTOMERS_PER_BUCKET = 25_000
 _KEYS = {"intercom_contacts": "email_key", "unified_customers": "lower(email)"}
 # So many tell where the bounds lie to a few per cent; counting all would take as long as reading them.
 _SAMPLED_PAGES = 2_000
-_BATCH = 50_000
+_BATCH = 25_000
 _AHEAD = 2
 
 Frames = tuple[pl.DataFrame, ...]
