@@ -17,7 +17,7 @@ from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, notice_broken_connections
 from intercom_sync.warehouse.migrate import create_schema
 from intercom_sync.warehouse.refusals import from_storage
-from intercom_sync.warehouse.session import driver_url, patient_url
+from intercom_sync.warehouse.urls import driver_url, patient_url
 
 DAGSTER_SCHEMA = "dagster"
 _NEVER = -1

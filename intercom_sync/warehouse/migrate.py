@@ -16,7 +16,8 @@ from intercom_sync.warehouse import tables
 from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
 from intercom_sync.warehouse.refusals import SETTING, from_driver
 from intercom_sync.warehouse.rights import may_make_tables, refuse_old_servers, require_rights
-from intercom_sync.warehouse.session import Session, driver_url, patient_url, quoted
+from intercom_sync.warehouse.session import Session, quoted
+from intercom_sync.warehouse.urls import driver_url, patient_url
 
 HEAD = "0001"
 

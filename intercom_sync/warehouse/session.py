@@ -5,13 +5,11 @@ What the statements mean is said where they stand.
 """
 
 import itertools
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 import adbc_driver_manager
 import adbc_driver_postgresql
@@ -20,15 +18,8 @@ from adbc_driver_manager import dbapi
 
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.refusals import refusal, unreachable
+from intercom_sync.warehouse.urls import patient_url
 
-# A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
-_PATIENCE = {
-    "connect_timeout": "10",  # seconds
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "6",
-    "tcp_user_timeout": "120000",  # milliseconds
-}
 _SET = {
     "TimeZone": "UTC",
     "standard_conforming_strings": "on",
@@ -184,24 +175,6 @@ def _database(url: str) -> dbapi._SharedDatabase:
     It holds no connection: a server that was down is reached again, and one that cannot be reached is not remembered.
     """
     return dbapi._SharedDatabase(adbc_driver_postgresql.connect(url))
-
-
-def plain_url(url: str) -> str:
-    """Return a URL as libpq takes it: `postgresql://`, whatever driver a host's or SQLAlchemy's form names."""
-    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
-
-
-def patient_url(url: str) -> str:
-    """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold."""
-    plain = plain_url(url)
-    given = parse_qs(urlsplit(plain).query, keep_blank_values=True)
-    limits = urlencode({name: limit for name, limit in _PATIENCE.items() if name not in given})
-    return f"{plain}{'&' if '?' in plain else '?'}{limits}" if limits else plain
-
-
-def driver_url(url: str) -> str:
-    """Return a URL as SQLAlchemy and Dagster's storage take it, naming the driver that dagster-postgres brings."""
-    return re.sub(r"^postgresql://", "postgresql+psycopg2://", plain_url(url))
 
 
 def quoted(name: str) -> str:

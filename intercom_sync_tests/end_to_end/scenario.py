@@ -24,7 +24,7 @@ from intercom_sync.sandbox.builders import author, contact, conversation, messag
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.received import Request
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.session import plain_url
+from intercom_sync.warehouse.urls import plain_url
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -27,7 +27,7 @@ from intercom_sync.settings import Settings
 from intercom_sync.slack.poster import post, quiet_client
 from intercom_sync.sync.deliver import Deliverer
 from intercom_sync.warehouse.connect import open_warehouse
-from intercom_sync.warehouse.session import plain_url
+from intercom_sync.warehouse.urls import plain_url
 from intercom_sync_tests.end_to_end.scenario import person, talk
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack, said
 

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from intercom_sync.warehouse.errors import DatabaseUnreachableError
-from intercom_sync.warehouse.session import Session, patient_url
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.urls import patient_url
 from intercom_sync_tests.postgres import scene
 from intercom_sync_tests.postgres.conftest import Base
 from intercom_sync_tests.postgres.relay import Relay

@@ -11,8 +11,9 @@ import pytest
 from intercom_sync.domain import tables
 from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.migrate import create_schema, prepare
-from intercom_sync.warehouse.session import Session, plain_url
+from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.tables import EMAIL_INDEX
+from intercom_sync.warehouse.urls import plain_url
 
 _COLUMNS = (
     "SELECT table_name::text AS t, column_name::text AS c, data_type::text AS type, is_nullable::text AS nullable "

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from intercom_sync.warehouse.errors import DatabaseRefusedError, DatabaseUnreachableError
-from intercom_sync.warehouse.session import Session, driver_url, plain_url, quoted
+from intercom_sync.warehouse.session import Session, quoted
+from intercom_sync.warehouse.urls import driver_url, plain_url
 
 Connect = Callable[[], Session]
 

@@ -1,0 +1,31 @@
+"""The server's URL as libpq, the ADBC driver and SQLAlchemy take it. Connecting belongs to `session`."""
+
+import re
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+# A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
+_PATIENCE = {
+    "connect_timeout": "10",  # seconds
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+    "tcp_user_timeout": "120000",  # milliseconds
+}
+
+
+def plain_url(url: str) -> str:
+    """Return a URL as libpq takes it: `postgresql://`, whatever driver a host's or SQLAlchemy's form names."""
+    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
+
+
+def patient_url(url: str) -> str:
+    """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold."""
+    plain = plain_url(url)
+    given = parse_qs(urlsplit(plain).query, keep_blank_values=True)
+    limits = urlencode({name: limit for name, limit in _PATIENCE.items() if name not in given})
+    return f"{plain}{'&' if '?' in plain else '?'}{limits}" if limits else plain
+
+
+def driver_url(url: str) -> str:
+    """Return a URL as SQLAlchemy and Dagster's storage take it, naming the driver that dagster-postgres brings."""
+    return re.sub(r"^postgresql://", "postgresql+psycopg2://", plain_url(url))
