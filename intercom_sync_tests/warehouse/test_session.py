@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from intercom_sync.warehouse.errors import DatabaseRefusedError, DatabaseUnreachableError
+from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseRefusedError, DatabaseUnreachableError
 from intercom_sync.warehouse.session import Session, quoted
 from intercom_sync.warehouse.urls import driver_url, plain_url
 
@@ -50,6 +50,22 @@ def test_a_connection_that_breaks_is_a_matter_of_trying_again(connect: Connect) 
             other.execute(f"SELECT pg_terminate_backend({pid})")
         with pytest.raises(DatabaseUnreachableError, match="went away"), session.transaction():
             session.value("SELECT 1")
+
+
+def test_giving_way_to_another_writer_is_a_matter_of_trying_again(connect: Connect) -> None:
+    """What REPEATABLE READ does where a row changed after the transaction's one moment."""
+    take = "UPDATE unified_customers SET name = 'taken'"
+    with connect() as session, connect() as other:
+        with other.transaction():
+            other.execute("INSERT INTO unified_customers (email) VALUES ('ada@example.com')")
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        session.value("SELECT count(*) FROM unified_customers")
+        with other.transaction():
+            other.execute(take)
+        with pytest.raises(DatabaseBusyError, match=r"gave way .* unified_customers: sync"), session.transaction():
+            session.execute(take)
+        with session.transaction():
+            session.execute(take)
 
 
 def _insert_and_fail(session: Session) -> None:
