@@ -30,7 +30,9 @@ class Row:
     def line(self) -> str:
         """Return the row of a Markdown table."""
         aim = "" if self.at_most is None else f"{self.at_most:g}"
-        return (
-            f"| {self.what} | {median(self.ours):,.2f} {self.unit} | {median(self.floor):,.2f} {self.unit} "
-            f"| {self.ratio:.2f} | {aim} |"
-        )
+        ours, floor = (_figure(median(figures)) for figures in (self.ours, self.floor))
+        return f"| {self.what} | {ours} {self.unit} | {floor} {self.unit} | {self.ratio:.2f} | {aim} |"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.{0 if value == int(value) else 2}f}"
