@@ -17,9 +17,12 @@ from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, notice_broken_connections
 from intercom_sync.warehouse.migrate import create_schema
 from intercom_sync.warehouse.refusals import from_storage
+from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.urls import driver_url, patient_url
 
 DAGSTER_SCHEMA = "dagster"
+# Of each of Dagster's three storages the table by which it tells whether it has made all of them.
+_ARE_THERE = ", ".join(f"to_regclass('{DAGSTER_SCHEMA}.{name}')" for name in ("runs", "event_logs", "jobs"))
 _NEVER = -1
 _CONNECTIONS = 20
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
@@ -47,6 +50,16 @@ def use_instance(settings: Settings) -> None:
     create_schema(url, DAGSTER_SCHEMA)
     os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(patient_url(url)), DAGSTER_SCHEMA)
     os.environ["DAGSTER_HOME"] = str(folder)
+    _make_tables(settings, url)
+
+
+def _make_tables(settings: Settings, url: str) -> None:
+    """Let Dagster make its tables, one process at a time: it fails when another makes them at the same moment."""
+    with Session(url, DAGSTER_SCHEMA) as session, session.transaction():
+        session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.dagster'))::text")
+        if session.value(f"SELECT num_nulls({_ARE_THERE}) > 0"):
+            with storage_explained(settings), dg.DagsterInstance.get():
+                pass
 
 
 @contextmanager
