@@ -7,14 +7,15 @@ are read by sessions beside; they also share the sorting.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import NamedTuple
 
 import polars as pl
 
+from intercom_sync.warehouse.errors import DatabaseBusyError
 from intercom_sync.warehouse.session import Session, literal
 
 CUSTOMERS_PER_BUCKET = 25_000
@@ -23,6 +24,12 @@ _KEYS = {"intercom_contacts": "email_key", "unified_customers": "lower(email)"}
 _SAMPLED_PAGES = 2_000
 _BATCH = 25_000
 _AHEAD = 2
+_PATIENCE = 0.1
+# All that any reader reads.
+_READ = (
+    "intercom_contacts", "intercom_conversations", "intercom_messages", "contact_merges", "sync_reads",
+    "revenue_metrics", "support_metrics", "unified_customers", "customer_writes",
+)  # fmt: skip
 
 Frames = tuple[pl.DataFrame, ...]
 Reader = Callable[[Session], Iterator[Frames]]
@@ -83,13 +90,14 @@ class Buckets:
             readers: Each yields what it reads by a session, for one bucket after another.
             beside: Whether sessions beside may read, some buckets ahead, where there are several: they do not see what
                 the transaction has written.
+
+        Meanwhile the transaction may write to none of the tables that readers read, unless it holds them already.
         """
         with ExitStack() as stack:
-            if beside and self.bounds:
-                moment = session.moment()
-                sessions = [stack.enter_context(session.beside(moment)) for _ in readers]
-                pairs = zip(readers, sessions, strict=True)
-                found = [stack.enter_context(_ahead(read(other))) for read, other in pairs]
+            others = _beside(session, len(readers), stack) if beside and self.bounds else []
+            if others:
+                pairs = zip(readers, others, strict=True)
+                found = [stack.enter_context(_ahead(read(other), other)) for read, other in pairs]
             else:
                 found = [read(session) for read in readers]
             yield (tuple(chain.from_iterable(frames)) for frames in zip(*found, strict=True))
@@ -100,9 +108,27 @@ def buckets(session: Session) -> Buckets:
     return Buckets(max((_bounds(session, table, key) for table, key in _KEYS.items()), key=len))
 
 
+def _beside(session: Session, how_many: int, stack: ExitStack) -> list[Session]:
+    """Open sessions beside, for as long as the stack lasts; none where others have taken connections or tables.
+
+    All hold the tables first: where another program waits for one, so would a session beside, and the transaction for
+    that session, without Postgres seeing a circle.
+    """
+    for table in _READ:  # one at a time: an error names the table
+        session.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+    moment = session.moment()
+    with suppress(DatabaseBusyError), ExitStack() as opening:
+        others = [opening.enter_context(session.beside(moment)) for _ in range(how_many)]
+        for other in others:
+            other.execute(f"LOCK TABLE {', '.join(_READ)} IN ACCESS SHARE MODE NOWAIT")
+        stack.enter_context(opening.pop_all())
+        return others
+    return []
+
+
 @contextmanager
-def _ahead(items: Iterator[Frames]) -> Iterator[Iterator[Frames]]:
-    """Give what an iterator yields, made some ahead in a thread from now on."""
+def _ahead(items: Iterator[Frames], other: Session) -> Iterator[Iterator[Frames]]:
+    """Give what an iterator yields, made some ahead by its session in a thread from now on."""
     with ThreadPoolExecutor(1, "ahead") as thread:
         coming = deque(thread.submit(next, items, None) for _ in range(_AHEAD))
 
@@ -114,7 +140,10 @@ def _ahead(items: Iterator[Frames]) -> Iterator[Iterator[Frames]]:
         try:
             yield found()
         finally:
-            thread.shutdown(cancel_futures=True)
+            # Whoever stops early does not wait for what nobody needs any more.
+            under_way = [each for each in coming if not each.cancel()]
+            while wait(under_way, _PATIENCE).not_done:
+                other.cancel()
 
 
 def _bounds(session: Session, table: str, key: str) -> list[str]:

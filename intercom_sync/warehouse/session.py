@@ -28,6 +28,8 @@ _SET = {
     "work_mem": "64MB",
     # Whoever declares a cursor reads all of it.
     "cursor_tuple_fraction": "1",
+    # A session waits in its transaction while others sort and polars computes.
+    "idle_in_transaction_session_timeout": "0",
 }
 _CONFIGURE = (
     "SELECT set_config('search_path', $1, FALSE) AS search_path, "
@@ -72,6 +74,11 @@ class Session:
     def close(self) -> None:
         """Close the connection, and let go of the locks it holds."""
         self._connection.close()
+
+    def cancel(self) -> None:
+        """End the statement that another thread has under way here; it fails there."""
+        with suppress(adbc_driver_manager.Error):
+            self._connection.adbc_cancel()
 
     def let_go_of_locks(self) -> None:
         """Let go of advisory locks now: of a connection that closes the server lets go when it comes to that."""
@@ -129,7 +136,7 @@ class Session:
     @contextmanager
     def beside(self, moment: str) -> Iterator["Session"]:
         """Open another session that sees a moment of this one, without what this one has written."""
-        with Session(self._url, self._schema) as other, other.transaction():
+        with Session(self._url, self._schema) as other:
             other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             other.execute(f"SET TRANSACTION SNAPSHOT {literal(moment)}")
             yield other

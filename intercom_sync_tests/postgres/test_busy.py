@@ -4,9 +4,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
+from typing import Any
 
 import pytest
 
+from intercom_sync.warehouse.buckets import Buckets, Frames
+from intercom_sync.warehouse.session import Session
 from intercom_sync_tests.end_to_end.scenario import why
 from intercom_sync_tests.postgres import command, scene
 from intercom_sync_tests.postgres.ambush import ambush
@@ -14,20 +17,37 @@ from intercom_sync_tests.postgres.conftest import Base
 from intercom_sync_tests.postgres.scene import THEN, WRITTEN, Struck
 from intercom_sync_tests.postgres.server import Server
 
+_STEADY = 10
 _IMPATIENT = "&options=-clock_timeout%3D500ms"
 
 
 @contextmanager
 def _taken(server: Server, database: str, leave: int) -> Iterator[None]:
     """Others hold every connection that the server has but some."""
-    ((most,),) = server.ask("SELECT current_setting('max_connections')::int")
-    ((used,),) = server.ask("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
-    held = [server.connect(database) for _ in range(most - used + 1 - leave)]
+    watcher = server.connect(database)
+    held: list[Any] = []
+
+    def ask(query: str, *values: Any) -> int:
+        with watcher.cursor() as cursor:
+            cursor.execute(query, values)
+            return int(cursor.fetchone()[0])
+
+    # What closed a moment ago may still be counted: it is all taken when that stays so.
+    steady, most = 0, ask("SELECT current_setting('max_connections')::int") - leave
+    while steady < _STEADY:
+        missing = most - ask("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        held += [server.connect(database) for _ in range(missing)]
+        steady = 0 if missing else steady + 1
+        time.sleep(0.02)
     try:
         yield
     finally:
+        pids = [one.info.backend_pid for one in held]
         for one in held:
             one.close()
+        while ask("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)", pids):
+            time.sleep(0.02)
+        watcher.close()
 
 
 @pytest.fixture
@@ -61,6 +81,25 @@ def test_when_connections_run_out_under_way_nothing_is_half_written(base: Base, 
     assert struck.kept() == base.clean
 
 
+@pytest.mark.usefixtures("small")
+def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself(base: Base, struck: Struck) -> None:
+    def read(session: Session) -> Iterator[Frames]:
+        for bucket in cut:
+            condition = bucket.holds("email_key")
+            yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {condition}"),)
+
+    cut = Buckets(["p10@example.com", "p20@example.com"])
+    own = Session(base.server.url_of(struck.database), "public")
+    with (
+        own as session,
+        _taken(base.server, struck.database, leave=1),
+        session.transaction(),
+        cut.each(session, [read, read], beside=True) as found,
+    ):
+        rows = [(one.height, other.height) for one, other in found]
+    assert rows == [(10, 10), (10, 10), (20, 20)]
+
+
 @pytest.fixture
 def impatient(base: Base) -> Iterator[Struck]:
     """A sync whose URL says that it waits half a second for a lock."""
@@ -74,6 +113,7 @@ def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(
     other = base.server.connect(impatient.database)
     other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
     failed = impatient.run(THEN)
+    other.cursor().execute("ROLLBACK")
     other.close()
     said = "PostgreSQL kept a lock too long: another program holds unified_customers; sync again when it is done"
     assert why(failed.result).startswith(said)
@@ -89,7 +129,7 @@ def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_
     other = base.server.connect(impatient.database)
     other.cursor().execute("SELECT pg_advisory_lock(hashtext('intercom_sync.land'), hashtext('public.contact'))")
     failed = impatient.run(THEN)
-    other.close()
+    other.cursor().execute("SELECT pg_advisory_unlock_all()")
     assert why(failed.result).startswith("PostgreSQL kept a lock too long: ")
     impatient.sync(THEN)
     assert impatient.kept() == base.clean
@@ -131,7 +171,7 @@ def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_writt
         )
 
     circle = Thread(target=close_the_circle)
-    at = "AFTER UPDATE ON unified_customers FOR EACH STATEMENT"
+    at = "AFTER UPDATE OF name ON unified_customers FOR EACH STATEMENT"
     with ambush(base.server, struck.database, at, strike, on_cancel="NULL") as hit:
         failed = struck.run(THEN)
     assert hit.is_set()

@@ -1,6 +1,8 @@
 """Buckets: every customer lies in one of them, and what is read in their order lies in the same one."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -80,6 +82,59 @@ def test_an_error_while_a_bucket_is_read_ahead_reaches_whoever_works_on_them(con
         next(found)
         with pytest.raises(LookupError):
             next(found)
+
+
+def _until(session: Session, found: str) -> None:
+    while not session.value(f"SELECT count(*) FROM pg_stat_activity WHERE {found}"):
+        time.sleep(0.02)
+
+
+def test_where_another_program_waits_for_a_table_the_transaction_reads_by_itself(connect: Connect) -> None:
+    """Or a session beside would wait behind that program, that one for the transaction, and the transaction for it."""
+    alter = "ALTER TABLE intercom_contacts ADD COLUMN theirs text"
+    with ThreadPoolExecutor(1) as threads, connect() as session, connect() as theirs, connect() as watcher:
+        with session.transaction():
+            _land(session, _KEYS)
+        with session.transaction():
+            (backend,) = theirs.frame("SELECT pg_backend_pid()")["pg_backend_pid"]
+            session.value("SELECT count(*) FROM intercom_contacts")
+            waiting = threads.submit(theirs.execute, alter)
+            _until(watcher, f"pid = {backend} AND wait_event_type = 'Lock'")
+            with _CUT.each(session, [_ranged, _sorted], beside=True) as found:
+                assert sum(rows.height for _, rows in found) == len(_KEYS)
+        waiting.result(timeout=30)
+
+
+def test_whoever_stops_early_does_not_wait_for_what_is_being_read_ahead(connect: Connect) -> None:
+    def slow(reader: Session) -> Iterator[Frames]:
+        yield (reader.frame("SELECT 1 AS one"),)
+        yield (reader.frame("SELECT pg_sleep(3600)::text"),)
+
+    def stop_early(session: Session, watcher: Session) -> None:
+        with session.transaction(), _CUT.each(session, [slow], beside=True) as found:
+            next(found)
+            _until(watcher, "wait_event = 'PgSleep'")
+            raise KeyboardInterrupt
+
+    with connect() as session, connect() as watcher:
+        with pytest.raises(KeyboardInterrupt):
+            stop_early(session, watcher)
+        assert session.value("SELECT 1") == 1
+
+
+def test_a_session_beside_that_dies_when_all_is_read_is_no_loss(connect: Connect) -> None:
+    pids: list[int] = []
+
+    def told(reader: Session) -> Iterator[Frames]:
+        pids.append(reader.value("SELECT pg_backend_pid()"))
+        yield (reader.frame("SELECT 1 AS one"),)
+
+    with connect() as session, session.transaction():
+        with _CUT.each(session, [told], beside=True) as found:
+            assert len(list(found)) == 1
+            assert session.value(f"SELECT pg_terminate_backend({pids[0]}, 10000)")
+        _land(session, _KEYS)
+        assert session.value("SELECT count(*) FROM intercom_contacts") == len(_KEYS)
 
 
 def test_more_contacts_than_a_bucket_takes_are_cut_into_buckets_of_about_that(connect: Connect) -> None:
