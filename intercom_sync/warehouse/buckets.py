@@ -2,7 +2,7 @@
 
 A bucket is a range of email keys. A table that lies in that order gives a bucket by its index; what lies in another is
 sorted by bucket once and read in one pass, or each bucket would read all of it. While one bucket is worked on, the next
-are read by sessions beside; they also share the sorting.
+are read by sessions beside, where they are to be had; they also share the sorting.
 """
 
 from collections import deque
@@ -89,7 +89,7 @@ class Buckets:
             session: Where the transaction is.
             readers: Each yields what it reads by a session, for one bucket after another.
             beside: Whether sessions beside may read, some buckets ahead, where there are several: they do not see what
-                the transaction has written.
+                the transaction has written. Where none can be opened now, its own session reads.
 
         Meanwhile the transaction may write to none of the tables that readers read, unless it holds them already.
         """

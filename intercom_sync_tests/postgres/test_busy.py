@@ -130,6 +130,7 @@ def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_
     other.cursor().execute("SELECT pg_advisory_lock(hashtext('intercom_sync.land'), hashtext('public.contact'))")
     failed = impatient.run(THEN)
     other.cursor().execute("SELECT pg_advisory_unlock_all()")
+    other.close()
     assert why(failed.result).startswith("PostgreSQL kept a lock too long: ")
     impatient.sync(THEN)
     assert impatient.kept() == base.clean
