@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,6 +37,11 @@ _CONFIGURE = (
     # Where the role or the URL's options say how long to wait for a lock, that holds.
     "CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '60s', FALSE) END AS lock_timeout, "
 ) + ", ".join(f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items())
+_COUNTING = Lock()
+"""Held while a connection opens or closes: the driver's count of them is not safe among threads.
+
+Once it has miscounted, closing fails for as long as the process lives (https://github.com/apache/arrow-adbc/issues/4753).
+"""
 
 
 class Session:
@@ -73,7 +79,8 @@ class Session:
 
     def close(self) -> None:
         """Close the connection, and let go of the locks it holds."""
-        self._connection.close()
+        with _COUNTING:
+            self._connection.close()
 
     def cancel(self) -> None:
         """End the statement that another thread has under way here; it fails there."""
@@ -172,7 +179,8 @@ class Session:
 
 def _connect(url: str) -> dbapi.Connection:
     shared = _database(url)
-    return dbapi.Connection(shared, adbc_driver_manager.AdbcConnection(shared._db))
+    with _COUNTING:
+        return dbapi.Connection(shared, adbc_driver_manager.AdbcConnection(shared._db))
 
 
 @cache
