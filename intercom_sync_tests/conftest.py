@@ -2,6 +2,8 @@
 
 The server is one of the tests' own; INTERCOM_SYNC_TEST_POSTGRES chooses its version: 15, 16, or 18 (the default).
 INTERCOM_SYNC_TEST_DATABASE_URL names another server to run on.
+
+Property tests draw the same examples in every run, `--hypothesis-profile new` draws others (the model: its README).
 """
 
 import os
@@ -10,11 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from intercom_sync.warehouse.migrate import create_schema, prepare
 from intercom_sync.warehouse.session import Session
 from intercom_sync_tests.postgres.server import CHOICE, Server
 
+_PATIENT = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], print_blob=True
+)
+settings.register_profile("same", _PATIENT, derandomize=True)
+settings.register_profile("new", _PATIENT, derandomize=False)
+settings.load_profile("same")
 _OURS = ("INTERCOM_", "SLACK_", "DAGSTER_", "DATABASE_URL")
 _KEPT = ("INTERCOM_OPENAPI", "INTERCOM_SYNC_TEST_DATABASE_URL", CHOICE)
 

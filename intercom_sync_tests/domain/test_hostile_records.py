@@ -78,7 +78,7 @@ STRIPE = dict.fromkeys(ATTRIBUTES) | {
 }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(JSON | damaged(contact(custom_attributes=STRIPE)))
 def test_any_contact_is_read_or_rejected(record):
     for version in (record, clean_record(record)):
@@ -88,7 +88,7 @@ def test_any_contact_is_read_or_rejected(record):
             assert read.id
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(JSON | st.dictionaries(st.sampled_from(ATTRIBUTES), JSON))
 def test_any_attributes_are_read_or_rejected(attributes):
     revenue = only_rejects(read_revenue, Revenue, attributes, RULES)
@@ -104,7 +104,7 @@ DETAIL = conversation(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(JSON | damaged(DETAIL), st.none() | st.integers(1, 2 * NOW))
 def test_any_conversation_is_read_or_rejected(record, fetched):
     read = only_rejects(read_conversation, Conversation, record)

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from intercom_sync.intercom.errors import Stopped
@@ -34,7 +34,6 @@ def test_no_second_ever_holds_more_calls_than_the_cap(per_second: int, gaps: lis
         assert later - first >= 1
 
 
-@settings(deadline=None)
 @given(
     limit=st.integers(1, 20),
     order=st.lists(st.tuples(st.booleans(), st.integers(0, 30), st.floats(0, 3)), min_size=5, max_size=120),

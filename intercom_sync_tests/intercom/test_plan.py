@@ -47,7 +47,7 @@ lumps = st.lists(st.tuples(st.integers(0, 30), widths), min_size=1, max_size=4)
 moments = st.builds(moments_of, st.integers(0, 4000), st.integers(0, 999), lumps)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(times=moments, by_day=st.booleans(), seed=st.integers(0, 999), impatient=st.booleans())
 def test_every_record_is_delivered_exactly_once_in_whatever_order_answers_come(
     times: list[int], by_day: bool, seed: int, impatient: bool
@@ -58,7 +58,7 @@ def test_every_record_is_delivered_exactly_once_in_whatever_order_answers_come(
     assert sorted(found, key=int) == [str(number) for number in range(len(times))]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(times=moments, by_day=st.booleans(), seed=st.integers(0, 999), killed=st.integers(0, 15))
 def test_marks_are_enough_to_lose_nothing_after_a_kill(times: list[int], by_day: bool, seed: int, killed: int) -> None:
     scope = Scope(CONTACTS, "created_at", now=NOW, exact=not by_day)
@@ -73,7 +73,7 @@ olden = st.builds(moments_of, st.integers(0, 5000), st.integers(0, 999), ages)
 zones = st.sampled_from([None, -12, -7, 0, 5.5, 10, 12, 14])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(
     times=[1754447999], zone=None, seed=138, exact=False, killed=3, known=None
 )  # a walk that had ended was read again

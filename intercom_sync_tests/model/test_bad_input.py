@@ -109,7 +109,6 @@ _bad_talks = st.lists(misshapen(TALK_WAYS), min_size=1, max_size=12)
 @example([lambda record: replaced(record, ("updated_at",), 4_000_000_000)] * 5, [], False, 3)
 @settings(
     max_examples=int(_ASKED or 40),
-    deadline=None,
     derandomize=not _ASKED,
     database=None,
     suppress_health_check=list(HealthCheck),

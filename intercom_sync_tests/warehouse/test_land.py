@@ -6,7 +6,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intercom_sync.domain.contacts import read_contact
@@ -22,7 +22,7 @@ _RULES = Rules()
 _BASE = 1_780_000_000
 _STAMP = Stamp("run", datetime.fromtimestamp(_BASE + 100, UTC), _RULES.contact_fingerprint())
 _numbers = count(1)
-_any_order = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_any_order = settings(max_examples=25)
 
 # Versions of one record, each good or bad, in the order of their times; and the pages they come in, in any order.
 _versions = st.lists(st.booleans(), min_size=1, max_size=5)
