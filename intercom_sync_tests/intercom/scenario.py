@@ -65,10 +65,15 @@ def client_of(url: str, *, version: str = "2.16", **options: Any) -> IntercomCli
 
 @contextmanager
 def reading(
-    company: Company, *, version: str = "2.16", workers: int = 6, now: Callable[[], float] = lambda: NOW
+    company: Company,
+    *,
+    version: str = "2.16",
+    workers: int = 6,
+    now: Callable[[], float] = lambda: NOW,
+    latency: float = 0.0,
 ) -> Iterator[tuple[Sandbox, Reader]]:
     """A sandbox with a company and a reader on it."""
-    with Sandbox(company) as sandbox, client_of(sandbox.url, version=version) as client:
+    with Sandbox(company, latency=latency) as sandbox, client_of(sandbox.url, version=version) as client:
         yield sandbox, Reader(client, workers=workers, clock=now)
 
 

@@ -309,7 +309,7 @@ def test_a_closed_client_leaves_no_connection_open_also_after_one_was_cut(sandbo
             sandbox.faults.add(faults.reset(), times=1)
             first_page(client)
             assert _sockets() > before
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while _sockets() > before and time.monotonic() < end:
             time.sleep(0.01)  # the sandbox's side, in this process too
         assert _sockets() == before

@@ -157,6 +157,7 @@ def test_a_short_lock_is_waited_for(base: Base, struck: Struck) -> None:
 def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written(base: Base, struck: Struck) -> None:
     before = struck.kept(*WRITTEN)
     other = base.server.connect(struck.database)
+    pid = other.info.backend_pid
     # The one that looks first whether it waits in a circle is the one that gives way.
     other.cursor().execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE customer_writes IN SHARE MODE")
 
@@ -165,7 +166,8 @@ def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_writt
 
     def strike() -> None:
         circle.start()
-        time.sleep(0.2)
+        while base.server.ask("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = %s", pid) == [(0,)]:
+            time.sleep(0.02)
         base.server.ask(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s",
             struck.database,

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import create_connection
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,11 +23,9 @@ class LocalSlack:
 
     def __init__(self) -> None:
         self.taken: list[dict[str, Any]] = []
-        self.answered: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.trouble: Callable[[dict[str, Any]], Any] = lambda message: None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -42,6 +41,16 @@ class LocalSlack:
         self._server.shutdown()
         self._server.server_close()
 
+    def settle(self) -> None:
+        """Wait until all that was sent to it so far is done with, also what a process sent that was killed since."""
+        # Connections are taken in the order in which they came: those before this one are known when it is answered.
+        with create_connection(("127.0.0.1", self.port)) as last:
+            last.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while last.recv(4096):
+                pass
+        for handler in self._server.handlers:
+            handler.join()
+
     def judge(self, message: dict[str, Any], token: str) -> Any:
         if token != f"Bearer {TOKEN}":
             return "invalid_auth"
@@ -53,6 +62,19 @@ class LocalSlack:
         if len(blocks) > 50 or any(not 0 < len(text) <= 3000 for text in sections):
             return "invalid_blocks"
         return None if message.get("text") else "no_text"
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows the threads that handle its connections."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self.handlers: list[threading.Thread] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        handler = threading.Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
+        self.handlers.append(handler)
+        handler.start()
 
 
 def _handler(slack: LocalSlack) -> type[BaseHTTPRequestHandler]:
@@ -76,7 +98,6 @@ def _handler(slack: LocalSlack) -> type[BaseHTTPRequestHandler]:
             else:
                 slack.taken.append(message)
                 self._say(200, {"ok": True, "ts": str(len(slack.taken)), "channel": "C1"}, {})
-                slack.answered.append(message)
 
         def _say(self, status: int, answer: Any, headers: dict[str, str]) -> None:
             body = json.dumps(answer).encode() if answer else b"<html>out of order</html>"

@@ -71,9 +71,10 @@ class Siege:
         victim = (self._command if real else self._steps)(order)
         aim.wait(victim)
         dead = victim.kill()
-        # What the dead had asked for, the server may still do.
+        # What the dead had asked for, Postgres and Slack may still do.
         while self._connections() > before:
             time.sleep(0.01)
+        self.both.slack.settle()
         self.kills[f"{'command' if real else 'steps'}: {aim.name}"] += dead
         self.too_late += not dead
         told, again = self._aftermath(order)

@@ -138,7 +138,6 @@ class Soak:
         size = "SELECT (SELECT count(*) FROM {0}), pg_total_relation_size('{0}')"
         self.sizes.append({table.name: state.query(size.format(table.name))[0] for table in TABLES})
         self.both.slack.taken.clear()
-        self.both.slack.answered.clear()
         self.both.slack.requests.clear()
 
     def weeks(self, name: str) -> tuple[float, float]:
