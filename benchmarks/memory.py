@@ -7,11 +7,10 @@ what started a process counts in its peak.
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from benchmarks import database
 from benchmarks.row import Row
 from intercom_sync.warehouse.embedded import embedded_url
 
@@ -37,7 +36,7 @@ def _apart(contacts: int) -> float:
 
 
 def _peak(contacts: int) -> float:
-    home = Path(tempfile.mkdtemp(prefix="intercom_sync_bench_"))
+    home = database.home()
     embedded_url(home)
     with _sandbox(contacts) as url:
         settings = os.environ | _QUICK | {"INTERCOM_BASE_URL": url, "INTERCOM_SYNC_HOME": str(home)}

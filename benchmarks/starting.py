@@ -3,10 +3,9 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
+from benchmarks import database
 from benchmarks.row import Row
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
@@ -16,7 +15,7 @@ from intercom_sync.warehouse.embedded import embedded_url
 def rows(scale: float, repeat: int) -> list[Row]:
     """Measure."""
     del scale  # the workspace is small: what is measured is what a sync costs besides its work
-    home = Path(tempfile.mkdtemp(prefix="intercom_sync_bench_"))
+    home = database.home()
     embedded_url(home)
     with Sandbox(generate(contacts=200, conversations=200)) as sandbox:
         settings = {"INTERCOM_BASE_URL": sandbox.url, "INTERCOM_API_KEY": "bench", "INTERCOM_SYNC_HOME": str(home)}

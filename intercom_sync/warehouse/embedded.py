@@ -175,9 +175,3 @@ def embedded_url(home: Path) -> str:
         server.hold()
         _held[server.folder] = held = server
     return held.url
-
-
-def release_embedded() -> None:
-    """Let go of every embedded server that this process holds."""
-    for server in list(_held.values()):
-        server.release()

@@ -14,8 +14,9 @@ from urllib.request import urlopen
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.embedded import embedded_url, release_embedded
+from intercom_sync.warehouse.embedded import embedded_url
 from intercom_sync.warehouse.session import Session
+from intercom_sync_tests.homes import passing
 
 _PATIENCE = 120
 
@@ -34,23 +35,20 @@ def stack(home: Path, *, damaged: bool = False) -> Iterator[Stack]:
     Damaged, one customer's row is removed between the syncs, as another program might, for a check to find.
     """
     company = generate(contacts=1200, conversations=1800)
-    with Sandbox(company) as sandbox:
+    with passing(home), Sandbox(company) as sandbox:
         environment = os.environ | {
             "INTERCOM_SYNC_HOME": str(home),
             "INTERCOM_BASE_URL": sandbox.url,
             "INTERCOM_API_KEY": "sandbox",
         }
         url = embedded_url(home)
-        try:
-            _sync(environment, "--full")
-            _grow(company)
-            if damaged:
-                _remove_a_customer(url)
-            _sync(environment)
-            with _ui(environment) as address:
-                yield Stack(address)
-        finally:
-            release_embedded()
+        _sync(environment, "--full")
+        _grow(company)
+        if damaged:
+            _remove_a_customer(url)
+        _sync(environment)
+        with _ui(environment) as address:
+            yield Stack(address)
 
 
 def _sync(environment: dict[str, str], *options: str) -> None:

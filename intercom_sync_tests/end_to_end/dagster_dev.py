@@ -74,11 +74,15 @@ def dagster_dev(folder: Path, settings: Mapping[str, str]) -> Iterator[Dev]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
+        end = time.monotonic() + _PATIENCE
+        while (left := _members(home)) and time.monotonic() < end:
+            time.sleep(0.2)
+        assert left == []
 
 
-def group_members(process_group_of: Path) -> list[str]:
-    """The command lines of living processes that name a folder in their environment."""
-    mark = f"DAGSTER_HOME={process_group_of}".encode()
+def _members(home: Path) -> list[str]:
+    """The command lines of living processes that have a Dagster home in their environment."""
+    mark = f"DAGSTER_HOME={home}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

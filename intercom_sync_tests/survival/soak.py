@@ -23,7 +23,8 @@ from typing import Any
 
 from intercom_sync.domain.tables import TABLES
 from intercom_sync.sandbox import faults
-from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url, release_embedded
+from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
+from intercom_sync_tests.homes import passing
 from intercom_sync_tests.survival.state import BOOKS, differences
 from intercom_sync_tests.survival.steps import Order, sync
 from intercom_sync_tests.survival.twins import Twins, twins
@@ -157,17 +158,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        url = embedded_url(folder / "home")
-        try:
-            with twins(url, 11, 200) as both:
-                # Time passes some ten thousand times as fast as for a real autovacuum.
-                both.disturbed.query("ALTER SYSTEM SET autovacuum_naptime = '1s'")
-                both.disturbed.query("SELECT pg_reload_conf()")
-                soak = Soak(both, folder)
-                soak.live()
-                grown = report(soak) + lost(soak)
-        finally:
-            release_embedded()
+        with passing(folder / "home") as home, twins(embedded_url(home), 11, 200) as both:
+            # Time passes some ten thousand times as fast as for a real autovacuum.
+            both.disturbed.query("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+            both.disturbed.query("SELECT pg_reload_conf()")
+            soak = Soak(both, folder)
+            soak.live()
+            grown = report(soak) + lost(soak)
     print(f"\n{time.monotonic() - began:.0f} s. " + ("; ".join(grown) if grown else "Nothing grew, nothing was lost."))
     return 1 if grown else 0
 

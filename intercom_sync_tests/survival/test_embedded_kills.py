@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse import embedded
 from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
+from intercom_sync_tests.homes import let_go, passing
 from intercom_sync_tests.survival.life import Life
 from intercom_sync_tests.survival.state import differences, opened
 from intercom_sync_tests.survival.steps import Order
@@ -25,7 +25,6 @@ TRIES = int(_ASKED or 1)
 _HOLDER = """
 import sys
 from pathlib import Path
-from intercom_sync.warehouse import embedded
 from intercom_sync.warehouse.embedded import embedded_url
 from intercom_sync.warehouse.session import Session
 print("begins", flush=True)
@@ -40,10 +39,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if _ASKED else 300)]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "home"
-    yield folder
-    _start(folder).communicate(timeout=120)
-    shutil.rmtree(EmbeddedServer(folder).folder)
+    with passing(tmp_path / "home") as folder:
+        yield folder
 
 
 def _start(home: Path) -> subprocess.Popen[str]:
@@ -61,11 +58,6 @@ def _kill(process: subprocess.Popen[str], *, group: bool) -> None:
     if process.poll() is None:
         (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-
-
-def _let_go(home: Path) -> None:
-    """Let go of one server; the tests' own goes on."""
-    embedded._held[EmbeddedServer(home).folder].release()
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["alone", "with its children"])
@@ -111,7 +103,7 @@ def test_a_command_killed_at_its_very_first_start_is_done_by_the_next(home: Path
         whole = time.monotonic() - began
         with opened(embedded_url(home), "public") as state:
             wanted = state.tables()
-        _let_go(home)
+        let_go(home)
         for _ in range(TRIES):
             shutil.rmtree(EmbeddedServer(home).folder)
             victim = command(order, home, log, database=False)
@@ -120,4 +112,4 @@ def test_a_command_killed_at_its_very_first_start_is_done_by_the_next(home: Path
             assert command(order, home, log, database=False).wait() == 0, log.read_text()[-2000:]
             with opened(embedded_url(home), "public") as state:
                 assert differences(state.tables(), wanted) == {}
-            _let_go(home)
+            let_go(home)

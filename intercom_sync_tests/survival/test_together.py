@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync_tests.homes import passing
 from intercom_sync_tests.survival.state import BOOKS, differences, opened
 from intercom_sync_tests.survival.steps import Order
 from intercom_sync_tests.survival.twins import Twins, twins
@@ -80,10 +81,11 @@ def test_syncs_at_once_leave_the_tables_of_one_and_tell_everything_once(both: Tw
 
 def test_two_commands_at_once_on_a_home_where_nothing_is_yet(both: Twins, tmp_path: Path) -> None:
     """The embedded server, its tables and Dagster's are made by whoever comes first."""
-    home, log = tmp_path / "home", tmp_path / "log"
+    log = tmp_path / "log"
     order = replace(both.order("both", full=True), schema="public")
-    _ends_well([command(order, home, log, database=False) for _ in range(2)], log)
-    both.sync_clean(order)
-    with opened(embedded_url(home), "public") as state:
-        assert differences(state.tables(), both.clean.tables()) == {}
-        assert state.query("SELECT status, count(*) FROM sync_runs GROUP BY 1") == [("succeeded", 2)]
+    with passing(tmp_path / "home") as home:
+        _ends_well([command(order, home, log, database=False) for _ in range(2)], log)
+        both.sync_clean(order)
+        with opened(embedded_url(home), "public") as state:
+            assert differences(state.tables(), both.clean.tables()) == {}
+            assert state.query("SELECT status, count(*) FROM sync_runs GROUP BY 1") == [("succeeded", 2)]

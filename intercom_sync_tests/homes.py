@@ -1,0 +1,25 @@
+"""Homes with an embedded server of their own, of which nothing is left: as root its files lie outside the home."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from intercom_sync.warehouse import embedded
+from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
+
+
+@contextmanager
+def passing(home: Path) -> Iterator[Path]:
+    """A home for the block; afterwards its server is stopped, whatever became of its users, and its files are gone."""
+    try:
+        yield home
+    finally:
+        let_go(home)
+        shutil.rmtree(EmbeddedServer(home).folder)
+
+
+def let_go(home: Path) -> None:
+    """Stop one server, which nobody else uses any more; others that this process holds go on."""
+    embedded_url(home)
+    embedded._held[EmbeddedServer(home).folder].release()
