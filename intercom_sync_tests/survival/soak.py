@@ -8,9 +8,7 @@ something grew that should not, or something was lost.
 
 import json
 import logging
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,8 +21,8 @@ from typing import Any
 
 from intercom_sync.domain.tables import TABLES
 from intercom_sync.sandbox import faults
-from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
-from intercom_sync_tests.homes import passing
+from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync_tests.homes import let_go, passing
 from intercom_sync_tests.survival.state import BOOKS, differences
 from intercom_sync_tests.survival.steps import Order, sync
 from intercom_sync_tests.survival.twins import Twins, twins
@@ -52,7 +50,6 @@ class Soak:
     def __init__(self, both: Twins, folder: Path) -> None:
         self.both, self.log = both, folder / "victims.log"
         self.home = folder / "home"
-        self.server = EmbeddedServer(self.home)
         self.chance = random.Random(3)
         self.measured: list[dict[str, float]] = []
         self.sizes: list[dict[str, tuple[int, int]]] = []
@@ -103,10 +100,8 @@ class Soak:
 
     def _restart(self) -> None:
         """Stop Postgres under everybody's feet, and start it again."""
-        os.kill(int((self.server.data / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
-        while (self.server.data / "postmaster.pid").exists():
-            time.sleep(0.05)
-        EmbeddedServer(self.home).hold()
+        let_go(self.home)
+        embedded_url(self.home)
 
     def _kill(self, order: Order) -> None:
         """Another process begins the same sync and is killed."""
