@@ -154,7 +154,7 @@ def test_after_any_edits_and_syncs_the_tables_are_what_the_rules_say(machine: ty
         machine,
         settings=settings(
             max_examples=int(_ASKED or 50), stateful_step_count=12, derandomize=not _ASKED,
-            print_blob=True, suppress_health_check=list(HealthCheck), database=None,
+            suppress_health_check=list(HealthCheck), database=None,
             phases=[Phase.generate, Phase.shrink],
         ),
     )  # fmt: skip
