@@ -55,9 +55,9 @@ class Twins:
         self.slack.taken.clear()
         return told
 
-    def differences(self) -> dict[str, Any]:
-        """What the disturbed schema says otherwise than the clean one."""
-        return differences(self.disturbed.tables(), self.clean.tables())
+    def differences(self, found: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the disturbed schema says otherwise than the clean one; or what tables read from it earlier do."""
+        return differences(found or self.disturbed.tables(), self.clean.tables())
 
 
 @contextmanager
@@ -73,7 +73,12 @@ def twins(url: str, seed: int, people: int, *, latency: float = 0.0) -> Iterator
             LocalSlack() as slack, Sandbox(life.world.company, latency=latency) as sandbox,
             opened(url, schemas[0]) as disturbed, opened(url, schemas[1]) as clean,
         ):  # fmt: skip
-            yield Twins(life, sandbox, slack, url, schemas, disturbed, clean)
+            pair = Twins(life, sandbox, slack, url, schemas, disturbed, clean)
+            try:
+                yield pair
+            finally:
+                schemas = pair.schemas
+                pair.clean.close()
     finally:
         with opened(url, schemas[0]) as state:
             for schema in schemas:
