@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from intercom_sync.domain import tables as catalogue
 from intercom_sync.warehouse import tables
+from intercom_sync.warehouse.column_types import refuse_unfit
 from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
 from intercom_sync.warehouse.refusals import SETTING, from_driver
 from intercom_sync.warehouse.rights import may_make_tables, refuse_old_servers, require_rights
@@ -31,11 +32,12 @@ def prepare(url: str, schema: str) -> None:
     Raises:
         DatabaseUnreachableError: no connection.
         DatabaseBusyError: no connection is free, or another program holds the tables.
-        DatabaseRefusedError: a right is missing, the server is too old, or `unified_customers` holds two rows for one
-            email.
+        DatabaseRefusedError: a right is missing, the server is too old, or `unified_customers` cannot be written: it is
+            no table, a column is generated or of another kind, or it holds two rows for one email.
     """
     with Session(url, schema) as session, session.transaction():
         refuse_old_servers(session)
+        refuse_unfit(session, schema)
         if _is_current(session, schema):
             require_rights(session, schema)
             return
