@@ -1,7 +1,7 @@
 """Which emails are valid: RFC 5322 with RFC 6531, without any look-up.
 
-Quoted local parts, domain literals, single-label and special-use domains and non-ASCII are valid. Matching customers by
-email belongs to `customers`.
+Quoted local parts, domain literals, single-label and special-use domains, underscores in the domain and non-ASCII are
+valid. Matching customers by email belongs to `customers`; wherever emails are compared, `trim_email` comes first.
 """
 
 import re
@@ -9,6 +9,7 @@ import re
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
+from intercom_sync.domain.invisible import trim
 from intercom_sync.domain.records import clean_text
 from intercom_sync.domain.rejection import RejectionError
 
@@ -19,7 +20,7 @@ MAX_OCTETS = 254
 MAX_LOCAL_OCTETS = 64
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # What the library surely accepts. Labels with two hyphens (Punycode and its look-alikes) are left to the library.
 _ORDINARY = re.compile(
     rf"(?=[^@]{{1,{MAX_LOCAL_OCTETS}}}@(?!.*--)){_ATOM}(?:\.{_ATOM})*+@{_LABEL}(?:\.{_LABEL})*"
@@ -27,7 +28,7 @@ _ORDINARY = re.compile(
 
 
 def clean_email(value: object) -> str | None:
-    """Return the trimmed email as spelled, or None where there is none: null or blank (directive, email validation).
+    """Return the email as spelled, trimmed, or None where there is none: null or blank (directive, email validation).
 
     Raises:
         RejectionError: where the value is not an address that the RFCs allow.
@@ -36,12 +37,17 @@ def clean_email(value: object) -> str | None:
         return None
     if type(value) is not str:
         raise RejectionError("email is not a valid address", "email", value)
-    email = clean_text(value).strip()
+    email = trim_email(value)
     if not email:
         return None
     if len(email) <= MAX_OCTETS and (_ORDINARY(email) or _allowed(email)):
         return email
     raise RejectionError("email is not a valid address", "email", value)
+
+
+def trim_email(text: str) -> str:
+    """Return an email, valid or not, without white space and invisible characters around it."""
+    return trim(clean_text(text))
 
 
 def email_prefix(email: str) -> str:
@@ -51,12 +57,14 @@ def email_prefix(email: str) -> str:
 
 def _allowed(email: str) -> bool:
     """Ask the library; the lengths count the octets of the spelling that is kept, quotes included."""
-    local = email.rpartition("@")[0]
+    local, at, domain = email.rpartition("@")
     if len(local.encode()) > MAX_LOCAL_OCTETS or len(email.encode()) > MAX_OCTETS:
         return False
+    if not domain.startswith("["):
+        domain = domain.replace("_", "x")  # the library knows host names only, which have no underscores
     try:
         validate_email(
-            email,
+            f"{local}{at}{domain}",
             allow_smtputf8=True,
             allow_quoted_local=True,
             allow_domain_literal=True,

@@ -7,7 +7,8 @@ and looked up by `warehouse.forgotten`.
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from intercom_sync.domain.records import clean_text, record_id
+from intercom_sync.domain.emails import trim_email
+from intercom_sync.domain.records import record_id
 
 SOMEBODY = "forgotten"
 """Stands in place of a forgotten contact's id: a conversation of two stays one of two, and what is said of the other
@@ -19,7 +20,7 @@ _Json = dict[str, Any]
 def claimed_email(contact: object) -> str | None:
     """Return the email that a contact claims to have, trimmed, be it valid or not."""
     email = contact.get("email") if type(contact) is dict else None
-    return clean_text(email).strip() or None if type(email) is str else None
+    return trim_email(email) or None if type(email) is str else None
 
 
 def people(conversation: object) -> set[str]:

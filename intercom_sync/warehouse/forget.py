@@ -6,6 +6,7 @@ after it finds the list.
 
 import polars as pl
 
+from intercom_sync.domain.emails import trim_email
 from intercom_sync.warehouse import forgotten, outbox
 from intercom_sync.warehouse.erasing import ERASED_CONTACTS, ERASED_CONVERSATIONS, erase, erase_contacts
 from intercom_sync.warehouse.land import alone
@@ -95,6 +96,6 @@ def _alone(session: Session) -> None:
 
 def _contacts(session: Session, email: str) -> pl.DataFrame:
     """Return `id` and `updated_at` of the contacts with the email, usable or refused."""
-    refused = ((id, given.strip(), version) for id, given, version in session.frame(_REFUSED).iter_rows())
+    refused = ((id, trim_email(given), version) for id, given, version in session.frame(_REFUSED).iter_rows())
     found = forgotten.claimed(session, [*session.frame(_LANDED, email).iter_rows(), *refused])
     return found.group_by("id").agg(pl.col("updated_at").max())

@@ -79,6 +79,7 @@ def test_nobody_is_left_in_a_record_of_any_shape(record: Any) -> None:
     ("given_email", "claimed"),
     [
         (" a@b\u00a0", "a@b"),
+        ("\ufeff a@b\u200b", "a@b"),
         ("not one", "not one"),
         ("a\x00@b", "a@b"),
         ("", None),
