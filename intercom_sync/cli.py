@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_sync(commands.add_parser("sync", help="one sync in the foreground; by default all since the last one"))
     _add_forget(commands.add_parser("forget", help="erases one person from every table and keeps them out"))
     _add_doctor(commands.add_parser("doctor", help="looks at all that a sync needs, a line each"))
+    _add_migrate(commands.add_parser("migrate", help="brings the tables up to date; a sync does the same first"))
+    _add_psql(commands.add_parser("psql", help="opens psql on the database, or prints its URL"))
     _add_sandbox(commands.add_parser("sandbox", help="a local Intercom with an invented company, until Ctrl-C"))
     return parser
 
@@ -123,6 +125,29 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         from intercom_sync.commands.doctor import doctor  # noqa: PLC0415
 
         return doctor(Settings.load())
+
+    parser.set_defaults(run=run)
+
+
+def _add_migrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be changed")
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.commands.migrate import migrate  # noqa: PLC0415
+
+        return migrate(Settings.load(), dry_run=options.dry_run)
+
+    parser.set_defaults(run=run)
+
+
+def _add_psql(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", action="store_true", help="print the URL, without its password, and end")
+    parser.add_argument("-c", "--command", metavar="SQL", help="run one statement and end")
+
+    def run(options: argparse.Namespace) -> int:
+        from intercom_sync.commands.psql import psql  # noqa: PLC0415
+
+        return psql(Settings.load(), url_only=options.url, command=options.command)
 
     parser.set_defaults(run=run)
 

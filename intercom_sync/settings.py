@@ -70,12 +70,17 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings, read and checked. The secrets are left out of its text form."""
+    """All settings, read and checked. The secrets are left out of its text form.
+
+    Attributes:
+        database_is_borrowed: whether the database is that of DATABASE_URL, which other programs read too.
+    """
 
     api_key: str = field(repr=False)
     base_url: str
     api_version: str
     database_url: str = field(repr=False)
+    database_is_borrowed: bool
     schema: str
     home: Path
     partitions_start: datetime
@@ -99,6 +104,7 @@ class Settings:
             base_url=_base_url(read),
             api_version=read.matching("INTERCOM_API_VERSION", r"\d+\.\d+", "a version such as 2.16"),
             database_url=_database_url(read),
+            database_is_borrowed=bool(_database_url(read)) and not read.text("INTERCOM_SYNC_DATABASE_URL"),
             schema=read.matching("INTERCOM_SYNC_SCHEMA", r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a plain schema name"),
             home=Path(read.text("INTERCOM_SYNC_HOME")).expanduser(),
             partitions_start=read.date("INTERCOM_SYNC_PARTITIONS_START"),

@@ -55,7 +55,7 @@ def schema(database_url: str) -> Iterator[str]:
     create_schema(database_url, name)
     yield name
     with Session(database_url, name) as session, session.transaction():
-        session.execute(f"DROP SCHEMA {name} CASCADE")
+        session.execute(f"DROP SCHEMA IF EXISTS {name}, dagster_{name} CASCADE")
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_help_lists_every_setting_and_command(capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().out
     for setting in SETTINGS:
         assert setting.name in told
-    for command in ("up", "demo", "sync", "forget", "sandbox"):
+    for command in ("up", "demo", "sync", "forget", "doctor", "migrate", "psql", "sandbox"):
         assert f"\n    {command}" in told
 
 

@@ -39,7 +39,7 @@ def table_metadata(table: Table) -> dict[str, Any]:
             constraints=dg.TableColumnConstraints(nullable=column.nullable),
             tags={"pii": "true"} if column.personal else {},
         )
-        for column in table.columns
+        for column in table.all_columns
     ]
     links = {"intercom": "https://app.intercom.com"} | _LINKS.get(table.name, {})
     return {

@@ -1,19 +1,32 @@
-"""What `intercom-sync doctor` checks at the database."""
+"""What `intercom-sync doctor` checks at the database: what a sync needs, by the list that a sync asks too."""
 
+import os
 from collections.abc import Iterator
 
 from intercom_sync.commands.doctor_intercom import Line
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.connect import open_warehouse
+from intercom_sync.warehouse.connect import database_place, inspect_database, is_made
 from intercom_sync.warehouse.errors import WarehouseError
 
 
 def check_database(settings: Settings) -> Iterator[Line]:
-    """Check that the database has what a sync needs."""
+    """Check that the database has what a sync needs; changes nothing."""
+    place = database_place(settings)
+    if not is_made(settings):
+        yield True, f"database: none yet; the first sync makes one, {place}"
+        return
     try:
-        with open_warehouse(settings)() as session, session.transaction():
-            version = session.value("SELECT current_setting('server_version')")
-            where = "the named server" if settings.database_url else f"embedded under {settings.home}"
-            yield True, f"database: PostgreSQL {version}, {where}, tables up to date in schema {settings.schema}"
+        found = inspect_database(settings, with_dagster=not os.environ.get("DAGSTER_HOME"))
     except WarehouseError as error:
         yield False, f"database: {error}"
+        return
+    changes = len(found.steps)
+    state = (
+        f"{changes} changes to make in schema {settings.schema}, which a sync makes first "
+        "(intercom-sync migrate --dry-run lists them)"
+        if changes
+        else f"tables up to date in schema {settings.schema}"
+    )
+    yield True, f"database: PostgreSQL {found.version}, {place}, {state}"
+    yield from ((False, f"database: {problem}") for problem in found.problems)
+    yield from ((True, f"database: {note}") for note in found.notes)

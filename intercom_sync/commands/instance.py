@@ -15,14 +15,12 @@ import dagster as dg
 
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, notice_broken_connections
+from intercom_sync.warehouse.dagster_schema import choose_schema, claim_schema, storages_are_made
 from intercom_sync.warehouse.migrate import create_schema
 from intercom_sync.warehouse.refusals import from_storage
 from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.urls import driver_url, patient_url
 
-DAGSTER_SCHEMA = "dagster"
-# Of each of Dagster's three storages the table by which it tells whether it has made all of them.
-_ARE_THERE = ", ".join(f"to_regclass('{DAGSTER_SCHEMA}.{name}')" for name in ("runs", "event_logs", "jobs"))
 _NEVER = -1
 _CONNECTIONS = 20
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
@@ -47,19 +45,22 @@ def use_instance(settings: Settings) -> None:
             f"({error.strerror})."
         ) from None
     url = database_url(settings)
-    create_schema(url, DAGSTER_SCHEMA)
-    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(patient_url(url)), DAGSTER_SCHEMA)
+    with Session(url, settings.schema) as session, session.transaction():
+        name = choose_schema(session, settings.schema)
+    create_schema(url, name)
+    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(patient_url(url)), name)
     os.environ["DAGSTER_HOME"] = str(folder)
-    _make_tables(settings, url)
+    _make_tables(settings, url, name)
 
 
-def _make_tables(settings: Settings, url: str) -> None:
+def _make_tables(settings: Settings, url: str, name: str) -> None:
     """Let Dagster make its tables, one process at a time: it fails when another makes them at the same moment."""
-    with Session(url, DAGSTER_SCHEMA) as session, session.transaction():
+    with Session(url, name) as session, session.transaction():
         session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.dagster'))::text")
-        if session.value(f"SELECT num_nulls({_ARE_THERE}) > 0"):
+        if not storages_are_made(session, name):
             with storage_explained(settings), dg.DagsterInstance.get():
                 pass
+        claim_schema(session, name, settings.schema)
 
 
 @contextmanager
@@ -100,5 +101,5 @@ def _in_schema(url: str, schema: str) -> str:
     joint = "&" if "?" in url else "?"
     # Dagster commits each of its events by itself. After a crash of the server the last ones may be missing, as after
     # that of a worker; the sync's own tables wait for the disk.
-    options = quote(f"-csearch_path={schema} -csynchronous_commit=off")
+    options = quote(f'-csearch_path="{schema}" -csynchronous_commit=off')
     return f"{url}{joint}options={options}"

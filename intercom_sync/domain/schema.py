@@ -68,12 +68,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its name, meaning, columns and primary key."""
+    """A table: its name, meaning, columns and primary key.
+
+    Attributes:
+        identity: a primary key that the database numbers, beside the columns; only a table that the sync made has it.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    identity: Column | None = None
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """The columns, and the identity where there is one."""
+        return (*self.columns, *((self.identity,) if self.identity else ()))
 
     @property
     def names(self) -> tuple[str, ...]:

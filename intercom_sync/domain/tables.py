@@ -10,7 +10,7 @@ _INTERCOM, _COUNTED = Origin.INTERCOM, Origin.COUNTED
 _STRIPE_COLUMNS = (
     Column("stripe_customer_id", Type.TEXT, "Stripe customer id.", origin=_INTERCOM),
     Column("mrr", Type.NUMERIC, "Monthly recurring revenue of active subscriptions, dollars.", origin=_INTERCOM),
-    Column("arr", Type.NUMERIC, "Annual recurring revenue: the exact MRR × 12, dollars.", origin=_INTERCOM),
+    Column("arr", Type.NUMERIC, "Annual recurring revenue: the exact MRR times 12, dollars.", origin=_INTERCOM),
     Column("ltv", Type.NUMERIC, "Lifetime value: sum of succeeded payments, dollars, gross.", origin=_INTERCOM),
     Column("plan_name", Type.TEXT, "Name of the Stripe plan.", origin=_INTERCOM),
     Column("plan_price", Type.NUMERIC, "Price of the plan, as Intercom holds it.", origin=_INTERCOM),
@@ -57,7 +57,8 @@ UNIFIED_CUSTOMERS = Table(
         Column("intercom_deleted_at", Type.TIMESTAMP, "When no contact with this email was found any more."),
         Column("last_intercom_sync", Type.TIMESTAMP, "The last sync that wrote the row or read its contact."),
     ),
-    key=(),
+    key=("customer_id",),
+    identity=Column("customer_id", Type.BIGINT, "Primary key, for change-data-capture tools.", nullable=False),
 )
 
 CUSTOMER_ALERTS = Table(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from intercom_sync.domain.schema import Type
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
-from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.session import Session, quoted
 
 IDS = ("email", "intercom_contact_id", "external_id", "stripe_customer_id")
@@ -129,17 +128,6 @@ _FULL_NAMES = {Type.TIMESTAMP: "timestamp with time zone"}
 def column_types(session: Session) -> dict[str, ColumnType]:
     """Return our columns as the table has them, by name; empty where there is no table."""
     return {one.name: one for one in _columns(session, "unified_customers") if one.name in _OURS}
-
-
-def refuse_unfit(session: Session, schema: str) -> None:
-    """Refuse a table of customers that the sync cannot write to; it may be absent, or lack columns.
-
-    Raises:
-        DatabaseRefusedError: with a sentence for each reason.
-    """
-    found = unfit(session, schema)
-    if found:
-        raise DatabaseRefusedError(" ".join(found))
 
 
 def unfit(session: Session, schema: str) -> list[str]:

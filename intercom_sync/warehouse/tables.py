@@ -35,6 +35,13 @@ _DEFAULTS = {
     ("intercom_conversations", "parts_missing"): "0",
     ("intercom_contacts", "revision"): "nextval('intercom_revision')",
 }
+MARK = "Made by intercom_sync."
+"""How the comment of every table that the sync made begins; a table without it is another program's."""
+
+VERSION_TABLE = "intercom_sync_version"
+REVISIONS = "intercom_revision"
+"""The sequence that numbers the versions of contacts."""
+
 # One index makes emails unique regardless of case; other systems may write to the table before the sync does.
 EMAIL_INDEX = "unified_customers_lower_email"
 
@@ -42,16 +49,21 @@ EMAIL_INDEX = "unified_customers_lower_email"
 def build(schema: str) -> sa.MetaData:
     """Return the whole catalogue as SQLAlchemy metadata in one schema."""
     metadata = sa.MetaData(schema=schema)
-    sa.Sequence("intercom_revision", metadata=metadata, schema=schema)
+    sa.Sequence(REVISIONS, metadata=metadata, schema=schema)
     for table in catalogue.TABLES:
         _table(metadata, table, schema)
     return metadata
 
 
 def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
-    made = sa.Table(table.name, metadata, *(_column(table, column, schema) for column in table.columns), schema=schema)
-    if table.key:
-        made.append_constraint(sa.PrimaryKeyConstraint(*table.key))
+    made = sa.Table(
+        table.name,
+        metadata,
+        *(_column(table, column, schema) for column in table.all_columns),
+        sa.PrimaryKeyConstraint(*table.key),
+        schema=schema,
+        comment=f"{MARK} {table.description}",
+    )
     if table is catalogue.UNIFIED_CUSTOMERS:
         sa.Index(EMAIL_INDEX, sa.func.lower(made.c.email), unique=True)
     if table is catalogue.INTERCOM_CONTACTS:
@@ -67,11 +79,11 @@ def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:
     default = _DEFAULTS.get((table.name, column.name))
     if default and "nextval" in default:
         default = default.replace("nextval('", f'nextval(\'"{schema}".')
-    identity = (sa.Identity(),) if (table.name, column.name) == ("customer_alerts", "id") else ()
+    numbered = column is table.identity or (table.name, column.name) == ("customer_alerts", "id")
     return sa.Column(
         column.name,
         _SQL_TYPES[column.type],
-        *identity,
+        *((sa.Identity(),) if numbered else ()),
         # Other systems' rows need not have what we require of ours.
         nullable=column.nullable,
         server_default=sa.text(default) if default else None,

@@ -7,6 +7,7 @@ from intercom_sync.sandbox.builders import contact, payment
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.settings import Settings
+from intercom_sync.warehouse.migrate import prepare
 
 
 def charged(flat: float, paid: int) -> dict:
@@ -30,6 +31,7 @@ def looked_at(company: Company, database_url: str, schema: str, **more: str) -> 
 
 
 def test_all_good_is_said_line_by_line_and_ends_with_0(database_url, schema, capsys):
+    prepare(database_url, schema)
     company = Company(timezone="Asia/Kolkata")
     company.put_contact(charged(29900, 29900))
     with Sandbox(company) as sandbox:

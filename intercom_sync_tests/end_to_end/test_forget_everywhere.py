@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from intercom_sync.commands.instance import DAGSTER_SCHEMA
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part, subscription
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import error
@@ -50,6 +49,8 @@ def test_after_forget_neither_email_nor_name_nor_words_stand_in_any_table(
             command = [sys.executable, "-m", "intercom_sync", *arguments]
             return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
+        dagster = f"dagster_{schema}"
+
         def standing(*schemas: str) -> set[str]:
             return set().union(*(found(database_url, schemas, text) for text in (_EMAIL, _NAME, _WORDS)))
 
@@ -60,13 +61,13 @@ def test_after_forget_neither_email_nor_name_nor_words_stand_in_any_table(
         assert run("sync", "--full", *as_of).returncode == 1
         sandbox.faults.clear()
         # Dagster never knew: what it stores is for everybody who may open the UI.
-        assert standing(DAGSTER_SCHEMA) == set()
+        assert standing(dagster) == set()
 
         done = run("forget", _EMAIL.lower())
         assert (done.returncode, done.stderr) == (0, "")
-        assert standing(schema, DAGSTER_SCHEMA) == set()
+        assert standing(schema, dagster) == set()
         for _ in range(2):
             assert run("sync", "--full", *as_of).returncode == 0
-            assert standing(schema, DAGSTER_SCHEMA) == set()
+            assert standing(schema, dagster) == set()
     for file in (tmp_path / "home").rglob("*"):
         assert not file.is_file() or _EMAIL.lower().encode() not in file.read_bytes().lower()

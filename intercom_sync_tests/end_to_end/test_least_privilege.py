@@ -117,7 +117,7 @@ def test_the_rights_of_the_page_are_enough_for_every_command(database: _Database
     assert database.run("forget", str(email)).returncode == 0
     assert database.run("sync").returncode == 0
     assert database.tables("customers") >= {"unified_customers", "forgotten"}
-    assert "event_logs" in database.tables("dagster")
+    assert "event_logs" in database.tables("dagster_customers")
     assert database.tables("public") == set()
     rights = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
     assert database.as_admin(f"SELECT {rights} FROM pg_roles WHERE rolname = 'intercom_sync'") == [(False,) * 5]
@@ -127,7 +127,7 @@ def test_a_table_of_others_is_lent_for_one_start_and_then_only_written(shared: _
     shared.is_refused("sync", "--full", naming="ownership of unified_customers")
     assert shared.tables("customers") == {"unified_customers"}
     shared.as_admin(LEND)
-    assert shared.run("doctor").returncode == 0
+    assert shared.run("migrate").returncode == 0
     shared.as_admin(GO_ON)
     done = shared.run("sync", "--full")
     assert (done.returncode, done.stderr) == (0, "")
@@ -141,12 +141,55 @@ def test_a_table_of_others_is_lent_for_one_start_and_then_only_written(shared: _
     assert shared.as_admin("SELECT count(*) FROM customers.unified_customers WHERE owner = 'Eve'") == [(0,)]
 
 
+def test_a_serial_column_of_others_needs_its_sequence_and_the_page_grants_it(shared: _Database) -> None:
+    shared.as_admin("ALTER TABLE customers.unified_customers ADD COLUMN id serial")
+    shared.as_admin(LEND)
+    assert shared.run("migrate").returncode == 0
+    shared.as_admin(GO_ON)
+    sequence = "SEQUENCE customers.unified_customers_id_seq"
+    shared.as_admin(f"REVOKE ALL ON {sequence} FROM intercom_sync")
+    needed = "USAGE on the sequence customers.unified_customers_id_seq"
+    shared.is_refused("sync", "--full", naming=needed)
+    doctor = shared.run("doctor")
+    assert doctor.returncode == 1
+    assert needed in doctor.stdout
+    shared.as_admin(GO_ON.splitlines()[-1])
+    assert shared.run("doctor").returncode == 0
+    done = shared.run("sync", "--full")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_doctor_says_what_a_sync_would_and_changes_nothing(shared: _Database) -> None:
+    shared.as_admin("CREATE TABLE customers.sync_runs (id int)")
+    for mended, naming in (
+        ("DROP TABLE customers.sync_runs", "the table sync_runs"),
+        (LEND, "ownership of unified_customers"),
+        ("GRANT CREATE ON SCHEMA customers TO intercom_sync", "schema customers: grant it CREATE"),
+        (
+            "CREATE SCHEMA dagster_customers; GRANT ALL ON SCHEMA dagster_customers TO intercom_sync",
+            "dagster_customers",
+        ),
+    ):
+        if naming.startswith("schema"):
+            shared.as_admin("REVOKE CREATE ON SCHEMA customers FROM intercom_sync")
+        if naming.startswith("dagster"):
+            shared.as_admin("DROP SCHEMA dagster_customers")
+        looked = shared.run("doctor")
+        assert looked.returncode == 1
+        assert naming in looked.stdout
+        shared.is_refused("migrate" if not naming.startswith("dagster") else "sync", naming=naming)
+        if not naming.startswith("dagster"):
+            assert shared.tables("customers") <= {"unified_customers", "sync_runs"}
+        shared.as_admin(mended)
+    assert shared.run("doctor").returncode == 0
+
+
 @pytest.mark.parametrize("right", ["SELECT", "INSERT", "UPDATE"])
 def test_a_right_to_the_customers_that_is_missing_is_named_before_anything_is_read(
     shared: _Database, sandbox: Sandbox, right: str
 ) -> None:
     shared.as_admin(LEND)
-    assert shared.run("doctor").returncode == 0
+    assert shared.run("migrate").returncode == 0
     shared.as_admin(GO_ON)
     shared.as_admin(f"REVOKE {right} ON customers.unified_customers FROM intercom_sync")
     asked = len(sandbox.requests)
@@ -160,7 +203,7 @@ def test_a_right_to_the_customers_that_is_missing_is_named_before_anything_is_re
 
 def test_without_the_right_to_delete_nobody_is_half_forgotten(shared: _Database) -> None:
     shared.as_admin(LEND)
-    assert shared.run("doctor").returncode == 0
+    assert shared.run("migrate").returncode == 0
     shared.as_admin(GO_ON)
     shared.as_admin("REVOKE DELETE ON customers.unified_customers FROM intercom_sync")
     assert shared.run("sync", "--full").returncode == 0
@@ -176,8 +219,8 @@ def test_without_the_right_to_delete_nobody_is_half_forgotten(shared: _Database)
     [
         ("REVOKE CREATE ON SCHEMA customers FROM intercom_sync", "schema customers: grant it CREATE"),
         ("REVOKE USAGE ON SCHEMA customers FROM intercom_sync", "grant USAGE and CREATE on the schema customers"),
-        ("REVOKE CREATE ON SCHEMA dagster FROM intercom_sync", "schema dagster: grant it USAGE and CREATE"),
-        ("DROP SCHEMA dagster", "CREATE on the database"),
+        ("REVOKE CREATE ON SCHEMA dagster_customers FROM intercom_sync", "CREATE on the schema dagster_customers"),
+        ("DROP SCHEMA dagster_customers", "CREATE on the database"),
         ("REVOKE TEMPORARY ON DATABASE company FROM intercom_sync", "TEMPORARY"),
         ("REVOKE CONNECT ON DATABASE company FROM intercom_sync", "INTERCOM_SYNC_DATABASE_URL"),
     ],

@@ -211,8 +211,9 @@ def _tell(settings: Settings, place: Place, since: float) -> int:
 
 def _found(place: Place) -> list[str]:
     """Where a secret or a person stands that should not."""
-    tables = place.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'dagster'")
-    places = {f"dagster.{name}": f"SELECT t::text FROM dagster.{name} t" for (name,) in tables}
+    dagster = f"dagster_{place.schema}"
+    tables = place.sql(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{dagster}'")
+    places = {f"dagster.{name}": f"SELECT t::text FROM {dagster}.{name} t" for (name,) in tables}
     places["sync_runs"] = f"SELECT t::text FROM {place.schema}.sync_runs t"
     places["last_error"] = f"SELECT last_error FROM {place.schema}.customer_alerts WHERE last_error IS NOT NULL"
     places["troubles"] = f"SELECT details::text FROM {place.schema}.customer_alerts WHERE email IS NULL"
