@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (WarehouseError, IntercomError, OSError) as error:
-        print(getattr(error, "strerror", None) or error, file=sys.stderr)
+    except (WarehouseError, IntercomError) as error:
+        print(error, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("Stopped. What had landed stays; the next sync goes on from there.", file=sys.stderr)
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_up(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
+    parser.add_argument("--port", type=_port, help="port of the UI (default: 3000, or the next free one)")
     parser.add_argument("--host", default="127.0.0.1", help="address of the UI (default: %(default)s)")
 
     def run(options: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, help="port of the UI (default: 3000, or the next free one)")
+    parser.add_argument("--port", type=_port, help="port of the UI (default: 3000, or the next free one)")
     _add_company(parser)
 
     def run(options: argparse.Namespace) -> int:
@@ -153,7 +153,7 @@ def _add_psql(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=8787, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8787, help="port to listen on (default: %(default)s)")
     parser.add_argument("--rate", type=float, help="requests a second and budget (default: 10,000 a minute)")
     parser.add_argument("--latency-ms", type=float, default=0, help="wait before each answer (default: %(default)s)")
     parser.add_argument("--token", help="the only access token it takes (default: any)")
@@ -172,6 +172,17 @@ def _add_company(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--contacts", type=int, default=1_200, help="contacts of the company (default: %(default)s)")
     parser.add_argument("--conversations", type=int, default=1_800, help="its conversations (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="another seed invents another company")
+
+
+def _port(text: str) -> int:
+    """Read a port.
+
+    Raises:
+        argparse.ArgumentTypeError: when it is none.
+    """
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
 
 
 def _address(text: str) -> str:

@@ -22,7 +22,7 @@ from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachabl
 from intercom_sync.warehouse.session import Session
 
 FOREGROUND_TAG = "intercom_sync/foreground"
-_FORESEEN = (IntercomError, WarehouseError, SettingsError, dg.Failure, dg.RetryRequested, dg.DagsterError)
+_FORESEEN = (IntercomError, WarehouseError, SettingsError, dg.Failure, dg.RetryRequested)
 _RETRIES = 2
 _RETRY_SECONDS = 60
 
@@ -95,5 +95,7 @@ def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext)
         passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError | DatabaseBusyError)
         if passing and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)
-            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from None
+            # Of the last attempt Dagster keeps the cause, and would else only say how many attempts there were.
+            cause = dg.Failure(description=str(error))
+            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from cause
         raise dg.Failure(description=str(error), allow_retries=False) from None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -191,6 +191,15 @@ def _wrong(name: str, right: str) -> SettingsError:
 def _environment() -> dict[str, str]:
     file = {name: value or "" for name, value in dotenv_values(Path.cwd() / ".env").items()}
     return file | dict(os.environ)
+
+
+def secrets() -> set[str]:
+    """Return the values of the secret settings, and the passwords in them, to be left out of messages."""
+    given = _environment()
+    values = {
+        given[name] for name in (*(one.name for one in SETTINGS if one.secret), "DATABASE_URL") if given.get(name)
+    }
+    return values | {unquote(found) for value in values for found in re.findall(r"://[^/@]*:([^/@]+)@", value)}
 
 
 def _base_url(read: _Reader) -> str:

@@ -114,6 +114,71 @@ def test_a_wrong_setting_is_told_in_one_sentence_that_names_it(
     assert "hush" not in told.err
 
 
+@pytest.mark.parametrize("command", ["sync", "up"])
+@pytest.mark.parametrize(
+    ("home", "expected"),
+    [
+        ("{folder}/none", "that exists"),
+        ("relative", "absolute path"),
+        ("{folder}/file", "that exists"),
+        ("{folder}/broken", "line 2"),
+    ],
+)
+def test_a_dagster_home_that_dagster_cannot_use_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, settings: dict[str, str],
+    command: str, home: str, expected: str,
+) -> None:  # fmt: skip
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "dagster.yaml").write_text("storage: {foo: hush\n")
+    monkeypatch.setenv("DAGSTER_HOME", home.format(folder=tmp_path))
+    assert main([command]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("DAGSTER_HOME is not right: ")
+    assert expected in told
+    assert "hush" not in told
+
+
+def test_a_dagster_home_whose_configuration_is_wrong_is_told_in_dagsters_words(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "dagster.yaml").write_text("storage: {foo: bar}\n")
+    failed = _run(settings | {"DAGSTER_HOME": str(tmp_path)}, "sync")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Dagster: ")
+    assert 'unexpected config entry "foo"' in failed.stderr
+
+
+@pytest.mark.parametrize("command", ["sync", "up", "demo"])
+def test_a_home_that_cannot_be_written_to_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, database_url: str,
+    schema: str, command: str,
+) -> None:  # fmt: skip
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("INTERCOM_API_KEY", _TOKEN)
+    monkeypatch.setenv("INTERCOM_SYNC_DATABASE_URL", database_url)
+    monkeypatch.setenv("INTERCOM_SYNC_SCHEMA", schema)
+    monkeypatch.setenv("INTERCOM_SYNC_HOME", str(tmp_path / "file" / "home"))
+    assert main([command]) == 2
+    assert capsys.readouterr().err.startswith("INTERCOM_SYNC_HOME is not right: ")
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+@pytest.mark.parametrize("command", ["up", "demo", "sandbox"])
+def test_a_port_that_is_none_is_wrong_use(capsys: pytest.CaptureFixture[str], command: str, port: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, f"--port={port}"])
+    assert ended.value.code == 2
+    assert "a port is a number from 0 to 65535" in capsys.readouterr().err
+
+
+def test_an_address_of_another_machine_is_not_called_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "--host", "192.0.2.1"]) == 2
+    assert "Cannot assign requested address" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

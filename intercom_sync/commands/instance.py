@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
+import yaml
 
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, notice_broken_connections
@@ -34,16 +35,13 @@ def use_instance(settings: Settings) -> None:
         WarehouseError: the database is not to be had.
     """
     if os.environ.get("DAGSTER_HOME"):
+        _require_instance(Path(os.environ["DAGSTER_HOME"]))
         return
-    folder = settings.home / "dagster"
+    folder = make_home(settings.home, "dagster")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_CONFIGURATION, folder / "dagster.yaml")
     except OSError as error:
-        raise SettingsError(
-            f"INTERCOM_SYNC_HOME is not right: it must be a folder that can be written to; {folder} cannot "
-            f"({error.strerror})."
-        ) from None
+        raise _unusable(folder / "dagster.yaml", error) from None
     url = database_url(settings)
     with Session(url, settings.schema) as session, session.transaction():
         name = choose_schema(session, settings.schema)
@@ -51,6 +49,46 @@ def use_instance(settings: Settings) -> None:
     os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(patient_url(url)), name)
     os.environ["DAGSTER_HOME"] = str(folder)
     _make_tables(settings, url, name)
+
+
+def make_home(home: Path, *parts: str) -> Path:
+    """Make the home folder, or one under it, and return it.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    folder = home.joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    return folder
+
+
+def _unusable(path: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"INTERCOM_SYNC_HOME is not right: it must be a folder that can be written to; {path} cannot "
+        f"({error.strerror})."
+    )
+
+
+def _require_instance(folder: Path) -> None:
+    """Refuse a DAGSTER_HOME that Dagster could not start with, before anything starts.
+
+    Raises:
+        SettingsError: it is no folder, or its dagster.yaml cannot be read.
+    """
+    right = "DAGSTER_HOME is not right: it must be the absolute path of a folder"
+    if not folder.is_absolute() or not folder.is_dir():
+        raise SettingsError(f"{right} that exists, not {folder}. Without it the sync has an instance of its own.")
+    file = folder / "dagster.yaml"
+    try:
+        yaml.safe_load(file.read_bytes() if file.exists() else b"")
+    except OSError as error:
+        raise SettingsError(f"{right} whose dagster.yaml can be read ({error.strerror}).") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
+        raise SettingsError(f"{right} whose dagster.yaml is YAML; line {line} of {file} is not.") from None
 
 
 def _make_tables(settings: Settings, url: str, name: str) -> None:

@@ -1,5 +1,6 @@
 """`intercom-sync up`: the Dagster UI and daemon on the deployment's instance, until Ctrl-C."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from intercom_sync.commands.instance import use_instance
+from intercom_sync.commands.instance import make_home, use_instance
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import open_warehouse
 
@@ -59,15 +60,17 @@ def free_port(host: str, port: int | None) -> int:
     """Return the port asked for, or the first free one from 3000 on.
 
     Raises:
-        SettingsError: the port asked for is taken.
+        SettingsError: the port asked for is taken, or the address is none of this machine.
     """
     for candidate in [port] if port else range(FIRST_PORT, FIRST_PORT + _TRIED_PORTS):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, candidate))
-            except OSError:
-                continue
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise SettingsError(f"Port {candidate} on {host} cannot be used ({error.strerror}).") from None
             return int(candidate)
     raise SettingsError(f"Port {port or FIRST_PORT} on {host} is taken: choose another with --port.")
 
@@ -79,8 +82,7 @@ def only_one(home: Path, url: str) -> Iterator[None]:
     Raises:
         AlreadyUpError: another process holds it.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "up.lock").open("a+") as lock:
+    with (make_home(home) / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

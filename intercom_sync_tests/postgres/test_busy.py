@@ -7,7 +7,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from dagster import DagsterEventType
 
+from intercom_sync import resources
+from intercom_sync.ended_runs import note_ended
 from intercom_sync.warehouse.buckets import Buckets, Frames
 from intercom_sync.warehouse.session import Session
 from intercom_sync_tests.end_to_end.scenario import why
@@ -121,6 +124,23 @@ def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(
     assert impatient.sessions() == 0
     impatient.sync(THEN)
     assert impatient.kept() == base.clean
+
+
+def test_the_last_retry_tells_what_the_first_did(
+    base: Base, impatient: Struck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "_RETRY_SECONDS", 0)
+    other = base.server.connect(impatient.database)
+    other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
+    failed = impatient.execute(THEN, foreground=False)
+    other.close()
+    said = "PostgreSQL kept a lock too long: another program holds unified_customers; sync again when it is done"
+    assert why(failed).startswith(said)
+    assert [event.event_type for event in failed.all_events].count(DagsterEventType.STEP_RESTARTED) == 2
+    with Session(base.server.url_of(impatient.database), "public") as session:
+        note_ended(impatient.instance, session, impatient.instance.get_run_record_by_id(failed.run_id))
+    (alert,) = impatient.values("SELECT details->>'sentence' FROM customer_alerts WHERE kind = 'failed_run'")
+    assert said in alert
 
 
 def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_lock(
