@@ -13,6 +13,7 @@ from intercom_sync.domain.text import visible_text
 
 OPENING = "source"  # id of the opening message: Intercom gives it none in searches
 PARTS_LIMIT = 500  # Intercom returns the newest 500 parts and no more
+_LARGEST_COUNT = 2**31 - 1  # that a column holds
 _CONTACT_TYPES = ("user", "lead", "contact")
 
 
@@ -148,4 +149,4 @@ def _object(value: object) -> dict[str, Any]:
 
 def _count(holder: dict[str, Any], name: str) -> int:
     value = holder.get(name)
-    return value if type(value) is int else 0
+    return min(value, _LARGEST_COUNT) if type(value) is int else 0

@@ -15,10 +15,12 @@ from intercom_sync.intercom.errors import Gone, NotInVersion, RequestRefused, Un
 Shape = Callable[[Any], bool]
 
 _CANONICAL = re.compile(r"<[^>]*/contacts/([^/>?]+)[^>]*>\s*;[^,]*rel=\"?canonical")
-_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+# A text without an end reaches to the end of the body: looking for one from each quote inside would take hours.
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _DEEPEST = 200
+_LONGEST_LINK = 1_000
 _UNAUTHORIZED = frozenset({401, 402, 403})
-_TRANSIENT = frozenset({408, 425})
+_TRANSIENT = frozenset({304, 408, 425})
 
 
 class Transient(Exception):
@@ -32,7 +34,7 @@ class Transient(Exception):
 
 
 def decode(body: bytes) -> Any:
-    r"""The JSON value of a body.
+    r"""The JSON value of a body in UTF-8 or, by its first bytes, in another Unicode encoding.
 
     orjson refuses half of a surrogate pair (`"\ud83d"`, an emoji cut in two), which is JSON all the same:
     such halves are left out, since no database takes them either. What is nested without a bottom becomes null, so
@@ -44,6 +46,9 @@ def decode(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        encoding = json.detect_encoding(body)
+        if encoding != "utf-8":
+            return decode(body.decode(encoding).lstrip("\ufeff").encode())
         # Python refuses to read or write thousands of digits: such a number is none to it, but infinite.
         found = json.loads(_with_a_bottom(body), parse_int=lambda digits: (int, float)[len(digits) > 400](digits))
         whole = json.dumps(found, ensure_ascii=False)
@@ -69,7 +74,8 @@ def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) ->
     """The JSON value of an answer that has the shape asked for.
 
     Raises:
-        Transient: worth another try: 408, 425, 429, 5xx, or a 200 whose body is empty, no JSON or of another shape.
+        Transient: worth another try: 408, 425, 429, 5xx, another 2xx, 304, or a 200 whose body is empty, no JSON or of
+            another shape.
         Unauthorized: 401, 402, 403.
         Gone: 404, 410.
         NotInVersion: 400, this API version has no such thing.
@@ -77,7 +83,7 @@ def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) ->
     """
     if status == 200:
         return _expected(body, shape)
-    if status == 429 or status in _TRANSIENT or status >= 500:
+    if status < 300 or status == 429 or status in _TRANSIENT or status >= 500:
         raise Transient(f"status {status}", throttled=status == 429, too_slow=status in (408, 504))
     code, message = _first_error(body)
     if status in _UNAUTHORIZED:
@@ -115,5 +121,5 @@ def _first_error(body: bytes) -> tuple[str, str]:
 
 
 def _merged_into(headers: Mapping[str, str]) -> str | None:
-    found = _CANONICAL.search(headers.get("Link", ""))
+    found = _CANONICAL.search(headers.get("Link", "")[:_LONGEST_LINK])
     return found.group(1) if found else None

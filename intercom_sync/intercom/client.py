@@ -6,10 +6,12 @@ How a call is repeated and paced is in `calls`; in which order a stream is read,
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from intercom_sync.domain.records import record_id
+from intercom_sync.intercom import shapes
+from intercom_sync.intercom.answers import Shape
 from intercom_sync.intercom.calls import Call, Caller, Counts
 from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
 from intercom_sync.intercom.pages import PageSize
@@ -22,14 +24,6 @@ REGIONS: Mapping[str, str] = {
     "au": "https://api.au.intercom.io",
 }
 """The API's hosts by region of the workspace (Intercom's reference, "Regional hosting")."""
-
-
-def _is_object(found: Any) -> bool:
-    return isinstance(found, dict)
-
-
-def _has_list(key: str, found: Any) -> bool:
-    return isinstance(found, dict) and isinstance(found.get(key), list)
 
 
 class IntercomClient:
@@ -90,30 +84,30 @@ class IntercomClient:
 
     def me(self) -> dict[str, Any]:
         """The token's admin and its app: name, region and time zone. A cheap check of the token."""
-        found: dict[str, Any] = self._get("/me", shape=_is_object)
+        found: dict[str, Any] = self._get("/me", shape=shapes.is_object)
         return found
 
     def data_attributes(self) -> list[dict[str, Any]]:
         """Every attribute of contacts with its `full_name`, its `data_type` and whether it is archived."""
-        found = self._get("/data_attributes?model=contact", shape=lambda answer: _has_list("data", answer))
+        found = self._get("/data_attributes?model=contact", shape=partial(shapes.has_list, "data"))
         return list(found["data"])
 
     def conversation(self, conversation_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
         """One conversation with its parts (at most the newest 500), bodies as HTML."""
-        found: dict[str, Any] = self._get(f"/conversations/{quote(conversation_id, safe='')}", _is_object, stop)
+        path = f"/conversations/{quote(conversation_id, safe='')}"
+        found: dict[str, Any] = self._get(path, partial(shapes.is_conversation, conversation_id), stop)
         return found
 
     def contact(self, contact_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
         """One contact; `Gone` says what it was merged into."""
         path = f"/contacts/{quote(contact_id, safe='')}"
-        # Another's record says nothing of this one.
-        found: dict[str, Any] = self._get(path, lambda one: _is_object(one) and record_id(one) == contact_id, stop)
+        found: dict[str, Any] = self._get(path, partial(shapes.is_contact, contact_id), stop)
         return found
 
     def deleted_conversations(self, page: int) -> dict[str, Any]:
         """One page of the deleted conversations, newest first, by its number from 1 on; `deleted` reads them all."""
         path = f"/conversations/deleted?order=desc&per_page=60&page={page}"
-        found: dict[str, Any] = self._get(path, lambda answer: _has_list("conversations", answer))
+        found: dict[str, Any] = self._get(path, partial(shapes.is_numbered_page, "conversations"))
         return found
 
     def search(
@@ -137,7 +131,7 @@ class IntercomClient:
         call = Call(
             "POST",
             stream.asked(self.version),
-            shape=lambda answer: _has_list(stream.key, answer),
+            shape=partial(shapes.is_search_page, stream.key),
             body=lambda: {**body, "pagination": {**body["pagination"], "per_page": size.current}},
             too_slow=size.shrink,
         )
@@ -145,5 +139,5 @@ class IntercomClient:
         size.grow()
         return found
 
-    def _get(self, path: str, shape: Any, stop: threading.Event | None = None) -> Any:
+    def _get(self, path: str, shape: Shape, stop: threading.Event | None = None) -> Any:
         return self._caller.make(Call("GET", path, shape=shape), self.limiters[Stream.CONVERSATIONS], stop=stop)

@@ -103,7 +103,7 @@ class Crew:
             return
         with self._delivery:
             with self._news:
-                kept = self._plan.give(walk, pages.read(walk.stream, answer))
+                kept = self._plan.give(walk, pages.read(walk.stream, answer, self._size.current))
                 page = None if kept is None else Page(kept, walk.mark(), self._plan.line.total)
                 self._news.notify_all()
             if page is not None:

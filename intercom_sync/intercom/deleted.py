@@ -9,6 +9,7 @@ from typing import Any
 from intercom_sync.domain.records import record_id, usable_timestamp
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import Gone, NotInVersion
+from intercom_sync.intercom.shapes import next_page
 from intercom_sync.intercom.versions import DELETIONS_LISTED, is_at_least
 
 
@@ -33,14 +34,9 @@ def deleted(client: IntercomClient, since: int | None) -> Iterator[list[str]]:
             return
         yield [name for name in map(record_id, listed) if name]
         # Only whether there is a next page is asked: it is a URL, and the token must not follow it to another host.
-        if not _has_next(answer) or _reaches(listed, since):
+        if next_page(answer) is None or _reaches(listed, since):
             return
         number, before = number + 1, listed
-
-
-def _has_next(answer: dict[str, Any]) -> bool:
-    pages = answer.get("pages")
-    return isinstance(pages, dict) and bool(pages.get("next"))
 
 
 def _reaches(listed: list[Any], since: int | None) -> bool:

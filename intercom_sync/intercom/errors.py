@@ -81,6 +81,16 @@ class CursorRepeated(IntercomError):
         super().__init__(f"Intercom's search repeated a {what}; the read was stopped rather than go round for ever.")
 
 
+class CutShort(IntercomError):
+    """A search said twice that a full page is its last one, though it counts more records."""
+
+    def __init__(self, found: int, total: int | None) -> None:
+        super().__init__(
+            f"Intercom's search named no page after {found} records though it counts {total}; "
+            "the read was stopped rather than miss the others."
+        )
+
+
 class OutOfOrder(IntercomError):
     """A search did not come in the order asked for, so nothing can be concluded from where a page ends."""
 

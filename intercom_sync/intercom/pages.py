@@ -5,15 +5,17 @@ How a page is asked for is in `queries`; what its end means for a read, in `walk
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from intercom_sync.domain.records import record_id, usable_timestamp
+from intercom_sync.intercom import shapes
 from intercom_sync.intercom.queries import MAX_PER_PAGE
 from intercom_sync.intercom.streams import Stream
 
 _LEAST_PER_PAGE = 10
+_LARGEST_TOTAL = 2**31 - 1
 _GROW_AFTER = 20
 
 
@@ -26,19 +28,20 @@ class Found:
     """Where the next page begins; None after the last."""
     total: int | None
     """How many records the whole search matched at that moment: good for sharing out work, never for stopping."""
+    is_full: bool = False
+    """As many records came as were asked for."""
 
 
-def read(stream: Stream, answer: Mapping[str, Any]) -> Found:
-    """Take a search's answer apart. Absent and null `pages`, `next` and `starting_after` all mean the last page."""
-    pages = answer.get("pages")
-    following = pages.get("next") if isinstance(pages, dict) else None
-    cursor = following.get("starting_after") if isinstance(following, dict) else None
+def read(stream: Stream, answer: dict[str, Any], asked: int = MAX_PER_PAGE) -> Found:
+    """Take a search's answer apart, which has the shape of one (`shapes`), after so many records were asked for."""
+    records = answer[stream.key]
+    return Found(records, shapes.cursor(shapes.next_page(answer)), _total(answer), is_full=len(records) >= asked)
+
+
+def _total(answer: dict[str, Any]) -> int | None:
+    """Return a count that can be one, or None."""
     total = answer.get("total_count")
-    return Found(
-        records=answer[stream.key],
-        cursor=cursor if isinstance(cursor, str) and cursor else None,
-        total=total if isinstance(total, int) and not isinstance(total, bool) else None,
-    )
+    return min(total, _LARGEST_TOTAL) if type(total) is int and total >= 0 else None
 
 
 def second(record: Any, field: str) -> int | None:

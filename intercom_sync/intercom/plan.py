@@ -86,8 +86,9 @@ class Plan:
 
     def give(self, walk: Walk, found: Found) -> list[Any] | None:
         """Take in a page; what of it is to be delivered, None when the page turned out to be of no use."""
+        is_whole = self.scope.has_base(walk)
         walk.advance(found)
-        if self.scope.has_base(walk) and found.total is not None:
+        if is_whole and found.total is not None:
             self.line.total = found.total
             self.first_total = found.total if self.first_total is None else self.first_total
         shard = self.line.of(walk)

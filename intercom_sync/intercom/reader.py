@@ -4,7 +4,7 @@ Each read is a `plan` carried out by a `crew`; what becomes of the records is th
 """
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from intercom_sync.intercom import queries
@@ -12,7 +12,7 @@ from intercom_sync.intercom.calls import Counts
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.crew import Crew, Page
 from intercom_sync.intercom.deleted import deleted
-from intercom_sync.intercom.details import Detail, details
+from intercom_sync.intercom.details import Detail, Fetch, details
 from intercom_sync.intercom.limits import Clock
 from intercom_sync.intercom.plan import Plan
 from intercom_sync.intercom.shards import Scope
@@ -104,21 +104,27 @@ class Reader:
         exact = stream.dates_are_exact(self._client.version)
         return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume, known)
 
-    def conversation_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
+    def conversation_details(
+        self, ids: Iterable[str], known: Callable[[], Sequence[str]] = tuple
+    ) -> Generator[Detail, None, None]:
         """Each conversation with its parts, as they come; see `details.details`."""
-        return details(
-            self._client.conversation, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
-        )
+        return self._details(self._client.conversation, ids, known)
 
-    def contact_details(self, ids: Iterable[str]) -> Generator[Detail, None, None]:
+    def contact_details(
+        self, ids: Iterable[str], known: Callable[[], Sequence[str]] = tuple
+    ) -> Generator[Detail, None, None]:
         """Each contact, or why there is none, as they come; see `details.details`."""
-        return details(
-            self._client.contact, ids, limiter=self._client.limiters[Stream.CONVERSATIONS], workers=self._workers
-        )
+        return self._details(self._client.contact, ids, known)
 
     def deleted_conversations(self, since: int | None) -> Iterator[list[str]]:
         """The ids of deleted conversations, newest first; see `deleted.deleted`."""
         return deleted(self._client, since)
+
+    def _details(
+        self, fetch: Fetch, ids: Iterable[str], known: Callable[[], Sequence[str]]
+    ) -> Generator[Detail, None, None]:
+        limiter = self._client.limiters[Stream.CONVERSATIONS]
+        return details(fetch, ids, limiter=limiter, workers=self._workers, known=known)
 
     def _read(
         self, scope: Scope, resume: Sequence[Mark], known: Sequence[int] | None = None

@@ -77,5 +77,6 @@ def _walk(scope: Scope, mark: Mark) -> Walk:
         cursor=mark["cursor"],
         total=mark["total"],
         read=mark["read"],
+        found=mark["found"],
         ended=mark["ended"],
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from intercom_sync.intercom import queries
-from intercom_sync.intercom.errors import CursorRepeated, OutOfOrder
+from intercom_sync.intercom.errors import CursorRepeated, CutShort, OutOfOrder
 from intercom_sync.intercom.pages import Found, identity, is_sorted, second
 from intercom_sync.intercom.queries import Field
 from intercom_sync.intercom.streams import Stream
@@ -20,7 +20,8 @@ class Mark(TypedDict):
     """How far one walk had come with one page: plain JSON, the last one of each `walk` is enough to go on from.
 
     `start` is where the walk began (upwards: its first record's time; downwards: the bound it lies below, None for the
-    top), `position` the time of its last record, both in epoch seconds; `read` the records delivered so far.
+    top), `position` the time of its last record, both in epoch seconds; `read` the records delivered so far, `found`
+    those that its present search has given.
     """
 
     walk: str
@@ -31,6 +32,7 @@ class Mark(TypedDict):
     position: int | None
     cursor: str | None
     read: int
+    found: int
     total: int | None
     ended: bool
 
@@ -63,6 +65,9 @@ class Walk:
     _cursors: set[str] = dataclasses.field(default_factory=set)
     _last_ids: list[str | None] = dataclasses.field(default_factory=list)
     _refusals: int = 0
+    found: int = 0
+    """Records that the present search has given, wanted or not."""
+    _doubted: bool = False
 
     def body(self) -> dict[str, Any]:
         """The search for this walk's next page."""
@@ -76,6 +81,7 @@ class Walk:
         Raises:
             CursorRepeated: the page, or the cursor after it, is one this walk has seen.
             OutOfOrder: the page is not sorted as asked.
+            CutShort: a full page is said to be the last one, again and against the search's own count.
         """
         ids = [identity(record) for record in found.records]
         if any(ids) and ids == self._last_ids:  # pages of records without an id say nothing
@@ -89,22 +95,43 @@ class Walk:
         if found.cursor is not None:
             self._cursors.add(found.cursor)
         self.cursor, self.total, self.ended = found.cursor, found.total, found.cursor is None
+        self.found += len(found.records)
         self._move([(at, name) for at, name in times if at is not None])
+        if self.ended and self.total is not None and self.total > self.found:
+            self._doubt(found)
 
     def refused(self) -> bool:
         """Go on without a cursor that Intercom no longer takes, from the last position; False when that cannot be."""
         self._refusals += 1
         if self.cursor is None or self.position is None or self._refusals > _REFUSALS:
             return False
-        if self.up:
+        self._begin_again()
+        return True
+
+    def _doubt(self, found: Found) -> None:
+        """Ask once more from the last position before an end is believed that the search's own count contradicts.
+
+        Counts may be a little off, but a full page that nothing follows is then no end.
+        """
+        if self._doubted and found.is_full:
+            raise CutShort(self.found, found.total)
+        if not self._doubted:
+            self._begin_again()
+            self.ended, self._doubted = False, True
+
+    def _begin_again(self) -> None:
+        """Search anew from the last position, without a cursor."""
+        if self.position is None:
+            pass
+        elif self.up:
             self.after = max(self.after, queries.lower_bound(self.stream, self.position))
         else:
             bound = queries.upper_bound(self.stream, self.position)
             self.before = bound if self.before is None else min(self.before, bound)
         self.cursor = None
+        self.found = 0
         self._last_ids = []
         self._cursors.clear()
-        return True
 
     def mark(self) -> Mark:
         """How far this walk has come."""
@@ -117,6 +144,7 @@ class Walk:
             position=self.position,
             cursor=self.cursor,
             read=self.read,
+            found=self.found,
             total=self.total,
             ended=self.ended,
         )
@@ -150,6 +178,6 @@ class Walk:
             self.first = min(seconds) if self.up else max(seconds)
         if reached != self.position:
             self.edge = set()
-            self._refusals = 0
+            self._refusals, self._doubted = 0, False
         self.position = reached
         self.edge |= {name for at, name in times if at == reached and name is not None}

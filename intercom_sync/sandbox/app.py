@@ -114,9 +114,8 @@ def _faulty(answer: Answer, fault: Fault) -> Answer:
     status, body = (answer.status, answer.body) if fault.status is None else (fault.status, fault.body)
     if fault.shorten:
         body = body[: len(body) // 2]
-    if fault.uncounted:
-        told = orjson.loads(body)
-        body = orjson.dumps(told | {"total_count": told["total_count"] + fault.uncounted})
+    if fault.edit:
+        body = orjson.dumps(fault.edit(orjson.loads(body)))
     return Answer(status, body, {**answer.headers, **fault.headers})
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from threading import Lock
+from typing import Any
 
 from intercom_sync.sandbox.errors import ApiError
 from intercom_sync.sandbox.received import Request
@@ -31,7 +32,7 @@ class Fault:
         stall: seconds before anything happens.
         cut: `before` resets the connection without a byte, `inside` in the middle of the body.
         shorten: whether the body is only half of itself, in correct framing.
-        uncounted: how many records more than there are the answer's total_count tells of.
+        edit: what is made of the body's JSON.
         drip: `head` or `body` comes a byte at a time and never ends.
     """
 
@@ -43,7 +44,7 @@ class Fault:
     stall: float = 0.0
     cut: str = ""
     shorten: bool = False
-    uncounted: int = 0
+    edit: Callable[[Any], Any] | None = None
     drip: str = ""
 
 
@@ -119,7 +120,12 @@ def drip(what: str) -> Fault:
 
 def overcounted(more: int) -> Fault:
     """The proper answer of a search, but for its total_count, which tells of more records than come."""
-    return Fault(uncounted=more)
+    return edited(lambda answer: answer | {"total_count": answer["total_count"] + more})
+
+
+def edited(change: Callable[[Any], Any]) -> Fault:
+    """The proper answer, changed: its JSON is passed through a function."""
+    return Fault(edit=change)
 
 
 def oversized(megabytes: int) -> Fault:

@@ -169,7 +169,10 @@ class Collector:
     def _close(self, session: Session, stream: Stream, collected: Collected, take_in: TakeIn) -> None:
         """Note that a stream has been read to its end; a complete full read lets go of what is no longer there."""
         kept: set[str] = set()
-        collected.completeness = self.reader.completeness(stream)
+        with session.transaction():
+            # Counted where they landed: pages that were read twice must not make up for one that was not read.
+            seen = readings.count_ids(session, self.reading, collected.kind)
+        collected.completeness = replace(self.reader.completeness(stream), seen=seen)
         if self.run.full:
             collected.complete = _is_complete(collected.completeness)
         if collected.complete and stream is CONTACTS:

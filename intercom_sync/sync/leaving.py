@@ -13,7 +13,7 @@ from intercom_sync.intercom.details import Detail
 from intercom_sync.intercom.errors import Gone, IntercomError, Unauthorized
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.sync.batches import batches
-from intercom_sync.warehouse import leaving, merges, runs
+from intercom_sync.warehouse import leaving, merges, readings, runs
 from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.session import Session
 
@@ -41,7 +41,7 @@ def ask_for_missing(session: Session, reader: Reader, reading: str, take_in: Tak
         missing = leaving.unmet(session, reading, "contact", MOST_ASKED)
     kept = set(missing)
     try:
-        for answers in batches(reader.contact_details(missing), _BATCH):
+        for answers in batches(reader.contact_details(missing, lambda: _found(session, reading)), _BATCH):
             kept -= _gone(session, answers)
             take_in([answer for _, answer in answers if isinstance(answer, dict)])
             _tell_failed(answers)
@@ -68,6 +68,11 @@ def let_go_of_deleted(session: Session, reader: Reader, overlap: timedelta) -> i
     except IntercomError as error:
         _LOG.warning("The list of deleted conversations was not read to its end: %s", error)
     return gone
+
+
+def _found(session: Session, reading: str) -> list[str]:
+    with session.transaction():
+        return readings.some_ids(session, reading, "contact")
 
 
 def _gone(session: Session, answers: Sequence[Detail]) -> set[str]:

@@ -16,7 +16,7 @@ from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.progress import Progress
 from intercom_sync.warehouse.keeping_out import keep_out
 from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.talk import give_up_parts, land_parts, wanting_parts
+from intercom_sync.warehouse.talk import give_up_parts, land_parts, wanting_parts, with_parts
 
 _LOG = logging.getLogger("intercom_sync.sync")
 _BATCH = 100
@@ -28,12 +28,12 @@ def fetch_parts(
     """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next.
 
     Raises:
-        IntercomError: the token may not read conversations, or one after another stays refused.
+        IntercomError: the token may not read conversations, or none of them can be had.
         WarehouseError: the database is not to be had.
     """
     with session.transaction():
         wanted = wanting_parts(session)
-    for answers in batches(reader.conversation_details(wanted), _BATCH):
+    for answers in batches(reader.conversation_details(wanted, lambda: _others(session, wanted)), _BATCH):
         found = [answer for _, answer in answers if isinstance(answer, dict)]
         vanished = [one for one, answer in answers if isinstance(answer, Gone)]
         with session.transaction():
@@ -46,6 +46,12 @@ def fetch_parts(
             _LOG.warning("The parts of a conversation wait for the next run: %s", rejection)
         _count_given_up(collected, answers)
         progress("parts", collected.details + collected.given_up, len(wanted))
+
+
+def _others(session: Session, wanted: Sequence[str]) -> list[str]:
+    """Return conversations to try when many have failed: some that came before, else others of the list."""
+    with session.transaction():
+        return with_parts(session) or [*wanted[-1:], *wanted[len(wanted) // 2 :][:1]]
 
 
 def _count_given_up(collected: Collected, answers: Sequence[tuple[str, Any]]) -> None:

@@ -4,6 +4,7 @@ How pages land stands in `collect`; what the figures mean, in `domain.verdicts`.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from intercom_sync.domain.verdicts import Brought
 from intercom_sync.intercom import queries
@@ -15,6 +16,7 @@ from intercom_sync.sync.collect import Collector
 from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.progress import Progress
 from intercom_sync.warehouse import readings, runs, streams
+from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
@@ -46,7 +48,12 @@ def read(
     settled = covered and covered - settings.overlap
     window = run.window.widened(settings.overlap)
     collector = Collector(Reader(client), connect, run, window, reading, settings.rules, progress, settled)
-    collected = collector.collect([STREAMS[kind] for kind in kinds])
+    try:
+        collected = collector.collect([STREAMS[kind] for kind in kinds])
+    except Exception:
+        with suppress(WarehouseError), session.transaction():
+            runs.count(session, run.run, 0, 0, client.counts.errors)
+        raise
     with session.transaction():
         read = {one.kind: one.read for one in collected}
         runs.count(session, run.run, read.get("contact", 0), read.get("conversation", 0), client.counts.errors)

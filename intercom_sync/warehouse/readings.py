@@ -90,6 +90,17 @@ def note_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> N
     )
 
 
+def count_ids(session: Session, reading: str, kind: str) -> int:
+    """Return how many records of a kind a reading has met, each counted once; in the caller's transaction."""
+    return int(session.value("SELECT count(*) FROM sync_reads WHERE reading = $1 AND kind = $2", reading, kind))
+
+
+def some_ids(session: Session, reading: str, kind: str, most: int = 3) -> list[str]:
+    """Return some records of a kind that a reading has met; in the caller's transaction."""
+    found = session.frame(f"SELECT id FROM sync_reads WHERE reading = $1 AND kind = $2 LIMIT {most}", reading, kind)
+    return list(found["id"])
+
+
 def note_mark(session: Session, reading: str, kind: str, mark: Mapping[str, Any]) -> None:
     """Note how far one walk of a reading has come; runs inside the caller's transaction."""
     session.execute(

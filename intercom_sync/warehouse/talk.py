@@ -63,6 +63,15 @@ def wanting_parts(session: Session) -> list[str]:
     return list(found["id"])
 
 
+def with_parts(session: Session, most: int = 3) -> list[str]:
+    """Return some conversations whose parts came when they were last asked for, the newest first."""
+    found = session.frame(
+        "SELECT id FROM intercom_conversations WHERE parts_version IS NOT NULL AND NOT parts_wanted "
+        f"ORDER BY updated_at DESC, id LIMIT {most}"
+    )
+    return list(found["id"])
+
+
 def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> list[RejectionError]:
     """Land fetched conversations' messages in place of those kept; runs inside the caller's transaction.
 

@@ -67,6 +67,12 @@ PASSING_OR_LASTING = {
     "garbled": Trouble(BROKEN_ANSWER, faults.garbled(), says=_UNREACHABLE),
     "200 in HTML": Trouble(BROKEN_ANSWER, faults.status(200, "<html>")),
     "200 of another shape": Trouble(BROKEN_ANSWER, faults.status(200, "[]")),
+    "a URL for a cursor, or no parts": Trouble(
+        BROKEN_ANSWER,
+        faults.edited(
+            lambda one: one | {"pages": {"next": "https://api.intercom.io/?page=2"}, "conversation_parts": None}
+        ),
+    ),
     "no byte": Trouble(SLOW, faults.stall(3), shrinks=True, options=SHORT),
     "a head without end": Trouble(SLOW, faults.drip("head"), shrinks=True, options=SHORT),
     "a body without end": Trouble(SLOW, faults.drip("body"), shrinks=True, options=SHORT),

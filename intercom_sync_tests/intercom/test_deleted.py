@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from intercom_sync.intercom.calls import RETRIES
 from intercom_sync.intercom.deleted import deleted
-from intercom_sync.intercom.errors import IntercomError
+from intercom_sync.intercom.errors import IntercomError, Unavailable
 from intercom_sync.sandbox.builders import conversation
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Fault, error, status
@@ -100,11 +101,20 @@ def test_a_page_that_comes_again_and_again_ends_the_list(sandbox: Sandbox) -> No
     assert _listed(sandbox) == [["7", "8"]]
 
 
-@pytest.mark.parametrize("pages", [None, {}, {"next": None}, "none"])
+@pytest.mark.parametrize("pages", [None, {}, {"next": None}])
 def test_any_form_of_no_next_page_ends_the_list(sandbox: Sandbox, pages: Any) -> None:
     sandbox.faults.add(_answer("7", pages=pages))
     assert _listed(sandbox, since=NOW - 1) == [["7"]]
     assert len(sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("pages", ["none", [], 7, {"next": ""}, {"next": {}}, {"next": {"page": 2}}, {"next": 2}])
+def test_what_is_no_url_of_a_next_page_is_no_end_of_the_list(sandbox: Sandbox, pages: Any) -> None:
+    sandbox.faults.add(_answer("7", pages=pages), times=RETRIES)
+    assert [len(page) for page in _listed(sandbox)] == [60, 60, 30]
+    sandbox.faults.add(_answer("7", pages=pages))
+    with pytest.raises(Unavailable):
+        _listed(sandbox)
 
 
 def test_what_cannot_be_read_of_it_is_passed_over(sandbox: Sandbox) -> None:
