@@ -4,28 +4,29 @@ A `.env` file in the working directory is read too; the environment wins over it
 before anything starts. Secrets are read here and handed on; they are never printed, stored or shown.
 """
 
-import json
-import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
-
-from dotenv import dotenv_values
+from urllib.parse import unquote
 
 from intercom_sync.domain.rules import CANCEL_WORDS, SUBSCRIPTION_STATUSES, AttributeNames, Rules, attribute_fields
 from intercom_sync.intercom.client import REGIONS
+from intercom_sync.setting_values import Reader, SettingsError, can_be_taken_apart, wrong
+from intercom_sync.setting_values import environment as read_environment
 
+__all__ = ["SETTINGS", "Setting", "Settings", "SettingsError", "secrets"]
+_FIRST_START = datetime(2011, 1, 1, tzinfo=UTC)
+"""Intercom began in that year; each day before would only be four windows more to list."""
+
+_SHORTEST_SECRET = 4
+_MAX_OVERLAP_MINUTES = 30 * 24 * 60
+_MAX_SEARCHES_PER_SECOND = 1_000
+_MAX_MRR = 1_000_000_000_000
+_MAX_RATIO = 1_000_000
 _APPS = {REGIONS["eu"]: "https://app.eu.intercom.com", REGIONS["au"]: "https://app.au.intercom.com"}
-
-
-class SettingsError(Exception):
-    """A setting is missing or wrong; the message names it and says what is right."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ SETTINGS = (
     Setting("INTERCOM_SYNC_COUNT_QUANTITY", "Whether MRR multiplies a plan's amount by the quantity: true or false.",
             "true"),
 )  # fmt: skip
-_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -92,26 +93,30 @@ class Settings:
     rules: Rules
 
     @classmethod
-    def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+    def load(cls, given: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings from the environment and the `.env` file.
 
         Raises:
             SettingsError: a value is wrong.
         """
-        read = _Reader(_environment() if environment is None else environment)
+        read = Reader(read_environment() if given is None else given, _DEFAULTS)
         return cls(
-            api_key=read.text("INTERCOM_API_KEY"),
+            api_key=read.token("INTERCOM_API_KEY"),
             base_url=_base_url(read),
-            api_version=read.matching("INTERCOM_API_VERSION", r"\d+\.\d+", "a version such as 2.16"),
+            api_version=read.matching(
+                "INTERCOM_API_VERSION", r"[2-9]\.[0-9]{1,3}", "a version from 2.0 on, such as 2.16"
+            ),
             database_url=_database_url(read),
             database_is_borrowed=bool(_database_url(read)) and not read.text("INTERCOM_SYNC_DATABASE_URL"),
-            schema=read.matching("INTERCOM_SYNC_SCHEMA", r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a plain schema name"),
-            home=Path(read.text("INTERCOM_SYNC_HOME")).expanduser(),
-            partitions_start=read.date("INTERCOM_SYNC_PARTITIONS_START"),
-            overlap=timedelta(minutes=read.whole("INTERCOM_SYNC_OVERLAP_MINUTES", least=0)),
-            contact_searches_per_second=read.whole("INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND", least=1),
-            slack_token=read.text("SLACK_BOT_TOKEN"),
-            slack_channel=read.text("SLACK_CHANNEL"),
+            schema=_schema(read),
+            home=read.folder("INTERCOM_SYNC_HOME"),
+            partitions_start=read.date("INTERCOM_SYNC_PARTITIONS_START", _FIRST_START),
+            overlap=timedelta(minutes=read.whole("INTERCOM_SYNC_OVERLAP_MINUTES", 0, _MAX_OVERLAP_MINUTES)),
+            contact_searches_per_second=read.whole(
+                "INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND", 1, _MAX_SEARCHES_PER_SECOND
+            ),
+            slack_token=read.token("SLACK_BOT_TOKEN"),
+            slack_channel=_channel(read, "SLACK_CHANNEL"),
             slack_api_url=read.url("SLACK_API_URL").rstrip("/") + "/",
             rules=_rules(read),
         )
@@ -130,87 +135,30 @@ class Settings:
         return self.api_key
 
 
-class _Reader:
-    """Reads values by name and refuses wrong ones by name."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def text(self, name: str) -> str:
-        return (self._environment.get(name) or _BY_NAME[name].default).strip()
-
-    def matching(self, name: str, pattern: str, right: str) -> str:
-        value = self.text(name)
-        if not re.fullmatch(pattern, value):
-            raise _wrong(name, right)
-        return value
-
-    def choice(self, name: str, choices: Mapping[str, object] | tuple[str, ...]) -> str:
-        value = self.text(name).lower()
-        if value not in choices:
-            raise _wrong(name, f"one of {', '.join(choices)}")
-        return value
-
-    def url(self, name: str) -> str:
-        value = self.text(name)
-        if value and not _is_address(value):
-            raise _wrong(name, "an address such as https://api.intercom.io, without a user or password")
-        return value.rstrip("/")
-
-    def whole(self, name: str, least: int) -> int:
-        return int(self._number(name, int, least, f"a whole number, at least {least}"))
-
-    def amount(self, name: str) -> Decimal:
-        return Decimal(self._number(name, Decimal, 0, "a number, at least 0"))
-
-    def _number(self, name: str, kind: Callable[[str], Any], least: int, right: str) -> Any:
-        try:
-            value = kind(self.text(name))
-            # NaN cannot be compared, and nothing comes after infinity.
-            right_value = least <= value < math.inf
-        except (ValueError, InvalidOperation):
-            raise _wrong(name, right) from None
-        if not right_value:
-            raise _wrong(name, right)
-        return value
-
-    def date(self, name: str) -> datetime:
-        try:
-            return datetime.strptime(self.text(name), "%Y-%m-%d").replace(tzinfo=UTC)
-        except ValueError:
-            raise _wrong(name, "a date such as 2026-01-01") from None
-
-    def words(self, name: str) -> tuple[str, ...]:
-        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
-
-
-def _wrong(name: str, right: str) -> SettingsError:
-    return SettingsError(f"{name} is not right: it must be {right}.")
-
-
-def _environment() -> dict[str, str]:
-    file = {name: value or "" for name, value in dotenv_values(Path.cwd() / ".env").items()}
-    return file | dict(os.environ)
-
-
 def secrets() -> set[str]:
     """Return the values of the secret settings, and the passwords in them, to be left out of messages."""
-    given = _environment()
-    values = {
-        given[name] for name in (*(one.name for one in SETTINGS if one.secret), "DATABASE_URL") if given.get(name)
-    }
-    return values | {unquote(found) for value in values for found in re.findall(r"://[^/@]*:([^/@]+)@", value)}
+    try:
+        given: Mapping[str, str] = read_environment()
+    except SettingsError:
+        given = os.environ
+    names = (*(one.name for one in SETTINGS if one.secret), "DATABASE_URL")
+    values = {given[name].strip() for name in names if given.get(name)}
+    passwords = {unquote(found) for value in values for found in re.findall(r"://[^/@]*:([^/@]+)@", value)}
+    # A word of a few letters is in every sentence.
+    return {one for one in values | passwords if len(one) >= _SHORTEST_SECRET}
 
 
-def _base_url(read: _Reader) -> str:
+def _base_url(read: Reader) -> str:
     return read.url("INTERCOM_BASE_URL") or REGIONS[read.choice("INTERCOM_REGION", REGIONS)]
 
 
-def _database_url(read: _Reader) -> str:
+def _database_url(read: Reader) -> str:
     name = "INTERCOM_SYNC_DATABASE_URL"
-    value = read.text(name) or read._environment.get("DATABASE_URL", "").strip()
-    if value and not (re.match(r"postgres(ql)?(\+\w+)?://", value) and _can_be_taken_apart(value)):
-        raise _wrong(
+    value = read.text(name) or read.given("DATABASE_URL")
+    if value and not (
+        re.match(r"postgres(ql)?(\+\w+)?://", value) and value.isprintable() and can_be_taken_apart(value)
+    ):
+        raise wrong(
             name,
             "a PostgreSQL address such as postgresql://user:password@host/database, with special characters of the "
             "password as %40 and the like",
@@ -218,47 +166,38 @@ def _database_url(read: _Reader) -> str:
     return value
 
 
-def _is_address(value: str) -> bool:
-    if not _can_be_taken_apart(value):
-        return False
-    parts = urlsplit(value)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+def _schema(read: Reader) -> str:
+    name = "INTERCOM_SYNC_SCHEMA"
+    value = read.matching(name, r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a plain schema name")
+    if value.lower().startswith("pg_") or value.lower() == "information_schema":
+        raise wrong(name, "a schema of your own; PostgreSQL keeps pg_… and information_schema for itself")
+    return value
 
 
-def _can_be_taken_apart(value: str) -> bool:
-    """Whether an address has its parts where they should be: other readers' errors would repeat what they found."""
-    try:
-        return urlsplit(value).port != 0
-    except ValueError:
-        return False
+def _channel(read: Reader, name: str) -> str:
+    return read.matching(name, r"#?[^\s#@,<>]{1,80}", "one channel, by its name or id, without spaces")
 
 
-def _rules(read: _Reader) -> Rules:
+def _rules(read: Reader) -> Rules:
     return Rules(
         attributes=_attribute_names(read),
         statuses=read.words("INTERCOM_SYNC_SUBSCRIPTION_STATUSES"),
         count_quantity=read.choice("INTERCOM_SYNC_COUNT_QUANTITY", ("true", "false")) == "true",
         last_charge_unit="dollars" if _in_dollars(read) else "cents",
-        cancel_words=read.words("INTERCOM_SYNC_CANCEL_WORDS"),
-        high_value_mrr=read.amount("INTERCOM_SYNC_HIGH_VALUE_MRR"),
-        mrr_change_ratio=read.amount("INTERCOM_SYNC_MRR_CHANGE_RATIO"),
+        cancel_words=read.phrases("INTERCOM_SYNC_CANCEL_WORDS"),
+        high_value_mrr=read.amount("INTERCOM_SYNC_HIGH_VALUE_MRR", _MAX_MRR),
+        mrr_change_ratio=read.amount("INTERCOM_SYNC_MRR_CHANGE_RATIO", _MAX_RATIO),
         app=_APPS.get(_base_url(read), Rules.app),
     )
 
 
-def _in_dollars(read: _Reader) -> bool:
+def _in_dollars(read: Reader) -> bool:
     return read.choice("INTERCOM_SYNC_LAST_CHARGE_UNIT", ("cents", "dollars")) == "dollars"
 
 
-def _attribute_names(read: _Reader) -> AttributeNames:
+def _attribute_names(read: Reader) -> AttributeNames:
     name = "INTERCOM_SYNC_ATTRIBUTES"
-    right = f"a JSON object of names, with keys among {', '.join(attribute_fields())}"
-    try:
-        given = json.loads(read.text(name))
-    except ValueError:
-        raise _wrong(name, right) from None
-    if not isinstance(given, dict) or not set(given) <= set(attribute_fields()):
-        raise _wrong(name, right)
-    if not all(isinstance(value, str) and value for value in given.values()):
-        raise _wrong(name, right)
-    return AttributeNames(**given)
+    names = AttributeNames(**read.names(name, attribute_fields()))
+    if len(set(vars(names).values())) < len(attribute_fields()):
+        raise wrong(name, "a JSON object that gives each attribute a name of its own, those left out included")
+    return names

@@ -20,7 +20,8 @@ _MODULES = {
 _DOMAINS_LIBRARIES = {"polars", "orjson", "email_validator"}
 _MAY_IMPORT = {
     "domain": set(),
-    "settings": {"domain", "intercom"},  # of intercom only the regions' addresses
+    "setting_values": set(),
+    "settings": {"domain", "intercom", "setting_values"},  # of intercom only the regions' addresses
     "intercom": {"domain"},
     "slack": {"domain"},
     "warehouse": {"domain", "settings"},
