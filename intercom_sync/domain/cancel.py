@@ -1,49 +1,85 @@
 """Whether a text says that a customer wants to leave.
 
-Works on visible text as `text.visible_text` gives it. Which messages count (whose, since when) belongs in `support`.
+Works on visible text as `text.visible_text` gives it. This is the only matcher: landing, searching stored messages
+again and excerpts all use it. Which messages count (whose, since when) belongs in `support`.
 """
 
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from unicodedata import category
 
-from intercom_sync.domain.text import fold
+from intercom_sync.domain.folding import comparable
 
 _NEVER = r"[^\s\S]"
-_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 EXCERPT_WIDTH = 160
-
-
-def mention_pattern(words: Sequence[str]) -> str:
-    """Return a pattern that finds any of the words at the start of a word, in any case, whatever follows.
-
-    The pattern means the same to Python's `re` and to the Rust engine of polars. Words are folded like the text; blank
-    ones are ignored, and without any word the pattern finds nothing.
-    """
-    folded = dict.fromkeys(word for word in map(fold, words) if word)
-    if not folded:
-        return _NEVER
-    return rf"(?i)(?:^|\W)(?:{'|'.join(_SPECIAL.sub(_escaped, word) for word in folded)})"
+# Thai, Lao, Myanmar, Khmer; kana, Bopomofo and Han with their marks. Hangul separates words, so it is not here.
+_UNSEPARATED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3041-\u312f\u31a0-\u31bf\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U0001aff0-\U0001b16f\U00020000-\U0003ffff]"
+)
+_LETTERS = frozenset({"L", "N"})
+_JOINED = frozenset({"Mn", "Mc", "Pc"})
 
 
 def mentions_cancel(text: str, words: Sequence[str]) -> bool:
-    """Return whether the visible text says one of the words."""
-    return _compiled(tuple(words)).search(text) is not None
+    """Return whether the visible text says one of the words, at the start of a word, whatever follows.
+
+    In scripts that do not separate words, anywhere.
+    """
+    return _find(comparable(text), words) is not None
 
 
 def excerpt(text: str, words: Sequence[str], width: int = EXCERPT_WIDTH) -> str | None:
     """Return the words around the first mention, about `width` characters of whole words, or None without a mention."""
-    found = _compiled(tuple(words)).search(text)
+    found = _find(comparable(text), words)
     if found is None:
         return None
-    room = max(width - (found.end() - found.start()), 0) // 2
-    start, end = max(found.start() - room, 0), min(found.end() + room, len(text))
+    first, last = _original(text, found.start()), _original(text, found.end() - 1) + 1
+    room = max(width - (last - first), 0) // 2
+    start, end = max(first - room, 0), min(last + room, len(text))
     if start:
-        start = _at_space(text, start, found.start())
+        start = _at_space(text, start, first)
     if end < len(text):
-        cut = text.rfind(" ", found.end(), end)
+        cut = text.rfind(" ", last, end)
         end = cut if cut > 0 else end
     return f"{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}"
+
+
+def _find(text: str, words: Sequence[str]) -> re.Match[str] | None:
+    """Return the first match in a comparable text."""
+    pattern = _compiled(tuple(words))
+    found = pattern.search(text)
+    while found and not _may_start(text, found.start()):
+        found = pattern.search(text, found.start() + 1)
+    return found
+
+
+def _may_start(text: str, at: int) -> bool:
+    """Return whether a word may start there: not within a word, unless its script does not separate words."""
+    if at == 0 or not _in_word(text[at]):
+        return True
+    return not _in_word(text[at - 1]) or bool(_UNSEPARATED.match(text, at) or _UNSEPARATED.match(text, at - 1))
+
+
+def _in_word(character: str) -> bool:
+    kind = category(character)
+    return kind[0] in _LETTERS or kind in _JOINED
+
+
+def _original(text: str, place: int) -> int:
+    """Return where a place in the comparable form of a text is in the text; halves what is left, so it is linear."""
+    low, high, passed = 0, len(text), 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        half = text[low:middle]
+        size = len(comparable(f".{half}.")) - 2  # the dots keep a space at either end
+        if passed + size <= place:
+            low, passed = middle, passed + size
+        else:
+            high = middle
+    return low
 
 
 def _at_space(text: str, start: int, latest: int) -> int:
@@ -51,10 +87,8 @@ def _at_space(text: str, start: int, latest: int) -> int:
     return space + 1 if space >= 0 else start
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return "\\" + found[0]
-
-
 @lru_cache(maxsize=8)
 def _compiled(words: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(mention_pattern(words))
+    """Return the pattern that finds any of the words in a comparable text; blank ones are ignored."""
+    known = dict.fromkeys(word for word in map(comparable, words) if word)
+    return re.compile("|".join(map(re.escape, known)) or _NEVER)

@@ -1,105 +1,149 @@
-"""What a person sees of a message's HTML, as one line of plain text.
+"""What a person reads of a message's HTML as its author's own words, as one line of plain text.
 
-Reads hostile markup in linear time: every pass moves forward only, and what never closes is not looked for again. Which
-words matter in the text belongs in `cancel`.
+Reads hostile markup in linear time: each element is opened and closed at most once, and tags that close nothing cost
+nothing. Which words matter in the text belongs in `cancel`.
 """
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from dataclasses import dataclass
 from html import unescape
-from typing import NamedTuple
 
+from intercom_sync.domain.folding import without_invisible
+from intercom_sync.domain.markup import BLOCKS, VOID, Markup, markup
+from intercom_sync.domain.quoted_mail import QUOTE, Kind, kind_of, own_lines
 from intercom_sync.domain.records import clean_text
 
-_BLOCK_NAMES = """
-    address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset figcaption figure
-    footer form h1 h2 h3 h4 h5 h6 head header hgroup hr html iframe legend li main menu nav ol optgroup option p pre
-    script search section style summary table tbody td tfoot th thead title tr ul
-"""
-_BLOCKS = frozenset(_BLOCK_NAMES.split())
-_UNSEEN = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in ("script", "style", "title")}
-_OPENING = re.compile(r"<(?:(?P<comment>!--)|(?P<other>[!?]|/(?![a-zA-Z]))|(?P<name>/?[a-zA-Z][^\s/>]{0,30}))")
-# A tag ends at the first > outside of a quoted attribute value; possessive, so that a failure is found in one pass.
-_TAG_REST = re.compile(r"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+>")
-_COMMENT_END = re.compile("--!?>")
-_APOSTROPHES = re.compile("[\u2019\u2018\u02bc\uff07`\u00b4\u2032]")
-# Soft hyphens, zero-width and direction marks: nobody sees them, and they would cut a word in two.
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 # `unescape` would turn the digits into an int, which is slow or refused where there are thousands.
 _LONG_REFERENCE = re.compile("&#([0-9]{8,})")
-
-
-class _Markup(NamedTuple):
-    start: int
-    end: int
-    name: str  # lower-case, with a leading / where it closes; "" for comments and declarations
+_LINE_END = re.compile("\r\n?")
+_BREAK, _NEW_LINE = "\n", "\r"
+_FRAME = frozenset({"html", "head", "body"})
 
 
 def visible_text(html: str) -> str:
-    """Return the text that a reader of the message sees, on one line.
+    """Return what a reader of the message sees of its author's own words, on one line.
 
-    Tags are gone, block tags being breaks and inline tags nothing; entities are decoded; blockquotes (what an email
-    quotes), scripts, styles and comments are left out, to the end where they never close. Any white space is one space,
-    every form of apostrophe is ', and invisible marks inside words are gone. A tag that never closes is text, since it
-    may be a customer's plain <.
+    Tags are gone, block tags being breaks and inline tags nothing; entities are decoded; quoted mail, what is hidden,
+    scripts, styles and comments are left out, to the end where they never close. Any white space is one space, every
+    form of apostrophe is ', and invisible characters are gone. A tag that never closes is text, since it may be a
+    customer's plain <.
     """
-    return fold("".join(_pieces(clean_text(html))))
+    lines = (" ".join(line.split()) for line in _lines(clean_text(html)))
+    return " ".join(own_lines([line for line in lines if line]))
 
 
-def fold(text: str) -> str:
-    """Return plain text with one kind of apostrophe and of space, as texts and words are compared."""
-    text = _APOSTROPHES.sub("'", text)
-    if not text.isascii():
-        text = _INVISIBLE.sub("", text)
-    return " ".join(text.split())
+@dataclass(slots=True)
+class _Element:
+    """An element that is open.
+
+    Attributes:
+        name: of its tag.
+        kind: what it means for the text in it.
+        is_answered: what it quotes has ended; what follows in it is the author's own.
+    """
+
+    name: str
+    kind: Kind | None
+    is_answered: bool = False
 
 
-def _pieces(html: str) -> Iterator[str]:
-    """Yield what is seen between the markup, and a space for each break."""
-    at = quoted = 0
-    for markup in _markup(html):
-        if not quoted:
-            yield _decoded(html[at : markup.start])
-        at, name = markup.end, markup.name
-        if name == "blockquote" and html[at - 2] != "/":
-            quoted += 1
-        elif name == "/blockquote" and quoted:
-            quoted -= 1
-        if name.removeprefix("/") in _BLOCKS:
-            yield " "
-    if not quoted:
-        yield _decoded(html[at:])
+class _Reader:
+    """Collects the text of a document; `silent` counts the open elements whose text is left out."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.has_blocks = False
+        self.silent = 0
+        self._open: list[_Element] = []
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._left_out: list[_Element] = []
+        self._preformatted = 0
+
+    def text(self, text: str) -> None:
+        if self.silent or not text:
+            return
+        text = _LINE_END.sub("\n", _decoded(text))
+        self.pieces.append(text if self._preformatted else text.replace("\n", _NEW_LINE))
+
+    def tag(self, tag: Markup) -> bool:
+        """Open or close an element; return False where everything that follows is quoted."""
+        name = tag.name.removeprefix("/")
+        if name in BLOCKS:
+            self.pieces.append(_BREAK)
+            self.has_blocks = self.has_blocks or name not in _FRAME
+        if name != tag.name:
+            if self._counts[name]:
+                self._close(name)
+            return True
+        kind = kind_of(name, tag.rest)
+        if kind is Kind.REST_QUOTED and not self.silent:
+            return False
+        if name not in VOID and not tag.rest.endswith("/"):
+            self._enter(name, kind)
+        return True
+
+    def _enter(self, name: str, kind: Kind | None) -> None:
+        if name in BLOCKS and self._counts["p"]:
+            self._close("p")  # a paragraph ends where another block starts
+        # Other inline elements need not be known: nothing follows from them.
+        if not (kind or name in BLOCKS or self._counts[name]):
+            return
+        element = _Element(name, kind)
+        self._open.append(element)
+        self._counts[name] += 1
+        if kind is Kind.PREFORMATTED:
+            self._preformatted += 1
+        elif kind and kind is not Kind.REST_QUOTED:
+            if kind is not Kind.HIDDEN and not self.silent:
+                self.pieces.append(f"{_BREAK}{QUOTE}{_BREAK}")
+            self._left_out.append(element)
+            self.silent += 1
+
+    def _close(self, name: str) -> None:
+        """Close the innermost element of the name, which is open, and what was left open in it."""
+        closed = ""
+        while closed != name:
+            element = self._open.pop()
+            closed = element.name
+            self._counts[closed] -= 1
+            if element.kind is Kind.PREFORMATTED:
+                self._preformatted -= 1
+            elif element.kind and element.kind is not Kind.REST_QUOTED:
+                self._leave(element)
+
+    def _leave(self, element: _Element) -> None:
+        self._left_out.pop()
+        self.silent -= not element.is_answered
+        around = self._left_out[-1] if self._left_out else None
+        if around and not around.is_answered and _is_quote_of(element, around):
+            around.is_answered = True
+            self.silent -= 1
+
+
+def _is_quote_of(element: _Element, around: _Element) -> bool:
+    """Whether an element is all that the one around it quotes."""
+    if element.name == "blockquote":
+        return around.kind in (Kind.CONTAINER, Kind.OUTER_CONTAINER)
+    return element.kind is Kind.CONTAINER and around.kind is Kind.OUTER_CONTAINER
+
+
+def _lines(html: str) -> list[str]:
+    """Return what is seen, cut at breaks; at new lines only where they are shown as such."""
+    reader = _Reader()
+    at, goes_on = 0, True
+    for tag in markup(html):
+        reader.text(html[at : tag.start])
+        at, goes_on = tag.end, reader.tag(tag)
+        if not goes_on:
+            break
+    if goes_on:
+        reader.text(html[at:])
+    text = without_invisible("".join(reader.pieces))
+    return text.replace(_NEW_LINE, " " if reader.has_blocks else _BREAK).split(_BREAK)
 
 
 def _decoded(text: str) -> str:
     if "&" not in text:
         return text
     return unescape(_LONG_REFERENCE.sub(lambda found: f"&#{found[1].lstrip('0')[:8] or '0'}", text))
-
-
-def _markup(html: str) -> Iterator[_Markup]:
-    """Yield tags, comments and declarations; a script's or style's content belongs to its tag."""
-    at, quotes_close = 0, True
-    while opening := _OPENING.search(html, at):
-        name = (opening["name"] or "").lower()
-        at = _end(html, opening, quotes_close)
-        if at < 0 and name and quotes_close:
-            quotes_close = False
-            at = _end(html, opening, quotes_close)
-        if at < 0:
-            return
-        if name in _UNSEEN:
-            closing = _UNSEEN[name].search(html, at)
-            at = closing.start() if closing else len(html)
-        yield _Markup(opening.start(), at, name)
-
-
-def _end(html: str, opening: re.Match[str], quotes_close: bool) -> int:
-    """Return where the markup ends, or -1 where it never does."""
-    if opening["comment"]:
-        closing = _COMMENT_END.search(html, opening.end() - 2)
-        return closing.end() if closing else len(html)
-    if opening["name"] and quotes_close:
-        rest = _TAG_REST.match(html, opening.end())
-        return rest.end() if rest else -1
-    return html.find(">", opening.end()) + 1 or -1

@@ -7,7 +7,7 @@ from functools import partial
 import polars as pl
 
 from intercom_sync.domain import tables
-from intercom_sync.domain.cancel import mention_pattern
+from intercom_sync.domain.cancel import mentions_cancel
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.support import support_metrics
 from intercom_sync.warehouse import merges
@@ -122,7 +122,7 @@ def _put(session: Session, computed: pl.DataFrame, stored: pl.DataFrame) -> int:
 
 
 def _search_again(session: Session, rules: Rules) -> None:
-    fingerprint, pattern = rules.message_fingerprint(), mention_pattern(rules.cancel_words)
+    fingerprint = rules.message_fingerprint()
     while True:
         old = session.frame(
             f"SELECT conversation_id, message_id, text FROM intercom_messages WHERE rules <> $1 LIMIT {_CHUNK}",
@@ -130,8 +130,8 @@ def _search_again(session: Session, rules: Rules) -> None:
         )
         if old.is_empty():
             return
-        found = old.select("conversation_id", "message_id", mentions=pl.col("text").str.contains(pattern))
-        session.stage("searched", found)
+        mentions = [mentions_cancel(text, rules.cancel_words) for text in old["text"]]
+        session.stage("searched", old.select("conversation_id", "message_id", mentions=pl.Series(mentions)))
         session.execute(
             "UPDATE intercom_messages m SET mentions_cancel = s.mentions, rules = $1 FROM searched s "
             "WHERE m.conversation_id = s.conversation_id AND m.message_id = s.message_id",

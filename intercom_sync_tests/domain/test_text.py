@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intercom_sync.domain.text import visible_text
+from intercom_sync_tests.growth import is_linear
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,42 @@ def test_scripts_styles_comments_and_declarations_are_left_out(html, text):
     assert visible_text(html) == text
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<div style='display: none; max-height: 0'>a preheader</div>b", "b"),
+        ("<div hidden>a</div>b<template>c</template>", "b"),
+        ("<span style='mso-hide:all'>a<span>b</span>c</span>d", "d"),
+        ("<p style='display:none'>a<p>b", "b"),
+        ("<iframe>a</iframe>b", "b"),
+        ("<head><title>a</title><style>b</style></head>c", "c"),
+        ("<head>a", "a"),
+        ("<a title='hidden' data-x='display:none'>b</a>", "b"),
+        ("<input type='hidden' value='a'>b", "b"),
+        ("<td><div style='display:none'>a</td><p>b", "b"),
+    ],
+)
+def test_what_is_hidden_is_left_out_and_nothing_else(html, text):
+    assert visible_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("won&#39t renew", "won't renew"),
+        ("cancel&nbspnow", "cancel now"),
+        ("&ltb&gt", "<b>"),
+        ("won&amp;#39;t", "won&#39;t"),  # the reader sees it so
+        ("&amp;amp;lt;", "&amp;lt;"),
+        ("&unknown; &", "&unknown; &"),
+        ("&#xD83D;x", "\ufffdx"),
+        ("R&D", "R&D"),
+    ],
+)
+def test_entities_are_decoded_once_with_and_without_semicolon(html, text):
+    assert visible_text(html) == text
+
+
 @pytest.mark.parametrize("html", ["a < b", "1 <2", "<", "<>", "a<", "x <y and cancel", "<<<", "I <3 you", "<b", "</"])
 def test_what_is_no_tag_is_text(html):
     assert visible_text(html) == html
@@ -98,6 +135,39 @@ FLOODS = {
     "spaces": " \u00a0" * 3_000_000,
     "long text": "I am leaving. " * 700_000,
 }
+
+
+GROWING = {
+    "paragraphs": lambda n: "<p>" * n,
+    "new lines": lambda n: "\n" * n * 10,
+    "breaks": lambda n: "<br>\n" * n,
+    "bold that never opened": lambda n: "<b>" * n + "</i>" * n,
+    "hidden spans": lambda n: "<span hidden>" * n + "</b>" * n,
+    "cells": lambda n: "<td>" * n + "</table>" * n,
+    "attributes": lambda n: f"<div {'a=b ' * n}>x",
+    "a long attribute": lambda n: f"<div {'a' * n * 10}>x",
+    "spaces in a tag": lambda n: f"<div class{' ' * n * 10}>x",
+    "classes": lambda n: f"<div class='{'gmail_quote ' * n}'>x",
+    "mixed attribute quotes": lambda n: "<div " + "a='b=\"" * n + ">x",
+    "open attribute quotes": lambda n: "<div hidden " + 'a="' * n,
+    "containers": lambda n: "<div class=gmail_quote><blockquote>" * n + "</blockquote></div>" * n,
+    "attributions": lambda n: "On 1:11 wrote:\n" * n,
+    "half attributions": lambda n: ("11:11:" * 60 + "<a@b" * 5 + ":\n") * (n // 100),
+    "headers": lambda n: "From: x\n" * n,
+    "headers on a line": lambda n: "From: " * n,
+    "quoted lines": lambda n: ">\n" * n,
+    "preformatted": lambda n: "<pre>" * n,
+    "less-than": lambda n: "<" * n * 10,
+    "ampersands": lambda n: "&" * n * 10,
+    "comments": lambda n: "<!--" * n,
+    "script ends": lambda n: "<script></script" * n,
+    "an answer cut in a body": lambda n: '<a href="x">' * n + "<a hre",
+}
+
+
+@pytest.mark.parametrize("shape", GROWING)
+def test_reading_takes_linear_time(shape):
+    assert is_linear(visible_text, GROWING[shape], 4_000)
 
 
 @pytest.mark.timeout(60)
