@@ -32,7 +32,7 @@ class Contact(NamedTuple):
         email: trimmed, as spelled; None for contacts without one.
         external_id: the workspace's own user id.
         role: user or lead.
-        name: trimmed; None where blank.
+        name: as it came; None where blank.
         location_country: country, by name.
         location_city: city.
         created_at: UNIX seconds.
@@ -83,7 +83,7 @@ def read_contact(record: object, rules: Rules) -> Contact:
         email,
         external_id,
         role,
-        name.strip() if name else None,
+        name,
         country,
         city,
         created_at,

@@ -1,21 +1,28 @@
-"""Exact numbers and dollars: what counts as a number, and the one place where an amount is rounded.
+"""Exact numbers and amounts: what counts as a number, and the one place where an amount is rounded.
 
-No floats: integers where possible, fractions otherwise, `Decimal` with six decimals as the result. Which amounts are
-added up belongs in `revenue`.
+No floats: integers where possible, fractions otherwise, `Decimal` with six decimals as the result. Amounts are added in
+thousandths of a major unit ("dollars" in the names here), which all of Stripe's minor units are made of. Which amounts
+are added up belongs in `revenue`.
 """
 
 import re
 from decimal import Context, Decimal
 from fractions import Fraction
 
+from intercom_sync.domain.currencies import minor_units
 from intercom_sync.domain.rejection import RejectionError
 
 Number = int | Fraction
 
-CENTS = 100
+PARTS = 1000
+"""Parts of a major unit in which amounts are added."""
+
+LARGEST_AMOUNT = 10**18
+"""Major units. No customer pays as much, and sums over any number of customers fit numeric(38, 6)."""
+
 _MICROS = 10**6
-_LIMIT = 10**34  # cents; 10**32 dollars no longer fit numeric(38, 6)
-_MAX_MICROS = 10**38
+_LIMIT = 10**34  # beyond it nothing is an amount or a quantity
+_MAX_MICROS = LARGEST_AMOUNT * _MICROS
 _EXACT = Context(prec=40)
 _NUMERIC = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
 _WHOLE_FLOATS = 2.0**53  # below, a whole float is the integer that was written
@@ -38,7 +45,7 @@ def dollars(number: Number, per_dollar: int, field: str) -> Decimal:
     """Return number / per_dollar, rounded half up (away from zero) to six decimals.
 
     Raises:
-        RejectionError: where the result does not fit numeric(38, 6).
+        RejectionError: where the result is `LARGEST_AMOUNT` or more.
     """
     micros, rest = divmod(abs(number.numerator) * _MICROS, scale := number.denominator * per_dollar)
     micros += 2 * rest >= scale
@@ -59,6 +66,11 @@ def read_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
     if number is None:
         raise RejectionError("amount is not a number", field, value)
     return dollars(number, per_dollar, field)
+
+
+def parts_of_minor_unit(currency: str | None) -> int:
+    """Return how many parts one minor unit of the currency is."""
+    return PARTS // minor_units(currency)
 
 
 def _parsed(text: str) -> Number | None:

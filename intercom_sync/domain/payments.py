@@ -6,21 +6,22 @@ Formula of the directive's payments section. The flat last charge belongs in `re
 from decimal import Decimal
 from typing import NamedTuple
 
-from intercom_sync.domain.money import CENTS, Number, dollars, exact_number
+from intercom_sync.domain.currencies import read_currency
+from intercom_sync.domain.money import PARTS, Number, dollars, exact_number, parts_of_minor_unit
 from intercom_sync.domain.records import usable_timestamp
 from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.rules import Rules
-from intercom_sync.domain.stripe_items import Item, attribute_path, currencies_of, find_items, word
+from intercom_sync.domain.stripe_items import Item, attribute_path, find_items, is_blank, word
 
 _COUNTED = "succeeded"
 _ALIASES = ("Stripe Payments", "stripe_payments")
 
 
 class Paid(NamedTuple):
-    """What came in, in dollars; None is unknown.
+    """What came in, in major units; None is unknown.
 
     Attributes:
-        ltv: sum of the succeeded payments, gross.
+        ltv: sum of the succeeded payments, gross; None where an amount of them is unknown.
         newest: the succeeded payment created last.
         refunded: refunds on succeeded payments, where given.
         currencies: their currencies, lower-case, where given.
@@ -39,36 +40,41 @@ def read_payments(attributes: Item, rules: Rules) -> Paid:
     """Add up the payments with status `succeeded`; any other status adds nothing and breaks nothing.
 
     Raises:
-        RejectionError: for a list of the wrong shape, an amount that is not a number, or an LTV below 0.
+        RejectionError: for a list of the wrong shape, an amount that is not a number, or an LTV below 0 or beyond every
+            bound.
     """
     name, items = find_items(attributes, (rules.attributes.payments, *_ALIASES))
     if items is None:
         return _UNKNOWN
     field = attribute_path(name)
     succeeded = [item for item in items if (status := item.get("status")) == _COUNTED or word(status) == _COUNTED]
-    amounts = [_cents(item.get("amount"), field) for item in succeeded]
-    total = sum(amounts)
+    currencies = [read_currency(item.get("currency")) for item in succeeded]
+    units = [parts_of_minor_unit(currency) for currency in currencies]
+    amounts = [_parts(item.get("amount"), unit, field) for item, unit in zip(succeeded, units, strict=True)]
+    known = [amount for amount in amounts if amount is not None]
+    total = sum(known)
+    ltv = dollars(total, PARTS, field)
     if total < 0:
-        raise RejectionError("LTV is below 0", field, float(total))
+        raise RejectionError("LTV is below 0", field, float(ltv))
     newest = _newest(succeeded, amounts)
     return Paid(
-        dollars(total, CENTS, field),
-        None if newest is None else dollars(newest, CENTS, field),
-        _refunded(succeeded, field),
-        currencies_of(succeeded),
+        ltv if len(known) == len(amounts) else None,
+        None if newest is None else dollars(newest, PARTS, field),
+        _refunded(succeeded, units, field),
+        tuple(dict.fromkeys(currency for currency in currencies if currency)),
     )
 
 
-def _cents(amount: object, field: str) -> Number:
-    if type(amount) is int and abs(amount) < 1 << 63:
-        return amount
+def _parts(amount: object, unit: int, field: str) -> Number | None:
+    if is_blank(amount):
+        return None
     number = exact_number(amount)
     if number is None:
         raise RejectionError("amount is not a number", field, amount)
-    return number
+    return number * unit
 
 
-def _newest(payments: list[Item], amounts: list[Number]) -> Number | None:
+def _newest(payments: list[Item], amounts: list[Number | None]) -> Number | None:
     """Return the amount of the payment created last; one whose time is unusable is no candidate."""
     newest, newest_at = None, 0
     for payment, amount in zip(payments, amounts, strict=True):
@@ -78,8 +84,8 @@ def _newest(payments: list[Item], amounts: list[Number]) -> Number | None:
     return newest
 
 
-def _refunded(payments: list[Item], field: str) -> Decimal | None:
-    """Return the refunds; they only inform, so one that is no number is passed over."""
-    given = [refund for payment in payments if (refund := payment.get("amount_refunded")) is not None]
-    numbers = [number for refund in given if (number := exact_number(refund)) is not None]
-    return dollars(sum(numbers), CENTS, field) if numbers else None
+def _refunded(payments: list[Item], units: list[int], field: str) -> Decimal | None:
+    """Return the refunds; they only inform, so one that is not a number is passed over."""
+    numbers = [exact_number(payment.get("amount_refunded")) for payment in payments]
+    known = [number * unit for number, unit in zip(numbers, units, strict=True) if number is not None]
+    return dollars(sum(known), PARTS, field) if known else None

@@ -1,109 +1,163 @@
 """What one active subscription is worth a month, exactly.
 
-Stripe's price is an amount of cents per unit and interval. Adding subscriptions up belongs in `revenue`.
+Stripe's price is an amount of minor units per unit and interval. Where its fields are found belongs in `price_fields`,
+adding subscriptions up in `revenue`.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any, NamedTuple
 
-from intercom_sync.domain.money import Number, exact_number
+from intercom_sync.domain.currencies import read_currency
+from intercom_sync.domain.money import PARTS, Number, exact_number, parts_of_minor_unit
+from intercom_sync.domain.price_fields import (
+    CURRENCY,
+    DIVIDE_BY,
+    INTERVAL,
+    INTERVAL_COUNT,
+    ROUND,
+    USAGE_TYPE,
+    amount_of,
+    given,
+    price_fields,
+)
 from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.stripe_items import Item, json_object, word
+from intercom_sync.domain.stripe_items import Item, is_truncated, json_value, word
 
-# An amount of cents per interval is amount × times a year / (100 × 12) dollars a month.
-MONTHLY_PARTS = 1200
+MONTHLY_PARTS = 12 * PARTS
+"""An amount per interval is amount × parts of its unit × times a year / MONTHLY_PARTS major units a month."""
+
 _TIMES_A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
-# In this order: the amount of a plan, its exact text where it has fractions of a cent, the same of Stripe's newer price
-# object, and the flat names that workspaces use.
-_AMOUNTS = ("amount", "amount_decimal", "unit_amount", "unit_amount_decimal", "plan_amount", "price")
+_ORDINARY = 1 << 31  # quantities beyond it are judged with care
+_LONGEST_COUNT = 10_000  # Stripe allows three years, 1,095 days
 _UNUSABLE = "active subscription without a usable price"
 _NOT_A_NUMBER = "amount is not a number"
+# With these fields alone nothing else can bear on the price, and most subscriptions have no others.
+_PLAIN_SUBSCRIPTION = frozenset(
+    {"id", "object", "status", "plan", "quantity", "current_period_start", "current_period_end", "created", "customer"}
+)
+_PLAIN_PLAN = frozenset(
+    {"id", "object", "amount", "interval", "interval_count", "nickname", "currency", "product", "active", "created"}
+)
 
 
-def monthly_worth(subscription: Item, count_quantity: bool, field: str) -> Number:
-    """Return an active subscription's monthly worth in 1200ths of a dollar, so that ordinary sums stay whole numbers.
+class Worth(NamedTuple):
+    """What a subscription is worth a month.
 
-    The price stands under `plan` or `price`, or flat on the subscription; where it has none of these, the sum over its
-    `items` counts (Stripe's form for several prices). Absent quantity and interval_count are 1.
+    Attributes:
+        parts: in 12,000ths of a major unit, so that ordinary sums stay whole numbers; None where it cannot be known.
+        currencies: its currencies in lower case, where given.
+    """
+
+    parts: Number | None
+    currencies: tuple[str, ...] = ()
+
+
+def monthly_worth(subscription: Item, count_quantity: bool, field: str) -> Worth:
+    """Return an active subscription's monthly worth.
+
+    The price is under `plan` or `price`, or flat on the subscription. Where it has several `items` (Stripe's form for
+    several prices), or no amount of its own, the sum over its items counts. A metered price adds nothing.
 
     Raises:
-        RejectionError: without an amount, with an unknown interval, an interval_count below 1, or with a quantity or an
-            amount that is not a number.
+        RejectionError: where an amount is known and its interval is not, its interval_count is below 1, or the amount
+            or the quantity is not a number.
     """
+    plain = _plain_worth(subscription, count_quantity)
+    if plain is not None:
+        return plain
+    fields = price_fields(subscription)
+    lines, truncated = _items(subscription.get("items"))
+    if truncated:
+        return Worth(None, _currencies([fields]))
+    if len(lines) > 1 or (lines and amount_of(fields) is None and not _is_metered(fields)):
+        return _worth_of_items(fields, lines, count_quantity, field)
+    return Worth(_worth(fields, count_quantity, field), _currencies([fields]))
+
+
+def _plain_worth(subscription: Item, count_quantity: bool) -> Worth | None:
+    """Return the worth where the plan has everything as Stripe writes it, and nothing else bears on the price."""
     plan, quantity = subscription.get("plan"), subscription.get("quantity") if count_quantity else 1
-    if type(plan) is dict and (quantity is None or (type(quantity) is int and quantity >= 0)):
-        worth = _plain_worth(plan)
-        if worth is not None:
-            return worth if quantity is None else worth * quantity
-    return sum((_worth(line, count_quantity, field) for line in _lines(subscription, field)), 0)
-
-
-def _plain_worth(plan: Item) -> int | None:
-    """Return the monthly worth of one unit where everything stands as Stripe writes it; most prices do."""
+    if type(plan) is not dict or not (subscription.keys() <= _PLAIN_SUBSCRIPTION and plan.keys() <= _PLAIN_PLAN):
+        return None
     amount, interval, count = plan.get("amount"), plan.get("interval"), plan.get("interval_count", 1)
-    if type(amount) is not int or type(interval) is not str or type(count) is not int or count != 1:
+    quantity = 1 if quantity is None else quantity
+    if not (type(amount) is type(count) is type(quantity) is int and type(interval) is str and count == 1):
         return None
     times = _TIMES_A_YEAR.get(interval)
-    return amount * times if times and exact_number(amount) is not None else None
+    if times is None or exact_number(amount) is None or not 0 <= quantity < _ORDINARY:
+        return None
+    code = read_currency(plan.get("currency"))
+    return Worth(amount * times * quantity * parts_of_minor_unit(code), (code,) if code else ())
 
 
-def _lines(subscription: Item, field: str) -> list[Item]:
-    """Return what carries a price each: the subscription itself or, where it carries none, its items."""
-    if type(subscription.get("plan")) is dict:
-        return [subscription]
-    items = subscription.get("items")
-    if items is None or _first(_sources(subscription), _AMOUNTS) is not None:
-        return [subscription]
-    lines = items.get("data") if type(items) is dict else items
-    if type(lines) is list and lines and all(type(line) is dict for line in lines):
-        return lines
-    raise RejectionError(_UNUSABLE, f"{field}.items", items)
+def _worth_of_items(subscription: Item, lines: list[Any], count_quantity: bool, field: str) -> Worth:
+    """Return the sum over a subscription's items; a single one has the subscription's quantity where it has none."""
+    shared = ("currency", "quantity") if len(lines) == 1 else ("currency",)
+    common = {name: subscription[name] for name in shared if name in subscription}
+    priced = [common | price_fields(line) if type(line) is dict else {} for line in lines]
+    worths = [_worth(fields, count_quantity, field) for fields in priced]
+    known = [worth for worth in worths if worth is not None]
+    return Worth(sum(known, 0) if len(known) == len(worths) else None, _currencies(priced))
 
 
-def _worth(line: Item, count_quantity: bool, field: str) -> Number:
-    sources = _sources(line)
-    amount = _first(sources, _AMOUNTS)
-    times = _TIMES_A_YEAR.get(word(_first(sources, ("interval",))))
-    count = _first(sources, ("interval_count",))
-    if amount is None or times is None:
-        raise RejectionError(_UNUSABLE, field, line)
-    cents = exact_number(amount)
-    if cents is None:
+def _items(items: object) -> tuple[list[Any], bool]:
+    """Return a subscription's items, and whether Stripe holds more of them than it sent."""
+    found = json_value(items)
+    listed = found.get("data") if type(found) is dict else found
+    return listed if type(listed) is list else [], is_truncated(found)
+
+
+def _worth(fields: Item, count_quantity: bool, field: str) -> Number | None:
+    amount = amount_of(fields)
+    if _is_metered(fields):
+        return 0
+    if amount is None:
+        return None
+    number, times = exact_number(amount), _TIMES_A_YEAR.get(word(given(fields, INTERVAL)))
+    if number is None:
         raise RejectionError(_NOT_A_NUMBER, field, amount)
-    if count_quantity:
-        cents *= _quantity(line.get("quantity"), field)
-    if count is None:
-        return cents * times
-    intervals = exact_number(count)
-    if intervals is None or intervals < 1 or intervals.denominator != 1:
-        raise RejectionError(_UNUSABLE, field, line)
-    return cents * times if intervals == 1 else Fraction(cents * times, intervals)
+    if times is None:
+        raise RejectionError(_UNUSABLE, field, fields)
+    intervals = _interval_count(fields, field)
+    units = _packages(_quantity(fields, field), fields) if count_quantity else 1
+    if units is None:
+        return None
+    parts = number * units * times * parts_of_minor_unit(read_currency(given(fields, CURRENCY)))
+    return parts if intervals == 1 else Fraction(parts, intervals)
 
 
-def _quantity(value: object, field: str) -> Number:
-    if value is None or value == "":
-        return 1
-    number = exact_number(value)
+def _is_metered(fields: Item) -> bool:
+    return word(given(fields, USAGE_TYPE)) == "metered"
+
+
+def _interval_count(fields: Item, field: str) -> int:
+    value = given(fields, INTERVAL_COUNT)
+    count = 1 if value is None else exact_number(value)
+    if count is None or count.denominator != 1 or not 1 <= count <= _LONGEST_COUNT:
+        raise RejectionError(_UNUSABLE, field, fields)
+    return int(count)
+
+
+def _quantity(fields: Item, field: str) -> Number:
+    value = fields.get("quantity")
+    number = 1 if value is None else exact_number(value)
     if number is None or number < 0:
         raise RejectionError(_NOT_A_NUMBER, f"{field}.quantity", value)
     return number
 
 
-def _sources(line: Item) -> tuple[Item, ...]:
-    """Return where a price's fields may stand, the nearest first."""
-    plan = line.get("plan")
-    if type(plan) is dict and plan.get("amount") is not None and plan.get("interval") is not None:
-        return plan, line
-    price = line.get("price")
-    found = [source for source in (json_object(plan), json_object(price)) if source is not None]
-    recurring = [r for source in found if type(r := source.get("recurring")) is dict]
-    return *found, *recurring, line
+def _packages(quantity: Number, fields: Item) -> Number | None:
+    """Return how many packages a quantity takes where the price is per package; None where that cannot be known."""
+    value = given(fields, DIVIDE_BY)
+    if value is None:
+        return quantity
+    size, rounding = exact_number(value), word(given(fields, ROUND))
+    if size is None or size < 1 or rounding not in {"up", "down"}:
+        return None
+    return -(-quantity // size) if rounding == "up" else quantity // size
 
 
-def _first(sources: tuple[Item, ...], names: tuple[str, ...]) -> object:
-    """Return the first value that is given; objects are places to look in and blanks say nothing."""
-    for source in sources:
-        for name in names:
-            value = source.get(name)
-            if value is not None and value != "" and type(value) is not dict:
-                return value
-    return None
+def _currencies(priced: Iterable[Item]) -> tuple[str, ...]:
+    codes = (read_currency(given(fields, CURRENCY)) for fields in priced)
+    return tuple(dict.fromkeys(code for code in codes if code))

@@ -13,6 +13,8 @@ LAST_TIMESTAMP = 253_402_300_799  # the last second of the year 9999; beyond it,
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INTEGERS = range(-(2**63), 2**64)  # what JSON numbers of any parser are; larger ones could not even be printed
 
+_LONGEST_ID = 500  # characters; what is longer fits no index
+
 
 def clean_text(value: str) -> str:
     """Return the text without NUL and lone surrogates, which neither UTF-8 nor PostgreSQL can hold."""
@@ -48,10 +50,10 @@ def record_id(record: object) -> str | None:
 
 
 def usable_id(value: object) -> str | None:
-    """Return the id as text, or None where it is blank or neither text nor integer."""
+    """Return the id as text, or None where it is blank, beyond every bound, or neither text nor integer."""
     if type(value) is str:
         text = clean_text(value)
-        return text if text and not text.isspace() else None
+        return text if text and not text.isspace() and len(text) <= _LONGEST_ID else None
     return str(value) if type(value) is int and value in _INTEGERS else None
 
 

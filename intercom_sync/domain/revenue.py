@@ -1,13 +1,14 @@
 """What a contact pays: MRR, ARR, LTV and the flat Stripe attributes, from its `custom_attributes`.
 
-The flat attributes and how all of it comes together, in dollars. The arrays are added up in `subscriptions` and
-`payments`.
+The flat attributes and how all of it comes together, in major units of the customer's currency. The arrays are added up
+in `subscriptions` and `payments`.
 """
 
 from decimal import Decimal
 from typing import NamedTuple
 
-from intercom_sync.domain.money import CENTS, read_amount
+from intercom_sync.domain.currencies import minor_units
+from intercom_sync.domain.money import read_amount
 from intercom_sync.domain.payments import read_payments
 from intercom_sync.domain.records import read_optional_timestamp, read_text
 from intercom_sync.domain.rejection import RejectionError
@@ -19,7 +20,7 @@ _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Revenue(NamedTuple):
-    """What a contact pays, in dollars with six decimals; None is unknown, zero is zero.
+    """What a contact pays, in major units ("dollars") with six decimals; None is unknown, zero is zero.
 
     Attributes:
         stripe_customer_id: Stripe's customer id.
@@ -30,6 +31,7 @@ class Revenue(NamedTuple):
         plan_price: price of the plan, as Intercom holds it.
         subscription_status: one of the allowed statuses.
         subscription_count: number of active subscriptions.
+        currency: the one currency of what counts; None where none is given or several are mixed.
         is_delinquent: whether a payment is overdue.
         last_payment_amount: the flat last charge.
         last_payment_date: UNIX seconds of the last charge.
@@ -46,6 +48,7 @@ class Revenue(NamedTuple):
     plan_price: Decimal | None = None
     subscription_status: str | None = None
     subscription_count: int | None = None
+    currency: str | None = None
     is_delinquent: bool | None = None
     last_payment_amount: Decimal | None = None
     last_payment_date: int | None = None
@@ -74,7 +77,9 @@ def read_revenue(attributes: object, rules: Rules) -> Revenue:
     get = attributes.get
     recurring = read_subscriptions(attributes, rules)
     paid = read_payments(attributes, rules)
-    per_dollar = CENTS if rules.last_charge_unit == "cents" else 1
+    currencies = _distinct(recurring.currencies, paid.currencies)
+    currency = currencies[0] if len(currencies) == 1 else None
+    per_dollar = minor_units(currency) if rules.last_charge_unit == "cents" else 1
     return Revenue(
         read_text(get(names.stripe_id), attribute_path(names.stripe_id)),
         recurring.mrr,
@@ -84,11 +89,12 @@ def read_revenue(attributes: object, rules: Rules) -> Revenue:
         read_amount(get(names.plan_price), 1, attribute_path(names.plan_price)),
         _status(get(names.subscription_status), rules),
         recurring.active,
+        currency,
         _delinquent(get(names.delinquent)),
         read_amount(get(names.last_charge_amount), per_dollar, attribute_path(names.last_charge_amount)),
         read_optional_timestamp(get(names.last_charge_at), attribute_path(names.last_charge_at)),
         paid.newest,
-        _distinct(recurring.currencies, paid.currencies),
+        currencies,
         paid.refunded,
     )
 

@@ -21,40 +21,52 @@ _LIST_KEYS = ("instances", "data", "items")
 def find_items(attributes: dict[str, Any], names: tuple[str, ...]) -> tuple[str, list[Item] | None]:
     """Return the field and the items under the first of `names` that says something; None items where none does.
 
+    Items without any status (Intercom's bare references to custom objects) say nothing, and neither does a list of
+    which Intercom or Stripe sent a part only: what the rest is worth is unknown.
+
     Raises:
         RejectionError: where it holds something other than a list of objects.
     """
     for name in names:
         value = attributes.get(name)
-        if value is not None and (items := _listed(value, name)) is not None:
-            return name, [item if "custom_attributes" not in item else _flattened(item, name) for item in items]
+        if value is not None and (found := _listed(value, name)) is not None:
+            items = [item if "custom_attributes" not in item else _flattened(item, name) for item in found]
+            if not items or any(not is_blank(item.get("status")) for item in items):
+                return name, items
     return names[0], None
+
+
+def is_blank(value: object) -> bool:
+    """Return whether a value says nothing: null, or text without a visible character."""
+    return value is None or (type(value) is str and (not value or value.isspace()))
+
+
+def is_truncated(value: object) -> bool:
+    """Return whether a list object says that there are more items than it holds."""
+    return type(value) is dict and (value.get("has_more") is True or word(value.get("has_more")) == "true")
+
+
+def json_value(value: object) -> object:
+    """Return the value itself, or what it says where it is JSON text; None where it is other text."""
+    if type(value) is not str:
+        return value
+    try:
+        return orjson.loads(value)
+    except ValueError:
+        return None
 
 
 def json_object(value: object) -> Item | None:
     """Return the object itself, or the one that the JSON text says; None for anything else."""
-    if type(value) is str:
-        try:
-            value = orjson.loads(value)
-        except ValueError:
-            return None
-    return value if type(value) is dict else None
+    if type(value) is str and not value.lstrip().startswith("{"):
+        return None
+    found = json_value(value)
+    return found if type(found) is dict else None
 
 
 def word(value: object) -> str:
     """Return one of Stripe's words without surrounding space, in lower case; "" for anything but text."""
     return clean_text(value).strip().lower() if type(value) is str else ""
-
-
-def currencies_of(items: list[Item]) -> tuple[str, ...]:
-    """Return the distinct currencies of subscriptions or payments, lower-case, where given."""
-    found: tuple[str, ...] = ()
-    for item in items:
-        plan = item.get("plan")
-        given = item.get("currency") or (plan.get("currency") if type(plan) is dict else None)
-        if given and (currency := word(given)) and currency not in found:
-            found = (*found, currency)
-    return found
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +83,7 @@ def _listed(value: object, name: str) -> list[Item] | None:
             return None
         value = _decoded(value, name)
     if type(value) is dict:
-        value = _unwrapped(value, name)
+        value = None if is_truncated(value) else _unwrapped(value, name)
     if value is None:
         return None
     if type(value) is not list or not all(type(item) is dict for item in value):

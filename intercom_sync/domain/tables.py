@@ -16,6 +16,12 @@ _STRIPE_COLUMNS = (
     Column("plan_price", Type.NUMERIC, "Price of the plan, as Intercom holds it.", origin=_INTERCOM),
     Column("subscription_status", Type.TEXT, "Stripe's word for the subscription's state.", origin=_INTERCOM),
     Column("subscription_count", Type.INTEGER, "Number of active subscriptions.", origin=_INTERCOM),
+    Column(
+        "currency",
+        Type.TEXT,
+        "The one currency of what the customer pays, in lower case; null when none is given or several are mixed.",
+        origin=_INTERCOM,
+    ),
     Column("is_delinquent", Type.BOOLEAN, "Whether a payment is overdue.", origin=_INTERCOM),
     Column("last_payment_amount", Type.NUMERIC, "Amount of the last charge, dollars.", origin=_INTERCOM),
     Column("last_payment_date", Type.TIMESTAMP, "When the last charge was made.", origin=_INTERCOM),

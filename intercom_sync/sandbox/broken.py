@@ -35,8 +35,8 @@ def _as_text(name: str) -> Callable[[Json], None]:
     return spoil
 
 
-def _unpriced(contact: Json) -> None:
-    _attributes(contact, **{"Stripe Subscriptions": [subscription(id="sub_unpriced", amount=None)]})
+def _wordy_price(contact: Json) -> None:
+    _attributes(contact, **{"Stripe Subscriptions": [subscription(id="sub_words", amount="a lot")]})
 
 
 def _unknown_interval(contact: Json) -> None:
@@ -58,7 +58,7 @@ CONTACTS: tuple[Callable[[Json], None], ...] = (
     _as_text("created_at"),
     _set("last_seen_at", True),
     lambda contact: _attributes(contact, stripe_subscription_status="dormant"),
-    _unpriced,
+    _wordy_price,
     _unknown_interval,
     _paid_back,
     _wordy_amount,

@@ -11,6 +11,7 @@ from intercom_sync.domain.rules import AttributeNames, Rules
 from intercom_sync_tests.domain.samples import NOW, payment, subscription
 
 RULES = Rules()
+MONTHLY = {"amount": 98_000, "interval": "month"}
 
 
 def mrr(*subscriptions, rules=RULES):
@@ -120,11 +121,17 @@ def test_quantity_can_be_turned_off():
     assert mrr(subscription(1000, quantity=5), subscription(1000, quantity="many"), rules=rules) == 20
 
 
-@pytest.mark.parametrize("amount", [None, "", {}])
+@pytest.mark.parametrize("amount", [None, "", " ", {}])
 @pytest.mark.parametrize("status", ["active", " Active "])
-def test_an_active_subscription_without_an_amount_is_rejected(amount, status):
-    subscriptions = [subscription(amount, status=status)]
-    assert refusal({"Stripe Subscriptions": subscriptions}) == "active subscription without a usable price"
+def test_without_its_amount_an_active_subscription_makes_the_mrr_unknown_and_still_counts(amount, status):
+    revenue = read_revenue({"Stripe Subscriptions": [subscription(), subscription(amount, status=status)]}, RULES)
+    assert (revenue.mrr, revenue.arr, revenue.subscription_count) == (None, None, 2)
+
+
+@pytest.mark.parametrize("amount", [None, "", " "])
+def test_without_its_amount_a_succeeded_payment_makes_the_ltv_unknown(amount):
+    revenue = read_revenue({"Stripe Payments": [payment(), payment(amount, created=NOW)]}, RULES)
+    assert (revenue.ltv, revenue.newest_payment_amount) == (None, None)
 
 
 @pytest.mark.parametrize("interval", [None, "", "fortnight", "monthly", 1, [], {}])
@@ -150,9 +157,29 @@ def test_an_amount_that_is_no_number_is_rejected_where_it_counts(amount):
 
 def test_sums_beyond_the_column_are_rejected():
     assert refusal({"Stripe Payments": [payment(9 * 10**33)] * 2}) == "amount is too large"
+    assert refusal({"Stripe Payments": [payment(10**20)]}) == "amount is too large"
+    assert read_revenue({"Stripe Payments": [payment(10**20 - 1)]}, RULES).ltv == Decimal(10**20 - 1) / 100
 
 
-@pytest.mark.parametrize("status", ["canceled", "trialing", "past_due", "invented", None, 5, []])
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"Stripe Subscriptions": [subscription(-1, quantity=10**330)]}, "amount is not a number"),
+        ({"Stripe Subscriptions": [subscription(-1, quantity="9" * 330)]}, "amount is not a number"),
+        ({"Stripe Subscriptions": [subscription(-(10**33), quantity=10**33)]}, "amount is too large"),
+        ({"Stripe Subscriptions": [subscription(8 * 10**32)]}, "amount is too large"),
+        ({"Stripe Subscriptions": [subscription("8e32")] * 14}, "amount is too large"),
+        ({"Stripe Payments": [payment(10**33), payment(-(10**33))]}, "amount is too large"),
+        ({"Stripe Payments": [payment(amount_refunded=10**33)]}, "amount is too large"),
+        ({"stripe_last_charge_amount": 10**33}, "amount is too large"),
+        ({"stripe_plan_price": "1e30"}, "amount is too large"),
+    ],
+)
+def test_every_number_has_a_bound(attributes, reason):
+    assert refusal(attributes) == reason
+
+
+@pytest.mark.parametrize("status", ["canceled", "trialing", "past_due", "invented", 5, []])
 def test_what_is_not_active_or_succeeded_adds_nothing_and_breaks_nothing(status):
     attributes = {
         "Stripe Subscriptions": [subscription("free", "never", status=status, quantity="x", plan="Pro")],
@@ -202,7 +229,67 @@ def test_the_currencies_of_what_counts_are_collected():
         "Stripe Subscriptions": [priced, inactive],
         "Stripe Payments": [payment(currency="usd"), payment(currency="eur"), payment(currency=7)],
     }
-    assert read_revenue(attributes, RULES).currencies == ("eur", "usd")
+    revenue = read_revenue(attributes, RULES)
+    assert (revenue.currencies, revenue.currency) == (("eur", "usd"), None)
+
+
+@pytest.mark.parametrize(
+    ("currency", "mrr", "ltv"),
+    [
+        ("usd", "980", "1234.5"),
+        ("EUR ", "980", "1234.5"),
+        ("jpy", "98000", "123450"),
+        ("KRW", "98000", "123450"),
+        ("kwd", "98", "123.45"),
+        ("isk", "980", "1234.5"),  # Stripe's special cases: 500 is 5 ISK, and 5 UGX
+        ("ugx", "980", "1234.5"),
+        ("huf", "980", "1234.5"),  # without fractions in payouts only
+        ("twd", "980", "1234.5"),
+        (None, "980", "1234.5"),
+        ("¥", "980", "1234.5"),
+        (392, "980", "1234.5"),
+    ],
+)
+def test_amounts_are_minor_units_of_their_currency(currency, mrr, ltv):
+    revenue = read_revenue(
+        {
+            "Stripe Subscriptions": [subscription(98_000, plan=MONTHLY | {"currency": currency})],
+            "Stripe Payments": [payment(123_450, currency=currency, amount_refunded=98_000)],
+            "stripe_last_charge_amount": 98_000,
+        },
+        RULES,
+    )
+    code = currency.strip().lower() if isinstance(currency, str) and currency != "¥" else None
+    assert (revenue.mrr, revenue.ltv, revenue.currency) == (Decimal(mrr), Decimal(ltv), code)
+    assert (revenue.arr, revenue.refunded) == (Decimal(mrr) * 12, Decimal(mrr))
+    assert (revenue.last_payment_amount, revenue.newest_payment_amount) == (Decimal(mrr), Decimal(ltv))
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [
+        {"plan": {"amount": 500, "interval": "month", "currency": "jpy"}},
+        {"plan": {"amount": 500, "interval": "month"}, "currency": "JPY"},
+        {"price": {"unit_amount": 500, "currency": "jpy", "recurring": {"interval": "month"}}},
+        {"plan_amount": 500, "plan_interval": "month", "plan_currency": "jpy"},
+        {"amount": 500, "interval": "month", "currency": "jpy"},
+        {"currency": "jpy", "items": {"data": [{"price": {"unit_amount": 500, "recurring": {"interval": "month"}}}]}},
+        {"plan": {"amount": 500, "interval": "month", "currency": "jpy"}, "currency": "usd"},
+    ],
+)
+def test_the_currency_is_found_wherever_it_is_and_the_prices_own_comes_first(placed):
+    revenue = read_revenue({"Stripe Subscriptions": [{"status": "active"} | placed]}, RULES)
+    assert (revenue.mrr, revenue.currency) == (500, "jpy")
+
+
+def test_mixed_currencies_are_added_in_their_major_units_and_the_one_currency_is_unknown():
+    both = [
+        subscription(10_000, currency="usd"),
+        subscription(500, currency="jpy"),
+        subscription(1_500, currency="kwd"),
+    ]
+    revenue = read_revenue({"Stripe Subscriptions": both, "stripe_last_charge_amount": 500}, RULES)
+    assert (revenue.mrr, revenue.currency, revenue.last_payment_amount) == (Decimal("601.5"), None, 5)
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,10 @@ def test_a_subscription_of_several_items_is_the_sum_of_them():
     assert mrr([{"status": "active", "items": items}]) == 30
 
 
-@pytest.mark.parametrize("items", [[], {}, {"data": []}, {"data": [None]}, "x", 5, [{}]])
-def test_items_without_a_price_make_it_unusable(items):
-    with pytest.raises(RejectionError, match="active subscription without a usable price"):
-        mrr([{"status": "active", "items": items}])
+@pytest.mark.parametrize("items", [[], {}, {"data": []}, {"data": [None]}, "x", 5, [{}], [subscription(), None]])
+def test_items_without_a_price_make_the_mrr_unknown(items):
+    revenue = read_revenue({"Stripe Subscriptions": [{"status": "active", "items": items}]}, RULES)
+    assert (revenue.mrr, revenue.arr, revenue.subscription_count) == (None, None, 1)
 
 
 def test_fractions_of_a_cent_stand_in_the_exact_amount():
@@ -139,3 +139,41 @@ def test_a_custom_objects_own_fields_win_over_its_envelope():
 
 def test_a_flat_interval_count_of_one_changes_nothing():
     assert mrr([{"status": "active", "price": 2900, "interval": "month", "interval_count": "1"}]) == 29
+
+
+BARE = {"id": "21", "external_id": "sub_1", "type": "Stripe Subscriptions"}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"type": "Stripe Subscriptions.list", "instances": [BARE]},
+        [BARE, BARE | {"custom_attributes": None}],
+        [BARE | {"custom_attributes": {}}],
+        [subscription(status=None), subscription(status="  ")],
+        json.dumps({"instances": [BARE]}),
+        {"object": "list", "data": [subscription(status="active")], "has_more": True},
+        {"type": "list", "instances": [], "has_more": "true"},
+    ],
+)
+def test_references_without_a_status_and_lists_of_which_a_part_came_say_nothing(items):
+    revenue = read_revenue({"Stripe Subscriptions": items, "Stripe Payments": items}, RULES)
+    assert (revenue.mrr, revenue.arr, revenue.subscription_count, revenue.ltv) == (None, None, None, None)
+
+
+def test_a_reference_beside_items_with_a_status_adds_nothing():
+    revenue = read_revenue({"Stripe Subscriptions": [BARE, subscription()]}, RULES)
+    assert (revenue.mrr, revenue.subscription_count) == (299, 1)
+    assert read_revenue({"Stripe Payments": [BARE, payment()]}, RULES).ltv == 299
+
+
+def test_references_under_one_name_lead_to_the_data_under_the_next():
+    both = {"Stripe Subscriptions": {"instances": [BARE]}, "stripe_subscriptions": json.dumps([subscription()])}
+    assert read_revenue(both, RULES).mrr == 299
+
+
+def test_json_text_with_numbers_that_json_has_not_breaks_only_what_counts():
+    assert mrr('[{"status": "canceled", "amount": NaN}, {"status": "active", "amount": 100, "interval": "month"}]') == 1
+    with pytest.raises(RejectionError, match="amount is not a number"):
+        mrr('[{"status": "active", "amount": Infinity, "interval": "month"}]')
+    assert mrr('[{"status": "active", "amount": 5, "amount": 100, "interval": "month"}]') == 1  # the last one counts

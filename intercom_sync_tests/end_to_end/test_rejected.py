@@ -74,7 +74,7 @@ def test_a_contact_that_never_was_good_is_no_candidate_and_its_conversations_cou
 ) -> None:
     scenario.put(
         person("c1", _EMAIL, name="Good", updated=NOW - 9 * DAY),
-        person("c2", _EMAIL, name="Bad", stripe={"Stripe Subscriptions": [subscription(amount=None)]}),
+        person("c2", _EMAIL, name="Bad", stripe={"Stripe Subscriptions": [subscription(amount="a lot")]}),
     )
     scenario.talks(talk("500", "c1"), talk("501", "c2", "cancel"))
     scenario.sync(full=True)

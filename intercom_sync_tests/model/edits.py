@@ -36,7 +36,7 @@ _places = st.sampled_from([None, {}, {"country": "Ireland", "city": None}, {"cou
 _seen = st.sampled_from([None, START - 40 * DAY, START - 6 * DAY, START + 3 * DAY, START + 20 * DAY, 4_000_000_000])
 _fields = {
     "email": emails,
-    "name": st.sampled_from([None, "", " ", "Ada", "B\0ob ", "Zoë"]),
+    "name": st.sampled_from([None, "", " ", "Ada", "  Ada ", "B\0ob ", "Zoë"]),
     "external_id": st.sampled_from([None, "account-1", "account-2"]),
     "role": st.sampled_from(["user", "lead"]),
     "location": _places,

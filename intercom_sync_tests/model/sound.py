@@ -36,13 +36,13 @@ def read_contact(record: Any) -> Json:
     if place is not None and not isinstance(place, dict):
         raise Broken("location")
     seen = record.get("last_seen_at")
-    name = (record.get("name") or "").replace("\0", "").strip()
+    name = (record.get("name") or "").replace("\0", "")
     return {
         "id": record["id"],
         "key": None if email in NO_EMAILS else email.strip().lower(),
         "created_at": moment(record.get("created_at")),
         "updated_at": moment(record.get("updated_at")),
-        "name": name or None,
+        "name": name if name.strip() else None,
         "external_id": record.get("external_id"),
         "location_country": (place or {}).get("country"),
         "location_city": (place or {}).get("city"),

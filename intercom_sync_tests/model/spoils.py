@@ -38,8 +38,14 @@ CONTACT_SPOILS: tuple[Spoil, ...] = (
     *(_attribute("Stripe Payments", bad) for bad in ("[1,", True, ["paid"], {"list": []})),
     _attribute("Stripe Payments", [{"amount": "a lot", "status": "succeeded"}]),
     _attribute("Stripe Payments", [{"amount": -5000, "status": "succeeded"}]),
-    _subscription(amount=None),
     _subscription(amount="free"),
+    _subscription(amount="29,900"),
+    _subscription(amount=8 * 10**32),
+    _attribute(
+        "Stripe Subscriptions", [{"status": "active", "quantity": 10**330, "plan_amount": -1, "interval": "day"}]
+    ),
+    _attribute("Stripe Payments", [{"amount": 10**33, "status": "succeeded"}]),
+    _attribute("stripe_plan_price", "1e30"),
     _subscription(amount=-100),
     _subscription(interval="fortnight"),
     _subscription(interval=None),

@@ -1,0 +1,59 @@
+"""Currencies: how many minor units make a major one at Stripe, and how people write an amount.
+
+Stripe's list of currencies: https://docs.stripe.com/currencies.
+"""
+
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
+
+DEFAULT_CURRENCY = "usd"
+_ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+_THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+# Stripe's special cases: they have no fractions, and the API still takes hundredths of them (500 is 5 ISK).
+_WHOLE_IN_HUNDREDTHS = frozenset({"isk", "ugx"})
+_CODE_LENGTH = 3
+_LONGEST = 20  # characters of a code with the spaces around it
+_EXACT = Context(prec=100)
+
+
+@lru_cache(maxsize=512)
+def currency_code(text: str) -> str | None:
+    """Return the code in lower case, or None where the text is not three letters."""
+    code = text[:_LONGEST].strip().lower()
+    return code if len(code) == _CODE_LENGTH and code.isascii() and code.isalpha() else None
+
+
+def read_currency(value: object) -> str | None:
+    """Return a currency's code in lower case; anything else than three letters says nothing."""
+    return currency_code(value) if type(value) is str and len(value) <= _LONGEST else None
+
+
+def minor_units(currency: str | None) -> int:
+    """Return how many minor units Stripe counts in one major unit; without a currency they are hundredths."""
+    if currency in _ZERO_DECIMAL:
+        return 1
+    return 1000 if currency in _THREE_DECIMAL else 100
+
+
+def displayed_decimals(currency: str | None) -> int:
+    """Return how many decimals people write of an amount."""
+    if currency in _ZERO_DECIMAL or currency in _WHOLE_IN_HUNDREDTHS:
+        return 0
+    return 3 if currency in _THREE_DECIMAL else 2
+
+
+def rounded_amount(amount: Decimal, currency: str | None) -> Decimal:
+    """Return the amount with the decimals that people write, rounded half up."""
+    return amount.quantize(Decimal(1).scaleb(-displayed_decimals(currency)), ROUND_HALF_UP, _EXACT)
+
+
+def format_amount(amount: Decimal, currency: str | None) -> str:
+    """Return the amount as people write it: $45,594.58, JPY 98,000, KWD 1.500; without a currency the number alone."""
+    rounded = rounded_amount(amount, currency)
+    number = f"{abs(rounded):,}"
+    sign = "-" if rounded < 0 else ""
+    if currency == DEFAULT_CURRENCY:
+        return f"{sign}${number}"
+    return f"{currency.upper()} {sign}{number}" if currency else f"{sign}{number}"
