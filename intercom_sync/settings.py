@@ -62,7 +62,10 @@ SETTINGS = (
             ", ".join(SUBSCRIPTION_STATUSES)),
     Setting("INTERCOM_SYNC_ATTRIBUTES", "Names of the Stripe attributes that differ, as JSON, e.g. "
             '{"plan": "billing_plan"}. Keys: ' + ", ".join(attribute_fields()) + ".", "{}"),
-    Setting("INTERCOM_SYNC_LAST_CHARGE_UNIT", "Unit of the flat last charge amount: cents or dollars.", "cents"),
+    Setting("INTERCOM_SYNC_CURRENCY", "Currency of the workspace, three letters; customers in another one are listed by "
+            "a check.", "usd"),
+    Setting("INTERCOM_SYNC_LAST_CHARGE_UNIT", "Unit of the flat last charge amount: cents or dollars, "
+            "which are minor or major units in other currencies.", "cents"),
     Setting("INTERCOM_SYNC_COUNT_QUANTITY", "Whether MRR multiplies a plan's amount by the quantity: true or false.",
             "true"),
 )  # fmt: skip
@@ -184,6 +187,7 @@ def _rules(read: Reader) -> Rules:
         statuses=read.words("INTERCOM_SYNC_SUBSCRIPTION_STATUSES"),
         count_quantity=read.choice("INTERCOM_SYNC_COUNT_QUANTITY", ("true", "false")) == "true",
         last_charge_unit="dollars" if _in_dollars(read) else "cents",
+        currency=read.matching("INTERCOM_SYNC_CURRENCY", r"[A-Za-z]{3}", "a currency code such as usd").lower(),
         cancel_words=read.phrases("INTERCOM_SYNC_CANCEL_WORDS"),
         high_value_mrr=read.amount("INTERCOM_SYNC_HIGH_VALUE_MRR", _MAX_MRR),
         mrr_change_ratio=read.amount("INTERCOM_SYNC_MRR_CHANGE_RATIO", _MAX_RATIO),

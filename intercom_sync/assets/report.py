@@ -11,6 +11,7 @@ import dagster as dg
 
 from intercom_sync.assets.metadata import column_lineage
 from intercom_sync.assets.pictures import Bar, picture
+from intercom_sync.domain.currencies import format_amount, read_currency, rounded_amount
 from intercom_sync.domain.report import harmless, mask_email
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
 from intercom_sync.sync.collected import Collected
@@ -49,19 +50,20 @@ def of_reading(collected: Collected, mode: str, requests: int) -> Metadata:
     return {"mode": dg.MetadataValue.text(mode)} | numbers(figures)
 
 
-def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str) -> Metadata:
+def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str, currency: str) -> Metadata:
     """Report the customers: the success metrics, the log entry, pictures and a masked preview."""
     figures = finished.figures.as_json() | {
         "alerts_generated": finished.figures.alerts_generated,
-        "mrr_total_usd": float(finished.upserted.mrr),
+        f"mrr_total_{currency}": float(rounded_amount(finished.upserted.mrr, currency)),
         "dagster/row_count": finished.upserted.customers,
     }
     with session.transaction():
         shown = {
-            "mrr_by_plan": _plans(session),
+            "mrr_total": dg.MetadataValue.text(format_amount(finished.upserted.mrr, currency)),
+            "mrr_by_plan": _plans(session, currency),
             "score_distribution": _scores(session),
             "alerts_by_kind": _alerts(session, run.run),
-            "largest_customers": _preview(session),
+            "largest_customers": _preview(session, currency),
         }
     return {
         **numbers(figures),
@@ -72,11 +74,11 @@ def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str)
     }
 
 
-def _plans(session: Session) -> dg.MetadataValue[str]:
+def _plans(session: Session, currency: str) -> dg.MetadataValue[str]:
     plans = glance.revenue_by_plan(session)
-    bars = [_plan_bar(one) for one in plans[:_PLANS_DRAWN]]
+    bars = [_plan_bar(one, currency) for one in plans[:_PLANS_DRAWN]]
     if rest := plans[_PLANS_DRAWN:]:
-        bars.append(_plan_bar(_together(rest)))
+        bars.append(_plan_bar(_together(rest), currency))
     return picture("MRR by plan, and its movement since the sync before", bars)
 
 
@@ -86,9 +88,10 @@ def _together(plans: Sequence[glance.PlanRevenue]) -> glance.PlanRevenue:
     return glance.PlanRevenue(f"{len(plans)} others", mrr, sum(before, Decimal(0)) if before else None)
 
 
-def _plan_bar(one: glance.PlanRevenue) -> Bar:
-    moved = "" if one.before is None or one.before == one.mrr else f" ({one.mrr - one.before:+,.0f})"
-    return Bar(one.plan or "no plan", float(one.mrr), f"${one.mrr:,.0f}{moved}")
+def _plan_bar(one: glance.PlanRevenue, currency: str) -> Bar:
+    change = Decimal(0) if one.before is None else rounded_amount(one.mrr - one.before, currency)
+    moved = f" ({change:+,})" if change else ""
+    return Bar(one.plan or "no plan", float(one.mrr), f"{format_amount(one.mrr, currency)}{moved}")
 
 
 def _scores(session: Session) -> dg.MetadataValue[str]:
@@ -107,12 +110,16 @@ def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
     return picture("Alerts of this sync, by kind", bars)
 
 
-def _preview(session: Session) -> dg.TableMetadataValue:
-    rows = glance.largest_customers(session, _PREVIEWED)
-    records = [dg.TableRecord({**_harmless(row), "email": harmless(mask_email(row["email"]))}) for row in rows]
+def _preview(session: Session, currency: str) -> dg.TableMetadataValue:
+    rows = [_shown(row, currency) for row in glance.largest_customers(session, _PREVIEWED)]
+    records = [dg.TableRecord(row) for row in rows]
     names = list(rows[0]) if rows else ["email"]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
-def _harmless(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: harmless(value) if isinstance(value, str) else value for name, value in row.items()}
+def _shown(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """Return a customer's row for people: the email masked, the amount in its currency, words made harmless."""
+    shown = {name: harmless(value) if isinstance(value, str) else value for name, value in row.items()}
+    paid_in = read_currency(shown.pop("currency")) or currency
+    mrr = None if row["mrr"] is None else format_amount(Decimal(row["mrr"]), paid_in)
+    return shown | {"email": harmless(mask_email(row["email"])), "mrr": mrr}

@@ -27,8 +27,9 @@ def revenue_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResou
     """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
     with explained(context), warehouse.connect() as session:
         run = run_of(context, session)
-        computed = refresh_revenue(session, Settings.load().rules, run.run, run.as_of)
-        totals = revenue_totals(session)
+        rules = Settings.load().rules
+        computed = refresh_revenue(session, rules, run.run, run.as_of)
+        totals = revenue_totals(session, rules.currency)
     return dg.MaterializeResult(
         metadata=numbers(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
     )

@@ -30,7 +30,8 @@ def unified_customers(context: dg.AssetExecutionContext, warehouse: WarehouseRes
     """One row per customer: who they are, what they pay, how support goes, whether they are about to leave."""
     with explained(context), warehouse.connect() as session:
         run = run_of(context, session)
-        finished = finish_run(session, run, Settings.load().rules, lambda: datetime.now(UTC))
+        rules = Settings.load().rules
+        finished = finish_run(session, run, rules, lambda: datetime.now(UTC))
         entry = finished.figures.log_entry(finished.finished_at)
         context.log.info(entry)
-        return dg.MaterializeResult(metadata=of_customers(session, finished, run, entry))
+        return dg.MaterializeResult(metadata=of_customers(session, finished, run, entry, rules.currency))

@@ -2,6 +2,7 @@
 
 from intercom_sync.checks.answers import no_row, none_of, refusals
 from intercom_sync.checks.declare import Ask, Check, checks_on
+from intercom_sync.domain.currencies import THREE_DECIMAL
 from intercom_sync.domain.verdicts import Verdict
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.offenders import offenders, refused
@@ -12,6 +13,7 @@ _STATUS = ("subscription status is not an allowed one",)
 _PRICE = ("active subscription without a usable price",)
 _AMOUNT = ("amount is not a number", "amount is too large", "list of the wrong shape")
 _SHAPE = ("custom_attributes of the wrong shape",)
+_THREE_DECIMAL = ", ".join(f"'{currency}'" for currency in sorted(THREE_DECIMAL))
 REASONS = (*_NEGATIVE, *_STATUS, *_PRICE, *_AMOUNT, *_SHAPE)
 
 
@@ -37,6 +39,14 @@ def _statuses(session: Session, run: str) -> Verdict:
     )(session, run)
 
 
+def _currencies(session: Session, run: str) -> Verdict:
+    currency = Settings.load().rules.currency
+    query = "SELECT contact_id FROM revenue_metrics WHERE EXISTS (SELECT FROM unnest(currencies) c WHERE c <> $1)"
+    found = offenders(session, query, currency)
+    wrong = f"Contacts that pay in another currency than {currency}, or in several"
+    return none_of(found, wrong, f"Nobody pays in another currency than {currency}.")
+
+
 CHECKS = (
     Check(
         "amounts_not_negative",
@@ -50,11 +60,12 @@ CHECKS = (
     Check("statuses_allowed", "Every subscription status is one of the allowed ones.", _statuses),
     Check(
         "active_subscriptions_priced",
-        "Every active subscription has a price, so that none counts as nothing.",
+        "Every active subscription has a price that can be known. Tiered prices have no amount, and long subscriptions "
+        "come in parts: the MRR of such a contact is unknown, which is not 0.",
         _refused_or_found(
             _PRICE,
             "SELECT contact_id FROM revenue_metrics WHERE subscription_count > 0 AND mrr IS NULL",
-            "Contacts with an active subscription and no MRR",
+            "Contacts whose MRR is unknown, for an amount of an active subscription cannot be known",
         ),
     ),
     Check(
@@ -68,10 +79,12 @@ CHECKS = (
     ),
     Check(
         "last_payment_unit",
-        "The last payment as Intercom holds it and the newest succeeded payment do not differ by exactly 100 times.",
+        "The last payment as Intercom holds it and the newest succeeded payment do not differ by exactly 100 times (in "
+        "currencies with three decimals 1,000 times).",
         no_row(
-            "SELECT contact_id FROM revenue_metrics WHERE newest_payment_amount > 0 "
-            "AND last_payment_amount IN (newest_payment_amount * 100, round(newest_payment_amount / 100, 6))",
+            f"SELECT contact_id FROM (SELECT *, CASE WHEN currency IN ({_THREE_DECIMAL}) THEN 1000 ELSE 100 END AS units "
+            "FROM revenue_metrics) r WHERE newest_payment_amount > 0 "
+            "AND last_payment_amount IN (newest_payment_amount * units, round(newest_payment_amount / units, 6))",
             "Contacts whose last payment is 100 times or a hundredth of the newest one (see "
             "INTERCOM_SYNC_LAST_CHARGE_UNIT)",
             "The unit of the last payment is right.",
@@ -79,13 +92,9 @@ CHECKS = (
     ),
     Check(
         "currencies_not_mixed",
-        "What each contact pays is in one currency, the same for all: amounts are added without converting.",
-        no_row(
-            "SELECT currency FROM (SELECT unnest(currencies) AS currency FROM revenue_metrics) c GROUP BY currency "
-            "HAVING (SELECT count(DISTINCT other) FROM revenue_metrics, unnest(currencies) other) > 1",
-            "Currencies that are added up as if they were dollars",
-            "There is one currency at most.",
-        ),
+        "What each contact pays is in the workspace's currency (INTERCOM_SYNC_CURRENCY): nothing is converted, and "
+        "totals leave the others out.",
+        _currencies,
     ),
 )
 revenue_metrics_checks = checks_on("revenue_metrics", CHECKS)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from typing import Any
 
+from intercom_sync.domain.currencies import minor_units
 from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.revenue import Revenue, read_revenue
 from intercom_sync.domain.rules import Rules
@@ -102,12 +102,12 @@ def _revenue(attributes: Any, rules: Rules) -> Revenue | None:
 def _unit(revenues: list[Revenue]) -> Line:
     """Compare the flat last charge with the newest payment, whose unit is known."""
     pairs = [
-        (revenue.last_payment_amount, revenue.newest_payment_amount)
+        (revenue.last_payment_amount, revenue.newest_payment_amount, minor_units(revenue.currency))
         for revenue in revenues
         if revenue.last_payment_amount and revenue.newest_payment_amount
     ]
-    hundredfold = sum(newest == flat * factor for flat, newest in pairs for factor in (100, Decimal("0.01")))
-    if hundredfold > len(pairs) / 2:
+    off = sum(units > 1 and (newest == flat * units or flat == newest * units) for flat, newest, units in pairs)
+    if off > len(pairs) / 2:
         return False, "unit of the last charge: off by 100 from the payments; switch INTERCOM_SYNC_LAST_CHARGE_UNIT"
     return (
         True,

@@ -64,10 +64,10 @@ def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Decide the alerts of one write; the same transition makes one alert, and no transition makes none.
 
     Args:
-        rows: one per customer: `email_key`, `existed`, the pairs before_ and after_ of `mrr`, `mentioned_cancel` and
-            `is_delinquent`, and `after_` `name`, `plan_name`, `last_payment_amount`, `last_payment_date`,
-            `stripe_customer_id`.
-        rules: the thresholds.
+        rows: one per customer: `email_key`, `existed`, the pairs before_ and after_ of `mrr`, `currency`,
+            `mentioned_cancel` and `is_delinquent`, and `after_` `name`, `plan_name`, `last_payment_amount`,
+            `last_payment_date`, `stripe_customer_id` and `mixed_currencies`.
+        rules: the thresholds, and the workspace's currency.
 
     Returns:
         `kind`, `email`, `details` (JSON text, amounts as exact texts), sorted by email and then by kind.
@@ -79,7 +79,7 @@ def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         MRR_CHANGE: _may_have_changed(),
     }
     found = [
-        (kind, row["email_key"], _details(kind, row))
+        (kind, row["email_key"], _details(kind, row, rules.currency))
         for kind, decided in deciders.items()
         for row in rows.filter(decided).iter_rows(named=True)
         if kind != MRR_CHANGE or _changed_much(row["before_mrr"], row["after_mrr"], rules.mrr_change_ratio)
@@ -108,12 +108,18 @@ def _changed_much(before: Decimal, after: Decimal, ratio: Decimal) -> bool:
     return abs(_EXACT.subtract(after, before)) > _EXACT.multiply(before, ratio)
 
 
-def _details(kind: str, row: dict[str, Any]) -> str:
-    """Return what a person needs to act, as JSON text."""
+def _details(kind: str, row: dict[str, Any], currency: str) -> str:
+    """Return what a person needs to act, as JSON text.
+
+    A customer without a currency is in the workspace's; a sum over several currencies has none.
+    """
     sources = _ALWAYS | _EVIDENCE.get(kind, {})
     details = {name: _said(row[source]) for name, source in sources.items()}
+    details["currency"] = None if row["after_mixed_currencies"] else row["after_currency"] or currency
     if not row["existed"]:
         details["previous_mrr"] = None
+    elif row["before_mrr"] is not None and (row["before_currency"] or currency) != details["currency"]:
+        details["previous_currency"] = row["before_currency"] or currency
     if kind == MRR_CHANGE:
         details["change_percent"] = _percent(row["before_mrr"], row["after_mrr"])
     return orjson.dumps(details).decode()

@@ -10,7 +10,7 @@ DEFAULT_CURRENCY = "usd"
 _ZERO_DECIMAL = frozenset(
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
-_THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 # Stripe's special cases: they have no fractions, and the API still takes hundredths of them (500 is 5 ISK).
 _WHOLE_IN_HUNDREDTHS = frozenset({"isk", "ugx"})
 _CODE_LENGTH = 3
@@ -34,14 +34,14 @@ def minor_units(currency: str | None) -> int:
     """Return how many minor units Stripe counts in one major unit; without a currency they are hundredths."""
     if currency in _ZERO_DECIMAL:
         return 1
-    return 1000 if currency in _THREE_DECIMAL else 100
+    return 1000 if currency in THREE_DECIMAL else 100
 
 
 def displayed_decimals(currency: str | None) -> int:
     """Return how many decimals people write of an amount."""
     if currency in _ZERO_DECIMAL or currency in _WHOLE_IN_HUNDREDTHS:
         return 0
-    return 3 if currency in _THREE_DECIMAL else 2
+    return 3 if currency in THREE_DECIMAL else 2
 
 
 def rounded_amount(amount: Decimal, currency: str | None) -> Decimal:
@@ -50,10 +50,11 @@ def rounded_amount(amount: Decimal, currency: str | None) -> Decimal:
 
 
 def format_amount(amount: Decimal, currency: str | None) -> str:
-    """Return the amount as people write it: $45,594.58, JPY 98,000, KWD 1.500; without a currency the number alone."""
+    """Return the amount as people write it: $45,594.58, JPY 98,000; without a currency it is a sum of several."""
+    if not amount.is_finite():
+        return f"{amount}"
     rounded = rounded_amount(amount, currency)
-    number = f"{abs(rounded):,}"
-    sign = "-" if rounded < 0 else ""
+    number, sign = f"{rounded.copy_abs():,f}", "-" if rounded < 0 else ""
     if currency == DEFAULT_CURRENCY:
         return f"{sign}${number}"
-    return f"{currency.upper()} {sign}{number}" if currency else f"{sign}{number}"
+    return f"{currency.upper()} {sign}{number}" if currency else f"{sign}{number} in several currencies"

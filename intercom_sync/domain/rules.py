@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Literal
 
+from intercom_sync.domain.currencies import DEFAULT_CURRENCY
+
 DAY = 86_400
 RECENT_DAYS = 30
 SEEN_DAYS = 7
@@ -62,6 +64,7 @@ class Rules:
         statuses: the allowed values of the subscription status; any other makes a contact invalid.
         count_quantity: whether MRR multiplies a plan's amount by the subscription's quantity.
         last_charge_unit: unit of the flat last charge amount as Intercom holds it.
+        currency: the workspace's currency; customers in another one are listed by a check.
         cancel_words: phrases that say a customer wants to leave.
         high_value_mrr: dollars a month above which a customer is of high value.
         mrr_change_ratio: share of the previous MRR by which a change is large.
@@ -72,6 +75,7 @@ class Rules:
     statuses: tuple[str, ...] = SUBSCRIPTION_STATUSES
     count_quantity: bool = True
     last_charge_unit: Literal["cents", "dollars"] = "cents"
+    currency: str = DEFAULT_CURRENCY
     cancel_words: tuple[str, ...] = CANCEL_WORDS
     high_value_mrr: Decimal = Decimal(500)
     mrr_change_ratio: Decimal = Decimal("0.5")

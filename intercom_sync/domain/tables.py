@@ -9,9 +9,14 @@ _INTERCOM, _COUNTED = Origin.INTERCOM, Origin.COUNTED
 
 _STRIPE_COLUMNS = (
     Column("stripe_customer_id", Type.TEXT, "Stripe customer id.", origin=_INTERCOM),
-    Column("mrr", Type.NUMERIC, "Monthly recurring revenue of active subscriptions, dollars.", origin=_INTERCOM),
-    Column("arr", Type.NUMERIC, "Annual recurring revenue: the exact MRR times 12, dollars.", origin=_INTERCOM),
-    Column("ltv", Type.NUMERIC, "Lifetime value: sum of succeeded payments, dollars, gross.", origin=_INTERCOM),
+    Column(
+        "mrr",
+        Type.NUMERIC,
+        "Monthly recurring revenue of active subscriptions, major units of their currency.",
+        origin=_INTERCOM,
+    ),
+    Column("arr", Type.NUMERIC, "Annual recurring revenue: the exact MRR times 12.", origin=_INTERCOM),
+    Column("ltv", Type.NUMERIC, "Lifetime value: sum of succeeded payments, major units, gross.", origin=_INTERCOM),
     Column("plan_name", Type.TEXT, "Name of the Stripe plan.", origin=_INTERCOM),
     Column("plan_price", Type.NUMERIC, "Price of the plan, as Intercom holds it.", origin=_INTERCOM),
     Column("subscription_status", Type.TEXT, "Stripe's word for the subscription's state.", origin=_INTERCOM),
@@ -23,7 +28,7 @@ _STRIPE_COLUMNS = (
         origin=_INTERCOM,
     ),
     Column("is_delinquent", Type.BOOLEAN, "Whether a payment is overdue.", origin=_INTERCOM),
-    Column("last_payment_amount", Type.NUMERIC, "Amount of the last charge, dollars.", origin=_INTERCOM),
+    Column("last_payment_amount", Type.NUMERIC, "Amount of the last charge, major units.", origin=_INTERCOM),
     Column("last_payment_date", Type.TIMESTAMP, "When the last charge was made.", origin=_INTERCOM),
 )
 _SUPPORT_COLUMNS = (
@@ -147,7 +152,7 @@ SYNC_RUNS = Table(
         Column("avg_quality_score", Type.NUMERIC, "Mean over the customers synced."),
         Column("alerts_generated", Type.INTEGER, "Alerts decided."),
         Column("customers", Type.INTEGER, "Customers that are not deleted, after the write."),
-        Column("mrr_by_plan", Type.JSON, "Dollars a month by plan, after the write."),
+        Column("mrr_by_plan", Type.JSON, "MRR by plan in the workspace's currency, after the write."),
     ),
     key=("run",),
 )
@@ -249,9 +254,9 @@ REVENUE_METRICS = Table(
     (
         Column("contact_id", Type.TEXT, "Intercom's contact id.", nullable=False),
         *_STRIPE_COLUMNS,
-        Column("newest_payment_amount", Type.NUMERIC, "The newest succeeded payment, dollars."),
+        Column("newest_payment_amount", Type.NUMERIC, "The newest succeeded payment, major units."),
         Column("currencies", Type.TEXTS, "Currencies of what counts, where given.", nullable=False),
-        Column("refunded", Type.NUMERIC, "Refunds on succeeded payments, dollars; LTV stays gross."),
+        Column("refunded", Type.NUMERIC, "Refunds on succeeded payments, major units; LTV stays gross."),
         Column("revision", Type.BIGINT, "The contact's revision it was computed from.", nullable=False),
         Column("rules", Type.TEXT, "Fingerprint of the rules it was computed by.", nullable=False),
     ),

@@ -5,10 +5,12 @@ How lines become messages is `message`'s; how customers' words are made harmless
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from intercom_sync.domain import alerts, trouble
 from intercom_sync.domain.alerts import Alert
+from intercom_sync.domain.currencies import DEFAULT_CURRENCY, format_amount, read_currency
 from intercom_sync.slack.mrkdwn import inert, link, literal
 
 _NAME, _EMAIL, _PLAN, _WORDS, _LINE_WORDS, _SENTENCE = 120, 400, 120, 900, 160, 1_200
@@ -82,10 +84,12 @@ def _sentence(alert: Alert) -> str:
 
 def _money(alert: Alert) -> str:
     details = alert.details
-    now = f"MRR {dollars(details.get('mrr'))}"
-    if details.get("previous_mrr") != details.get("mrr"):
-        change = f", {details['change_percent']} %" if "change_percent" in details else ""
-        now += f" (before: {dollars(details.get('previous_mrr'))}{change})"
+    currency = details.get("currency", DEFAULT_CURRENCY)
+    before = details.get("previous_currency", currency)
+    now = f"MRR {money(details.get('mrr'), currency)}"
+    if (details.get("previous_mrr"), before) != (details.get("mrr"), currency):
+        change = f", {details['change_percent']} %" if "change_percent" in details and before == currency else ""
+        now += f" (before: {money(details.get('previous_mrr'), before)}{change})"
     plan = inert(str(details.get("plan_name") or ""), _PLAN)
     return f"{now} · {plan}" if plan else now
 
@@ -94,7 +98,8 @@ def _payment(alert: Alert) -> str:
     amount, at = alert.details.get("last_payment_amount"), alert.details.get("last_payment_date")
     if alert.kind != alerts.PAYMENT_DELINQUENT:
         return ""
-    return f"Last payment: {dollars(amount)}, {moment(at)}" if amount or at else "No payment is known."
+    currency = alert.details.get("currency", DEFAULT_CURRENCY)
+    return f"Last payment: {money(amount, currency)}, {moment(at)}" if amount or at else "No payment is known."
 
 
 def _said(alert: Alert) -> str:
@@ -109,12 +114,14 @@ def _links(alert: Alert) -> str:
     return " · ".join(filter(None, found))
 
 
-def dollars(amount: Any) -> str:
-    """Return an amount, given as exact text, with thousands apart; `unknown` for none."""
+def money(amount: Any, currency: Any) -> str:
+    """Return an amount, given as exact text, as people write it in its currency; `unknown` for none."""
     if amount is None:
         return "unknown"
-    whole, _, cents = str(amount).partition(".")
-    return f"${int(whole):,}.{cents or '00'}" if whole.lstrip("-").isdigit() else literal(str(amount), 40)
+    try:
+        return format_amount(Decimal(str(amount)), read_currency(currency))
+    except InvalidOperation:
+        return literal(str(amount), 40)
 
 
 def moment(text: Any) -> str:

@@ -56,7 +56,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
         if not readings.is_whole(session, reading):
             runs.covers_nothing(session, run.run)
         runs.close(session, run.run, figures, finished_at)
-        glance.note(session, run.run, upserted.customers)
+        glance.note(session, run.run, upserted.customers, rules.currency)
         readings.finish(session, reading, run.run)
     readings.let_go(run.run)
     return Finished(figures, upserted, finished_at)

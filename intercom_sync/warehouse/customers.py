@@ -24,8 +24,16 @@ from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session, literal
 
-_ALERTING = ("mrr", "mentioned_cancel", "is_delinquent")
-_ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
+_ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
+_ALERT_AFTER = (
+    *_ALERTING,
+    "name",
+    "plan_name",
+    "last_payment_amount",
+    "last_payment_date",
+    "stripe_customer_id",
+    "mixed_currencies",
+)
 _WRITTEN = tuple(name for name in DATA if name != "email")
 _EVIDENCE = tables.CUSTOMER_WRITES.names
 _TYPES = {column.name: column.type for column in tables.UNIFIED_CUSTOMERS.columns}
@@ -33,7 +41,7 @@ _NUMBERS = tuple(name for name in DATA if _TYPES[name] is Type.NUMERIC)
 _STRIPE = selected(tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(DATA)))
 CONTACTS = (
     "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.external_id, c.name, c.location_country, c.location_city, "
-    f"c.last_seen_at, {_STRIPE}, "
+    f"c.last_seen_at, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
     "EXISTS (SELECT FROM sync_reads s "
     "WHERE s.reading = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
@@ -55,7 +63,7 @@ class Upserted:
         new: customers created.
         updated: existing customers whose contact the run read.
         quality: sum of the quality scores of both.
-        mrr: sum of the MRR of all customers that are not deleted, dollars.
+        mrr: sum of the MRR of all customers that are not deleted and pay in the workspace's currency.
         customers: how many those are.
         alerts: alerts decided.
     """
@@ -99,7 +107,7 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules,
             alerts = decide_alerts(_transitions(made.rows), rules)
             _stage(session, made)
             outbox.put(session, alerts, run, rules)
-            done = _tally(done, made.rows, alerts.height)
+            done = _tally(done, made.rows, alerts.height, rules.currency)
     _write(session, run)
     return done
 
@@ -137,7 +145,7 @@ def _transitions(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _tally(done: Upserted, rows: pl.DataFrame, alerts: int) -> Upserted:
+def _tally(done: Upserted, rows: pl.DataFrame, alerts: int, currency: str) -> Upserted:
     created = rows.filter(~pl.col("existed"))
     updated = rows.filter(pl.col("existed") & pl.col("read"))
     living = rows.filter(pl.col("intercom_deleted_at").is_null())
@@ -146,7 +154,7 @@ def _tally(done: Upserted, rows: pl.DataFrame, alerts: int) -> Upserted:
         new=done.new + created.height,
         updated=done.updated + updated.height,
         quality=done.quality + sum(created["quality_score"]) + sum(updated["quality_score"]),
-        mrr=done.mrr + Decimal(living["mrr"].sum() or 0),
+        mrr=done.mrr + Decimal(living.filter(pl.col("currency").fill_null(currency) == currency)["mrr"].sum() or 0),
         customers=done.customers + living.height,
         alerts=done.alerts + alerts,
     )

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.session import Session, literal
 
 _PLANS_KEPT = 50
 _LIVING = "intercom_deleted_at IS NULL"
 _BY_PLAN = (
     f"SELECT COALESCE(plan_name, '') AS plan, sum(CAST(mrr AS numeric)) AS mrr FROM unified_customers WHERE {_LIVING} "
-    f"AND mrr IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT {_PLANS_KEPT}"
+    "AND mrr IS NOT NULL AND lower(btrim(coalesce(currency::text, {currency}))) = {currency} "
+    f"GROUP BY 1 ORDER BY 2 DESC LIMIT {_PLANS_KEPT}"
 )
 _SHOWN = "plan_name, subscription_status, days_since_seen, open_tickets, mentioned_cancel, quality_score"
 
 
 @dataclass(frozen=True)
 class PlanRevenue:
-    """What a plan brings a month, dollars.
+    """What a plan brings a month, from customers that pay in the workspace's currency.
 
     Attributes:
         plan: its name; empty for customers without one.
@@ -35,11 +36,12 @@ class PlanRevenue:
     before: Decimal | None
 
 
-def note(session: Session, run: str, customers: int) -> None:
+def note(session: Session, run: str, customers: int, currency: str) -> None:
     """Note the sums of a run; runs inside the caller's transaction, after the customers are written."""
+    by_plan = _BY_PLAN.format(currency=literal(currency))
     session.execute(
         "UPDATE sync_runs SET customers = $2::bigint::integer, "
-        f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({_BY_PLAN}) p) WHERE run = $1",
+        f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({by_plan}) p) WHERE run = $1",
         run,
         customers,
     )
@@ -86,7 +88,8 @@ def alerts_by_kind(session: Session, run: str) -> list[tuple[str, int, int]]:
 def largest_customers(session: Session, number: int) -> list[dict[str, Any]]:
     """Return the customers that pay most, with their emails as they are."""
     found = session.frame(
-        f"SELECT email, round(CAST(mrr AS numeric), 2)::float8 AS mrr, {_SHOWN} FROM unified_customers "
-        f"WHERE {_LIVING} AND email IS NOT NULL ORDER BY unified_customers.mrr DESC NULLS LAST, email LIMIT {number}"
+        f"SELECT email, CAST(mrr AS numeric)::text AS mrr, lower(btrim(currency::text)) AS currency, {_SHOWN} "
+        f"FROM unified_customers WHERE {_LIVING} AND email IS NOT NULL ORDER BY unified_customers.mrr DESC NULLS LAST, email "
+        f"LIMIT {number}"
     )
     return found.rows(named=True)

@@ -1,12 +1,14 @@
 """Keep `revenue_metrics` in step with the landed contacts: what is new, changed, or was computed by other rules."""
 
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact, read_contact
+from intercom_sync.domain.currencies import rounded_amount
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import Sifted, sift, stored
 from intercom_sync.warehouse.frames import frame_of, listing
@@ -63,14 +65,17 @@ def catch_up_revenue(session: Session, rules: Rules) -> None:
     _drop_gone(session)
 
 
-def revenue_totals(session: Session) -> dict[str, int | float | None]:
-    """Return how many contacts have revenue figures, how many pay, and what all pay a month."""
+def revenue_totals(session: Session, currency: str) -> dict[str, int | float | None]:
+    """Return how many contacts have revenue figures, how many pay, and what all who pay in the currency pay a month."""
     with session.transaction():
         row = session.frame(
             "SELECT count(*) AS contacts, count(*) FILTER (WHERE mrr > 0) AS paying, "
-            "COALESCE(sum(mrr), 0)::float8 AS mrr FROM revenue_metrics"
+            "COALESCE(sum(mrr) FILTER (WHERE cardinality(currencies) = 0 OR currency = $1), 0)::text AS mrr "
+            "FROM revenue_metrics",
+            currency,
         ).row(0, named=True)
-    return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], "contacts_mrr_usd": row["mrr"]}
+    mrr = float(rounded_amount(Decimal(row["mrr"]), currency))
+    return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], f"contacts_mrr_{currency}": mrr}
 
 
 def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:

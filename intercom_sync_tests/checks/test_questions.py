@@ -30,8 +30,9 @@ SOUND = (
     "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_wanted) "
     "VALUES ('v1', now(), now(), true, '{c1}', false)",
     "INSERT INTO revenue_metrics (contact_id, mrr, ltv, subscription_status, subscription_count, last_payment_amount, "
-    "newest_payment_amount, currencies, revision, rules) VALUES ('c1', 10, 100, 'active', 1, 10, 10, '{usd}', 1, ''), "
-    "('c2', NULL, NULL, NULL, NULL, NULL, NULL, '{}', 1, '')",
+    "newest_payment_amount, currency, currencies, revision, rules) "
+    "VALUES ('c1', 10, 100, 'active', 1, 10, 10, 'usd', '{usd}', 1, ''), "
+    "('c2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', 1, '')",
     "INSERT INTO support_metrics (email_key, intercom_convos_total, intercom_convos_30d, open_tickets, csat_score) "
     "VALUES ('c1@example.com', 2, 1, 2, 5)",
     "INSERT INTO unified_customers (email, name, intercom_contact_id, quality_score) VALUES "
@@ -101,7 +102,7 @@ DAMAGE: dict[str, tuple[str, str]] = {
     "revenue_metrics.last_payment_unit": ("UPDATE revenue_metrics SET last_payment_amount = 0.1", "LAST_CHARGE_UNIT"),
     "revenue_metrics.currencies_not_mixed": (
         "UPDATE revenue_metrics SET currencies = '{eur}' WHERE contact_id = 'c2'",
-        "eur usd",
+        "c2",
     ),
     "support_metrics.counts_consistent": ("UPDATE support_metrics SET intercom_convos_30d = 3", "c***@e***.com"),
     "support_metrics.csat_in_range": ("UPDATE support_metrics SET csat_score = 5.1", "c***@e***.com"),

@@ -23,6 +23,9 @@ SCHEMA = {
     "after_last_payment_amount": MONEY,
     "after_last_payment_date": pl.Datetime("us", "UTC"),
     "after_stripe_customer_id": pl.String,
+    "before_currency": pl.String,
+    "after_currency": pl.String,
+    "after_mixed_currencies": pl.Boolean,
 }
 
 
@@ -129,7 +132,7 @@ def test_the_details_are_what_a_person_needs_with_exact_amounts():
         "after_stripe_customer_id": "cus_1",
     }
     details = {kind: json.loads(text) for kind, text in decide(row).select("kind", "details").rows()}
-    always = {"name": "Ann", "mrr": "100.001", "previous_mrr": "300.00", "plan_name": "Pro"}
+    always = {"name": "Ann", "mrr": "100.001", "previous_mrr": "300.00", "plan_name": "Pro", "currency": "usd"}
     assert details == {
         "cancel_mention": always,
         "mrr_change": always | {"change_percent": "-66.7"},  # (100.001 − 300) / 300 = −0.66666…
@@ -151,3 +154,27 @@ def test_without_rows_there_are_no_alerts():
     found = decide_alerts(pl.DataFrame(schema=SCHEMA), Rules())
     assert found.schema == {"kind": pl.String, "email": pl.String, "details": pl.String}
     assert found.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "mixed", "expected"),
+    [
+        (None, None, None, ("usd", None)),
+        ("usd", None, False, ("usd", None)),
+        ("jpy", "jpy", False, ("jpy", None)),
+        ("usd", "jpy", False, ("jpy", "usd")),
+        (None, "jpy", False, ("jpy", "usd")),
+        ("jpy", None, True, (None, "jpy")),
+    ],
+)
+def test_amounts_are_told_with_their_currency(before, after, mixed, expected):
+    row = {"before_currency": before, "after_currency": after, "after_mixed_currencies": mixed}
+    (details,) = decide(row | {"before_mrr": Decimal(600), "after_mrr": Decimal(98_000)})["details"]
+    told = json.loads(details)
+    assert (told["currency"], told.get("previous_currency")) == expected
+
+
+def test_a_customer_without_a_currency_is_in_the_workspaces():
+    row = {"existed": False, "after_mrr": Decimal(980)}
+    (details,) = decide(row, rules=Rules(currency="eur"))["details"]
+    assert json.loads(details)["currency"] == "eur"

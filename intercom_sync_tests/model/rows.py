@@ -11,8 +11,8 @@ from intercom_sync_tests.model.words import DAY
 COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets", "mentioned_cancel")
 INTERCOM = (
     "external_id", "stripe_customer_id", "location_country", "location_city", "signup_date", "mrr", "arr", "ltv",
-    "plan_name", "plan_price", "subscription_status", "subscription_count", "is_delinquent", "last_payment_amount",
-    "last_payment_date", "last_seen_at", "csat_score",
+    "plan_name", "plan_price", "subscription_status", "subscription_count", "currency", "is_delinquent",
+    "last_payment_amount", "last_payment_date", "last_seen_at", "csat_score",
 )  # fmt: skip
 TIMED = ("days_since_seen", "quality_score")
 COLUMNS = ("email", "intercom_contact_id", "name", *INTERCOM, *COUNTS, *TIMED, "intercom_deleted_at")

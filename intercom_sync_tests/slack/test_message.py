@@ -86,6 +86,27 @@ def test_a_change_shows_the_old_and_the_new_amount():
     assert "MRR $0.00 (before: $100.00, -100.0 %)" in shown(message)[0]
 
 
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"mrr": "45594.583333", "previous_mrr": "45594.583333"}, "MRR $45,594.58 · Pro"),
+        ({"currency": "jpy", "mrr": "98000.00", "previous_mrr": None}, "MRR JPY 98,000 (before: unknown) · Pro"),
+        ({"currency": "kwd", "mrr": "1.50", "previous_mrr": "3"}, "MRR KWD 1.500 (before: KWD 3.000) · Pro"),
+        (
+            {"currency": "jpy", "previous_currency": "usd", "mrr": "98000.00", "change_percent": "+16233.3"},
+            "MRR JPY 98,000 (before: $100.00) · Pro",
+        ),
+        (
+            {"currency": None, "mrr": "350.00"},
+            "MRR 350.00 in several currencies (before: 100.00 in several currencies)",
+        ),
+        ({"currency": "<!channel>", "mrr": "NaN"}, "MRR NaN"),
+    ],
+)
+def test_amounts_are_written_as_people_write_them(details, expected):
+    assert expected in shown(messages([alert(1, "mrr_change", **details)])[0])[0]
+
+
 def test_an_unknown_amount_is_called_so():
     assert "MRR unknown" in messages([alert(mrr=None, previous_mrr=None)])[0].text
 
