@@ -62,8 +62,8 @@ SETTINGS = (
             ", ".join(SUBSCRIPTION_STATUSES)),
     Setting("INTERCOM_SYNC_ATTRIBUTES", "Names of the Stripe attributes that differ, as JSON, e.g. "
             '{"plan": "billing_plan"}. Keys: ' + ", ".join(attribute_fields()) + ".", "{}"),
-    Setting("INTERCOM_SYNC_CURRENCY", "Currency of the workspace, three letters; customers in another one are listed by "
-            "a check.", "usd"),
+    Setting("INTERCOM_SYNC_CURRENCY", "Currency of the workspace, three letters; customers in another one are listed "
+            "by a check.", "usd"),
     Setting("INTERCOM_SYNC_LAST_CHARGE_UNIT", "Unit of the flat last charge amount: cents or dollars, "
             "which are minor or major units in other currencies.", "cents"),
     Setting("INTERCOM_SYNC_COUNT_QUANTITY", "Whether MRR multiplies a plan's amount by the quantity: true or false.",

@@ -82,8 +82,9 @@ CHECKS = (
         "The last payment as Intercom holds it and the newest succeeded payment do not differ by exactly 100 times (in "
         "currencies with three decimals 1,000 times).",
         no_row(
-            f"SELECT contact_id FROM (SELECT *, CASE WHEN currency IN ({_THREE_DECIMAL}) THEN 1000 ELSE 100 END AS units "
-            "FROM revenue_metrics) r WHERE newest_payment_amount > 0 "
+            "SELECT contact_id FROM (SELECT *, CASE WHEN currency "
+            f"IN ({_THREE_DECIMAL}) THEN 1000 ELSE 100 END AS units FROM revenue_metrics) r "
+            "WHERE newest_payment_amount > 0 "
             "AND last_payment_amount IN (newest_payment_amount * units, round(newest_payment_amount / units, 6))",
             "Contacts whose last payment is 100 times or a hundredth of the newest one (see "
             "INTERCOM_SYNC_LAST_CHARGE_UNIT)",

@@ -89,7 +89,7 @@ def largest_customers(session: Session, number: int) -> list[dict[str, Any]]:
     """Return the customers that pay most, with their emails as they are."""
     found = session.frame(
         f"SELECT email, CAST(mrr AS numeric)::text AS mrr, lower(btrim(currency::text)) AS currency, {_SHOWN} "
-        f"FROM unified_customers WHERE {_LIVING} AND email IS NOT NULL ORDER BY unified_customers.mrr DESC NULLS LAST, email "
-        f"LIMIT {number}"
+        f"FROM unified_customers WHERE {_LIVING} AND email IS NOT NULL "
+        f"ORDER BY unified_customers.mrr DESC NULLS LAST, email LIMIT {number}"
     )
     return found.rows(named=True)
