@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from intercom_sync.domain.currencies import DEFAULT_CURRENCY
+from intercom_sync.domain.rule_versions import MATCHING, PARSING, REVENUE, TEXT
 
 DAY = 86_400
 RECENT_DAYS = 30
@@ -83,11 +84,17 @@ class Rules:
 
     def contact_fingerprint(self) -> str:
         """Identify the rules that a contact was read by, so that changed rules read it again."""
-        return _digest(self.attributes, self.statuses, self.count_quantity, self.last_charge_unit)
+        versions = PARSING.version, REVENUE.version
+        return _digest(versions, self.attributes, self.statuses, self.count_quantity, self.last_charge_unit)
 
     def message_fingerprint(self) -> str:
-        """Identify the rules that a landed message's mention was found by."""
-        return _digest(self.cancel_words)
+        """Identify the rules that a landed message's text was read by, and its mention found."""
+        return f"{text_version()}{_digest(MATCHING.version, self.cancel_words)}"
+
+
+def text_version() -> str:
+    """Return how the fingerprint of every message begins whose text was read by the rules of this version."""
+    return f"{TEXT.version}."
 
 
 def _digest(*parts: object) -> str:

@@ -22,7 +22,7 @@ from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sync.batches import batches
 from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.leaving import TakeIn, ask_for_missing, let_go_of_deleted
-from intercom_sync.sync.parts import fetch_parts
+from intercom_sync.sync.parts import fetch_parts, fetch_rejected
 from intercom_sync.sync.progress import Progress, silent
 from intercom_sync.warehouse import leaving, readings, streams
 from intercom_sync.warehouse.keeping_out import keep_out
@@ -30,7 +30,7 @@ from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.talk import land_conversations
+from intercom_sync.warehouse.talk import land_conversations, request_text_again
 
 _PAGES_PER_BATCH = 10
 _A_MOMENT = timedelta(seconds=1)
@@ -93,6 +93,9 @@ class Collector:
 
     def _conversations(self) -> Collected:
         with self.connect() as session:
+            with session.transaction():
+                request_text_again(session, self.run.as_of)
+            fetch_rejected(session, self.reader, self.rules, self._stamp)
             collected = self._stream(
                 session,
                 CONVERSATIONS,

@@ -1,6 +1,6 @@
 """Fetch the parts of conversations, one conversation at a time, and land what contacts wrote in them.
 
-Which conversations are worth it was decided when they landed.
+Which conversations are worth it was decided when they landed. When the rules change, rejected ones are fetched again.
 """
 
 import logging
@@ -8,15 +8,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from intercom_sync.domain.conversations import read_conversation
 from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.sift import sift
 from intercom_sync.intercom.errors import Gone, IntercomError
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.sync.batches import batches
 from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.progress import Progress
 from intercom_sync.warehouse.keeping_out import keep_out
+from intercom_sync.warehouse.land import Stamp
 from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.talk import give_up_parts, land_parts, wanting_parts, with_parts
+from intercom_sync.warehouse.talk import (
+    give_up_parts,
+    land_conversations,
+    land_parts,
+    note_judged,
+    rejected_by_other_rules,
+    wanting_parts,
+    with_parts,
+)
 
 _LOG = logging.getLogger("intercom_sync.sync")
 _BATCH = 100
@@ -52,6 +63,26 @@ def _others(session: Session, wanted: Sequence[str]) -> list[str]:
     """Return conversations to try when many have failed: some that came before, else others of the list."""
     with session.transaction():
         return with_parts(session) or [*wanted[-1:], *wanted[len(wanted) // 2 :][:1]]
+
+
+def fetch_rejected(session: Session, reader: Reader, rules: Rules, stamp: Stamp) -> None:
+    """Fetch the rejected conversations that other rules judged, and judge them again; each once.
+
+    Those that cannot be fetched wait for the next run.
+
+    Raises:
+        IntercomError: the token may not read conversations, or one after another stays refused.
+        WarehouseError: the database is not to be had.
+    """
+    with session.transaction():
+        rejected = rejected_by_other_rules(session, stamp.rules)
+    for answers in batches(reader.conversation_details(rejected), _BATCH):
+        found = [answer for _, answer in answers if isinstance(answer, dict)]
+        judged = [one for one, answer in answers if isinstance(answer, dict | Gone)]
+        with session.transaction():
+            sifted = sift(keep_out(session, "conversation", found), read_conversation)
+            land_conversations(session, sifted, rules, stamp)
+            note_judged(session, judged, stamp.rules)
 
 
 def _count_given_up(collected: Collected, answers: Sequence[tuple[str, Any]]) -> None:

@@ -11,14 +11,15 @@ from intercom_sync.domain.contacts import Contact, read_contact
 from intercom_sync.domain.currencies import rounded_amount
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import Sifted, sift, stored
+from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
-from intercom_sync.warehouse.land import Stamp, alone, land_contacts, land_refused
+from intercom_sync.warehouse.land import CONTACT_COLUMNS, Stamp, alone, land_contacts, land_refused
 from intercom_sync.warehouse.session import Session
 
 _CHUNK = 20_000
 _COLUMNS = tables.REVENUE_METRICS.names
 _STALE = (
-    "SELECT c.id, c.revision, c.payload::text AS payload FROM intercom_contacts c "
+    "SELECT c.id, c.revision, c.payload::text AS payload, r.rules <> $1 AS other_rules FROM intercom_contacts c "
     "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
     "AND (r.revision IS DISTINCT FROM c.revision OR r.rules IS DISTINCT FROM $1) "
     f"ORDER BY c.id LIMIT {_CHUNK}"
@@ -29,12 +30,22 @@ _PUT = (
     f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_revenue "
     f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
 )
+_PARSED = tuple(name for name in CONTACT_COLUMNS if name not in {"id", "updated_at", "payload"})
+_CONTACT_TYPES = {column.name: column.type for column in tables.INTERCOM_CONTACTS.columns}
+_PARSE_AGAIN = (
+    f"UPDATE intercom_contacts c SET {', '.join(f'{n} = CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)} "
+    "FROM parsed_again s WHERE c.id = s.id AND c.updated_at = CAST(s.updated_at AS timestamptz) AND "
+    f"({listing(_PARSED, 'c.')}) IS DISTINCT FROM "
+    f"({', '.join(f'CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)})"
+)
+_STAYS = "UPDATE revenue_metrics r SET revision = s.revision, rules = $1 FROM refused_again s WHERE r.contact_id = s.id"
 
 
 def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -> int:
     """Compute the revenue of every contact whose landed version or rules differ from the computed; return how many.
 
-    A contact that changed rules refuse keeps what was computed last and joins the refused records.
+    What else a contact is parsed to changes with the rules too. A contact that changed rules refuse keeps what was
+    computed last and joins the refused records.
     """
     stamp = Stamp(run, as_of, rules.contact_fingerprint())
     done, last = 0, ""
@@ -44,9 +55,13 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
             session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
             stale = session.frame(_STALE, stamp.rules, last)
             sifted = _compute(session, stale, rules, stamp.rules)
+            _parse_again(session, stale, sifted)
             if sifted.refused:
                 session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
                 land_refused(session, "contact", sifted, stamp)
+                refused = stale.filter(pl.col("id").is_in(list(sifted.refused)))
+                session.stage("refused_again", refused.select("id", "revision"))
+                session.execute(_STAYS, stamp.rules)
             done += len(sifted.usable)
         if stale.height < _CHUNK:
             break
@@ -97,6 +112,19 @@ def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: s
     session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))
     session.execute(_PUT)
     return sifted
+
+
+def _parse_again(session: Session, stale: pl.DataFrame, sifted: Sifted[Contact]) -> None:
+    """Write the columns of contacts that other rules parsed; those that have landed anew since are right already."""
+    names = set(stale.filter(pl.col("other_rules"))["id"])
+    again = [(contact, payload) for contact, payload in sifted.usable.values() if contact.id in names]
+    if not again:
+        return
+    alone(session, "contact")
+    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in again]
+    session.stage("parsed_again", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
+    session.execute(_PARSE_AGAIN)
+    merges.note(session, {source: one.id for one, _ in again for source in one.merged_ids})
 
 
 def _drop_gone(session: Session) -> None:

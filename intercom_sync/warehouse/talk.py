@@ -20,7 +20,7 @@ from intercom_sync.domain.conversations import (
 from intercom_sync.domain.messages import OPENING
 from intercom_sync.domain.records import record_id, record_updated_at
 from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.rules import RECENT_DAYS, Rules
+from intercom_sync.domain.rules import RECENT_DAYS, Rules, text_version
 from intercom_sync.domain.sift import Sifted
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.land import Stamp, alone, land_refused, upsert_sql
@@ -55,6 +55,41 @@ def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Ru
     _forget_openings(session, [id for id, messages in openings.items() if not messages])
     _land_messages(session, (one for messages in openings.values() for one in messages), rules, stamp.as_of)
     land_refused(session, "conversation", sifted, stamp)
+
+
+def request_text_again(session: Session, as_of: datetime) -> None:
+    """Ask for the parts of recent conversations once more where messages were read by other rules of their text.
+
+    What the rules left out is not stored, so it is fetched. Conversations without a message are among them, for the
+    other rules may have found no text there. Runs inside the caller's transaction.
+    """
+    current = text_version()
+    if not session.value("SELECT EXISTS (SELECT FROM intercom_messages WHERE NOT starts_with(rules, $1))", current):
+        return
+    alone(session, "conversation")
+    session.execute(
+        "UPDATE intercom_conversations SET parts_version = NULL, parts_wanted = TRUE WHERE updated_at >= $1",
+        as_of - timedelta(days=RECENT_DAYS),
+    )
+    session.execute("UPDATE intercom_messages SET rules = $1 WHERE NOT starts_with(rules, $1)", current)
+
+
+def rejected_by_other_rules(session: Session, rules: str) -> list[str]:
+    """Return the rejected conversations that other rules judged; their JSON is not kept, so they must be fetched."""
+    found = session.frame(
+        "SELECT id FROM rejected_records WHERE kind = 'conversation' AND rules <> $1 "
+        "AND NOT starts_with(id, 'sha256:') ORDER BY id",
+        rules,
+    )
+    return list(found["id"])
+
+
+def note_judged(session: Session, ids: Iterable[str], rules: str) -> None:
+    """Note that rejected conversations were judged by the present rules; runs inside the caller's transaction."""
+    session.stage("judged", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    session.execute(
+        "UPDATE rejected_records r SET rules = $1 FROM judged j WHERE r.kind = 'conversation' AND r.id = j.id", rules
+    )
 
 
 def wanting_parts(session: Session) -> list[str]:

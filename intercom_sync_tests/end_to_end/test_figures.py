@@ -35,7 +35,8 @@ def test_the_run_the_entry_and_the_metadata_tell_the_same(scenario: Scenario) ->
     assert float(entry[6]) == float(average) == shown["avg_quality_score"]
     assert row["new_contacts"] == len(scenario.emails()) == shown["dagster/row_count"]
     (total,) = scenario.values("SELECT sum(mrr) FROM unified_customers")
-    assert shown["mrr_total_usd"] == float(total)
+    assert shown["mrr_total_usd"] == float(round(total, 2))
+    assert shown["mrr_total"] == f"${round(total, 2):,}"
     assert row["alerts_generated"] == len(scenario.alerts())
     assert synced.read == (220, 240)
     (rejected,) = scenario.values("SELECT count(*) FROM rejected_records WHERE kind = 'contact'")
