@@ -71,12 +71,12 @@ def fetch_rejected(session: Session, reader: Reader, rules: Rules, stamp: Stamp)
     Those that cannot be fetched wait for the next run.
 
     Raises:
-        IntercomError: the token may not read conversations, or one after another stays refused.
+        IntercomError: the token may not read conversations, or none of them can be had.
         WarehouseError: the database is not to be had.
     """
     with session.transaction():
         rejected = rejected_by_other_rules(session, stamp.rules)
-    for answers in batches(reader.conversation_details(rejected), _BATCH):
+    for answers in batches(reader.conversation_details(rejected, lambda: _others(session, rejected)), _BATCH):
         found = [answer for _, answer in answers if isinstance(answer, dict)]
         judged = [one for one, answer in answers if isinstance(answer, dict | Gone)]
         with session.transaction():
