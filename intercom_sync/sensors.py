@@ -18,7 +18,7 @@ from intercom_sync.ended_runs import ended_since, note_ended
 from intercom_sync.resources import AlertsSlackResource, WarehouseResource
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.message import HANDFUL
-from intercom_sync.slack.poster import SlackAwayError, SlackSetupError, post
+from intercom_sync.slack.poster import SlackAwayError, SlackSetupError, channels, post
 from intercom_sync.sync.deliver import Deliverer
 from intercom_sync.sync.trouble import note_trouble
 from intercom_sync.unforeseen import without_words
@@ -71,8 +71,10 @@ def slack_alerts(
         if time.time() < state.get("not_before", 0):
             left = outbox.backlog(session).waiting
             return dg.SkipReason(f"Slack asks to wait until {_clock(state['not_before'])}, {left} waiting")
-        send = partial(post, slack.get_client(), Settings.load().slack_channel)
-        done = Deliverer(session, send, time.monotonic, time.sleep).deliver()
+        settings = Settings.load()
+        to = channels(settings.slack_channel, settings.slack_operations_channel)
+        send = partial(post, slack.get_client())
+        done = Deliverer(session, to, send, time.monotonic, time.sleep).deliver()
     context.update_cursor(json.dumps({"not_before": time.time() + done.wait} if done.wait else {}))
     return dg.SkipReason(str(done))
 

@@ -53,6 +53,7 @@ SETTINGS = (
     Setting("INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND", "Most contact searches in any second.", "10"),
     Setting("SLACK_BOT_TOKEN", "Bot token for alerts; none: alerts wait in customer_alerts.", secret=True),
     Setting("SLACK_CHANNEL", "Channel for alerts.", "#customer-alerts"),
+    Setting("SLACK_OPERATIONS_CHANNEL", "Channel for failed runs, failed checks and API errors; none: SLACK_CHANNEL."),
     Setting("SLACK_API_URL", "Address of Slack's API.", "https://slack.com/api/"),
     Setting("INTERCOM_SYNC_HIGH_VALUE_MRR", "Dollars a month above which a customer is of high value.", "500"),
     Setting("INTERCOM_SYNC_MRR_CHANGE_RATIO", "Share of the previous MRR by which a change is large.", "0.5"),
@@ -92,6 +93,7 @@ class Settings:
     contact_searches_per_second: int
     slack_token: str = field(repr=False)
     slack_channel: str
+    slack_operations_channel: str
     slack_api_url: str
     rules: Rules
 
@@ -120,6 +122,7 @@ class Settings:
             ),
             slack_token=read.token("SLACK_BOT_TOKEN"),
             slack_channel=_channel(read, "SLACK_CHANNEL"),
+            slack_operations_channel=_channel(read, "SLACK_OPERATIONS_CHANNEL"),
             slack_api_url=read.url("SLACK_API_URL").rstrip("/") + "/",
             rules=_rules(read),
         )
@@ -178,6 +181,8 @@ def _schema(read: Reader) -> str:
 
 
 def _channel(read: Reader, name: str) -> str:
+    if not read.text(name):
+        return _channel(read, "SLACK_CHANNEL")
     return read.matching(name, r"#?[^\s#@,<>]{1,80}", "one channel, by its name or id, without spaces")
 
 

@@ -5,7 +5,7 @@ and the table for the rest. Every message keeps Slack's limits: 50 blocks, 3,000
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -28,20 +28,26 @@ class Message:
         ids: the alerts it tells of.
         text: it in plain words, for notifications, and in place of the blocks.
         blocks: it as Slack lays it out; None where Slack has refused them before.
+        operations: whether it concerns the sync itself rather than customers; no message is about both.
     """
 
     ids: tuple[int, ...]
     text: str = field(repr=False)
     blocks: list[dict[str, Any]] | None = field(default=None, repr=False)
+    operations: bool = False
 
 
 def messages(waiting: Iterable[Alert]) -> list[Message]:
     """Return the messages that tell of all these alerts, the oldest first; each alert is in exactly one."""
-    groups: dict[str, list[Alert]] = {}
+    groups: dict[str | None, list[Alert]] = {}
     for alert in waiting:
         # Troubles of several runs go together: a bad week shall not be a message an hour.
-        groups.setdefault("" if alert.kind in TROUBLES else alert.run, []).append(alert)
-    made = [message for group in groups.values() for message in _of_group(group)]
+        groups.setdefault(None if alert.kind in TROUBLES else alert.run, []).append(alert)
+    made = [
+        replace(message, operations=group[0].kind in TROUBLES)
+        for group in groups.values()
+        for message in _of_group(group)
+    ]
     return sorted(made, key=lambda message: message.ids[0])
 
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from http.client import HTTPException
+from typing import NamedTuple
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -61,6 +62,31 @@ class SlackAwayError(Exception):
     """Slack does not answer, or answers that it cannot; it may have taken the message all the same."""
 
 
+class Channel(NamedTuple):
+    """A channel, and the setting that names it."""
+
+    name: str
+    setting: str
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where messages go: those about customers, and those about the sync itself."""
+
+    customers: Channel
+    operations: Channel
+
+    def of(self, message: Message) -> Channel:
+        """Return the channel of a message."""
+        return self.operations if message.operations else self.customers
+
+
+def channels(customers: str, operations: str) -> Channels:
+    """Return both channels, which may be one."""
+    first = Channel(customers, "SLACK_CHANNEL")
+    return Channels(first, first if operations == customers else Channel(operations, "SLACK_OPERATIONS_CHANNEL"))
+
+
 class Verdict(Enum):
     """What an answer means."""
 
@@ -69,6 +95,7 @@ class Verdict(Enum):
     REFUSED = auto()
     UNKNOWN = auto()
     AWAY = auto()
+    CHANNEL = auto()
     SETUP = auto()
 
 
@@ -78,7 +105,7 @@ class Answer:
 
     Attributes:
         verdict: taken; wait and try again; refused for what it says; refused for a reason not known here; no answer;
-            nothing is taken until it is set up.
+            the channel takes nothing until it is set up; nothing is taken at all until that is done.
         reason: Slack's word, or a sentence.
         wait: seconds that Slack asks to wait.
     """
@@ -95,11 +122,11 @@ def quiet_client(token: str, base_url: str) -> WebClient:
     return WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=silent)
 
 
-def post(client: WebClient, channel: str, message: Message) -> Answer:
+def post(client: WebClient, channel: Channel, message: Message) -> Answer:
     """Send a message once."""
     try:
         client.chat_postMessage(
-            channel=channel, text=message.text, blocks=message.blocks, parse="none", link_names=False,
+            channel=channel.name, text=message.text, blocks=message.blocks, parse="none", link_names=False,
             unfurl_links=False, unfurl_media=False,
         )  # fmt: skip
     except SlackApiError as error:
@@ -109,7 +136,7 @@ def post(client: WebClient, channel: str, message: Message) -> Answer:
     return Answer(Verdict.TAKEN)
 
 
-def _answer(error: SlackApiError, channel: str) -> Answer:
+def _answer(error: SlackApiError, channel: Channel) -> Answer:
     status = error.response.status_code
     data = error.response.data
     word = str(data.get("error", "")) if isinstance(data, dict) else ""
@@ -118,12 +145,22 @@ def _answer(error: SlackApiError, channel: str) -> Answer:
     if status >= 500 or word in _PASSING:
         return Answer(Verdict.AWAY, f"Slack is out of order ({word if word in _PASSING else status})")
     if word in _CHANNEL:
-        return Answer(Verdict.SETUP, f"The Slack channel {channel} {_CHANNEL[word]} ({word}): see SLACK_CHANNEL.")
+        return Answer(Verdict.CHANNEL, channel_refusal(channel, word))
     if word in _TOKEN:
-        return Answer(Verdict.SETUP, f"The Slack token {_TOKEN[word]} ({word}): see SLACK_BOT_TOKEN.")
+        return Answer(Verdict.SETUP, token_refusal(word))
     if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
         return Answer(Verdict.SETUP, f"What answered ({status}) is not Slack: see SLACK_API_URL.")
     return Answer(Verdict.REFUSED if word in _CONTENT else Verdict.UNKNOWN, word)
+
+
+def channel_refusal(channel: Channel, word: str) -> str:
+    """Return the sentence of a channel that takes no messages, by Slack's word for it."""
+    return f"The Slack channel {channel.name} {_CHANNEL.get(word, 'is refused')} ({word}): see {channel.setting}."
+
+
+def token_refusal(word: str) -> str:
+    """Return the sentence of a token that Slack refuses, by its word for it."""
+    return f"The Slack token {_TOKEN.get(word, 'is refused')} ({word}): see SLACK_BOT_TOKEN."
 
 
 def _seconds(headers: dict[str, str]) -> int:

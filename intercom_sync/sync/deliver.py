@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from intercom_sync.slack.message import Message, messages
-from intercom_sync.slack.poster import Answer, SlackAwayError, SlackSetupError, Verdict
+from intercom_sync.slack.poster import Answer, Channel, Channels, SlackAwayError, SlackSetupError, Verdict
 from intercom_sync.warehouse import outbox
 from intercom_sync.warehouse.session import Session
 
@@ -29,6 +29,7 @@ class Delivery:
         messages: messages they went out as.
         wait: seconds that Slack asks to be left alone from now on; 0 when it does not.
         busy: whether another process delivers, so that this one did nothing.
+        refusals: why channels take nothing; their messages wait, those of another channel go on.
         puzzle: a refusal whose reason is not known here; the alert waits and the others go on.
         backlog: what is left.
     """
@@ -37,6 +38,7 @@ class Delivery:
     messages: int = 0
     wait: int = 0
     busy: bool = False
+    refusals: dict[Channel, str] = field(default_factory=dict)
     puzzle: str = ""
     backlog: outbox.Backlog = field(default_factory=lambda: outbox.Backlog(0, 0))
 
@@ -57,6 +59,7 @@ class Deliverer:
 
     Args:
         session: the outbox; claimed as long as it delivers.
+        channels: where messages go.
         send: sends one message once.
         clock: seconds that only grow.
         sleep: waits so many seconds.
@@ -65,11 +68,13 @@ class Deliverer:
     def __init__(
         self,
         session: Session,
-        send: Callable[[Message], Answer],
+        channels: Channels,
+        send: Callable[[Channel, Message], Answer],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._session = session
+        self._channels = channels
         self._send = send
         self._clock = clock
         self._sleep = sleep
@@ -95,8 +100,10 @@ class Deliverer:
 
     def _deliver_all(self, done: Delivery) -> None:
         for message in messages(outbox.waiting(self._session)):
-            if not self._deliver_one(message, done):
+            if self._channels.of(message) not in done.refusals and not self._deliver_one(message, done):
                 break
+        if done.refusals:
+            raise SlackSetupError(f"{' '.join(done.refusals.values())} {self._left()}")
         if done.puzzle:
             raise SlackAwayError(f"Slack refuses ({done.puzzle}); {done.alerts} were delivered. {self._left()}")
         done.backlog = outbox.backlog(self._session)
@@ -104,7 +111,7 @@ class Deliverer:
     def _deliver_one(self, message: Message, done: Delivery) -> bool:
         """Send one message; return whether there is time for another."""
         while self._wait_for_turn():
-            answer = self._send(message)
+            answer = self._send(self._channels.of(message), message)
             self._next_at = self._clock() + PACE_SECONDS
             if answer.verdict is Verdict.WAIT:
                 self._next_at = self._clock() + answer.wait
@@ -133,6 +140,8 @@ class Deliverer:
         outbox.not_delivered(self._session, message.ids, answer.reason, answer.verdict is Verdict.REFUSED)
         if answer.verdict is Verdict.UNKNOWN:
             done.puzzle = answer.reason
+        if answer.verdict is Verdict.CHANNEL:
+            done.refusals[self._channels.of(message)] = answer.reason
         if answer.verdict is Verdict.SETUP:
             raise SlackSetupError(f"{answer.reason} {self._left()}")
         if answer.verdict is Verdict.AWAY:

@@ -24,7 +24,7 @@ from intercom_sync.sandbox.builders import subscription
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.settings import Settings
-from intercom_sync.slack.poster import post, quiet_client
+from intercom_sync.slack.poster import channels, post, quiet_client
 from intercom_sync.sync.deliver import Deliverer
 from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.urls import plain_url
@@ -204,8 +204,8 @@ def _tell(settings: Settings, place: Place, since: float) -> int:
         for record in begun:
             if record.dagster_run.is_finished:
                 note_ended(instance, session, record)
-        send = partial(post, quiet_client(TOKEN, place.slack.url), "#alerts")
-        Deliverer(session, send, lambda: 0.0, lambda _: None).deliver()
+        send = partial(post, quiet_client(TOKEN, place.slack.url))
+        Deliverer(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()
     return len(begun)
 
 

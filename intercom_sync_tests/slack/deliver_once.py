@@ -6,7 +6,7 @@ Time does not pass: neither Slack's pace nor a Retry-After is waited for.
 import sys
 from functools import partial
 
-from intercom_sync.slack.poster import SlackAwayError, post, quiet_client
+from intercom_sync.slack.poster import SlackAwayError, channels, post, quiet_client
 from intercom_sync.sync.deliver import Deliverer
 from intercom_sync.warehouse.session import Session
 from intercom_sync_tests.slack.server import TOKEN
@@ -14,10 +14,10 @@ from intercom_sync_tests.slack.server import TOKEN
 
 def main(url: str, schema: str, slack: str) -> None:
     with Session(url, schema) as session:
-        send = partial(post, quiet_client(TOKEN, slack), "#alerts")
+        send = partial(post, quiet_client(TOKEN, slack))
         print("ready", flush=True)
         try:
-            print(Deliverer(session, send, lambda: 0.0, lambda _: None).deliver())
+            print(Deliverer(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver())
         except SlackAwayError as away:
             print(away)
 

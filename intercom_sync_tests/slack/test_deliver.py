@@ -20,7 +20,7 @@ import pytest
 from intercom_sync.domain.alerts import decide_alerts
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
-from intercom_sync.slack.poster import SlackAwayError, SlackSetupError, post, quiet_client
+from intercom_sync.slack.poster import SlackAwayError, SlackSetupError, channels, post, quiet_client
 from intercom_sync.sync.deliver import BUDGET_SECONDS, PACE_SECONDS, Deliverer
 from intercom_sync.warehouse import outbox
 from intercom_sync.warehouse.runs import SyncRun
@@ -60,8 +60,8 @@ def clock():
 def deliver(connect, slack, clock):
     def once(token=TOKEN, url=None):
         with connect() as session:
-            send = partial(post, quiet_client(token, url or slack.url), "#alerts")
-            return Deliverer(session, send, clock, clock.sleep).deliver()
+            send = partial(post, quiet_client(token, url or slack.url))
+            return Deliverer(session, channels("#alerts", "#alerts"), send, clock, clock.sleep).deliver()
 
     return once
 
@@ -242,8 +242,8 @@ def test_two_deliveries_at_once_send_nothing_twice(session, slack, connect):
     def repeatedly():
         for _ in range(10):
             with connect() as own:
-                send = partial(post, quiet_client(TOKEN, slack.url), "#alerts")
-                Deliverer(own, send, Clock(), lambda _: None).deliver()
+                send = partial(post, quiet_client(TOKEN, slack.url))
+                Deliverer(own, channels("#alerts", "#alerts"), send, Clock(), lambda _: None).deliver()
 
     threads = [Thread(target=repeatedly) for _ in range(3)]
     for thread in threads:

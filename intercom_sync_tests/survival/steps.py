@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from intercom_sync.settings import Settings
-from intercom_sync.slack.poster import post, quiet_client
+from intercom_sync.slack.poster import channels, post, quiet_client
 from intercom_sync.sync.deliver import Deliverer, Delivery
 from intercom_sync.sync.finish import Finished, finish_run
 from intercom_sync.sync.plan import Asked, begin_run
@@ -80,8 +80,8 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Finis
 def deliver(order: Order) -> Delivery:
     """Deliver what waits; no time passes between messages."""
     with Session(order.url, order.schema) as session:
-        send = partial(post, quiet_client(TOKEN, order.slack), "#alerts")
-        return Deliverer(session, send, lambda: 0.0, lambda _: None).deliver()
+        send = partial(post, quiet_client(TOKEN, order.slack))
+        return Deliverer(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()
 
 
 def _client(order: Order) -> SmallPages:
