@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import incremental, landing, memory, reading, recompute, starting
+from benchmarks import incremental, landing, memory, reading, recompute, repeated, starting
 from benchmarks.row import Row
 
 _SUITES: dict[str, Callable[[float, int], list[Row]]] = {
@@ -16,6 +16,7 @@ _SUITES: dict[str, Callable[[float, int], list[Row]]] = {
     "incremental": incremental.rows,
     "landing": landing.rows,
     "recompute": recompute.rows,
+    "repeated": repeated.rows,
     "memory": memory.rows,
 }
 

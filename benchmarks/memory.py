@@ -16,7 +16,7 @@ from intercom_sync.warehouse.embedded import embedded_url
 
 _UNIT = 1024  # the kernel counts in KiB
 _GIGABYTE = 10**9 / 2**20  # in MiB
-_QUICK = {"INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND": "1000", "INTERCOM_API_KEY": "bench"}
+QUICK = {"INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND": "1000", "INTERCOM_API_KEY": "bench"}
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
@@ -38,8 +38,8 @@ def _apart(contacts: int) -> float:
 def _peak(contacts: int) -> float:
     home = database.home()
     embedded_url(home)
-    with _sandbox(contacts) as url:
-        settings = os.environ | _QUICK | {"INTERCOM_BASE_URL": url, "INTERCOM_SYNC_HOME": str(home)}
+    with sandbox(contacts) as url:
+        settings = os.environ | QUICK | {"INTERCOM_BASE_URL": url, "INTERCOM_SYNC_HOME": str(home)}
         sync = [sys.executable, "-m", "intercom_sync", "sync", "--full"]
         with subprocess.Popen(sync, env=settings, stdout=subprocess.DEVNULL) as process:
             _, status, used = os.wait4(process.pid, 0)
@@ -50,7 +50,7 @@ def _peak(contacts: int) -> float:
 
 
 @contextmanager
-def _sandbox(contacts: int) -> Iterator[str]:
+def sandbox(contacts: int) -> Iterator[str]:
     """Run a sandbox in a process of its own, and yield its URL."""
     size = ["--contacts", str(contacts), "--conversations", "0", "--rate", "10000", "--port", "0"]
     with subprocess.Popen(

@@ -30,11 +30,16 @@ from intercom_sync.warehouse.land import Stamp, land_contacts
 from intercom_sync.warehouse.revenue import judge_again
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.statistics import analyze
 from intercom_sync.warehouse.talk import land_conversations, request_text_again
 
 _PAGES_PER_BATCH = 10
 _A_MOMENT = timedelta(seconds=1)
 _KINDS = {CONTACTS: "contact", CONVERSATIONS: "conversation"}
+_FILLED = {
+    CONTACTS: ("intercom_contacts", "contact_merges"),
+    CONVERSATIONS: ("intercom_conversations", "intercom_messages"),
+}
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,7 @@ class Collector:
         with session.transaction():
             # Counted where they landed: pages that were read twice must not make up for one that was not read.
             seen = readings.count_ids(session, self.reading, collected.kind)
+            analyze(session, "sync_reads", "rejected_records", *_FILLED[stream], rows=seen)
         collected.completeness = replace(self.reader.completeness(stream), seen=seen)
         if self.run.full:
             collected.complete = _is_complete(collected.completeness)

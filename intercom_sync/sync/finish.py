@@ -11,6 +11,7 @@ from intercom_sync.warehouse.customers import Upserted, hold, upsert_customers
 from intercom_sync.warehouse.revenue import catch_up_revenue
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.statistics import analyze
 from intercom_sync.warehouse.support import catch_up_support
 
 
@@ -58,5 +59,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
         runs.close(session, run.run, figures, finished_at)
         glance.note(session, run.run, upserted.customers, rules.currency)
         readings.finish(session, reading, run.run)
+    with session.transaction():
+        analyze(session, "unified_customers", "customer_writes", rows=upserted.new)
     readings.let_go(run.run)
     return Finished(figures, upserted, finished_at)

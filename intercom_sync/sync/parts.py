@@ -19,6 +19,7 @@ from intercom_sync.sync.progress import Progress
 from intercom_sync.warehouse.keeping_out import keep_out
 from intercom_sync.warehouse.land import Stamp
 from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.statistics import analyze
 from intercom_sync.warehouse.talk import (
     give_up_parts,
     land_conversations,
@@ -57,6 +58,8 @@ def fetch_parts(
             _LOG.warning("The parts of a conversation wait for the next run: %s", rejection)
         _count_given_up(collected, answers)
         progress("parts", collected.details + collected.given_up, len(wanted))
+    with session.transaction():
+        analyze(session, "intercom_messages", rows=collected.details)
 
 
 def _others(session: Session, wanted: Sequence[str]) -> list[str]:

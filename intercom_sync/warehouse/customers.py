@@ -23,6 +23,7 @@ from intercom_sync.warehouse.fitting import table_fit
 from intercom_sync.warehouse.frames import listing, selected, typed
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session, literal
+from intercom_sync.warehouse.statistics import analyze
 
 _ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
 _ALERT_AFTER = (
@@ -108,6 +109,9 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules,
             _stage(session, made)
             outbox.put(session, alerts, run, rules)
             done = _tally(done, made.rows, alerts.height, rules.currency)
+    analyze(
+        session, "customer_rows (email_key, existed, changed)", "customer_evidence (email_key)", rows=done.customers
+    )
     _write(session, run)
     return done
 

@@ -15,6 +15,7 @@ from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.land import CONTACT_COLUMNS, Stamp, alone, land_contacts, land_refused
 from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.statistics import analyze
 
 _CHUNK = 20_000
 _COLUMNS = tables.REVENUE_METRICS.names
@@ -63,6 +64,7 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
                 session.stage("refused_again", refused.select("id", "revision"))
                 session.execute(_STAYS, stamp.rules)
             done += len(sifted.usable)
+            analyze(session, "revenue_metrics", rows=len(sifted.usable))
         if stale.height < _CHUNK:
             break
         last = stale["id"][-1]
