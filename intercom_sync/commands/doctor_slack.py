@@ -1,12 +1,11 @@
-"""What `intercom-sync doctor` checks at Slack."""
+"""What `intercom-sync doctor` checks at Slack: the token and both channels, without posting."""
 
 from collections.abc import Iterator
 
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-
 from intercom_sync.commands.doctor_intercom import Line
 from intercom_sync.settings import Settings
+from intercom_sync.slack.channel_check import check_channels
+from intercom_sync.slack.poster import channels, quiet_client
 
 
 def check_slack(settings: Settings) -> Iterator[Line]:
@@ -14,10 +13,7 @@ def check_slack(settings: Settings) -> Iterator[Line]:
     if not settings.slack_token:
         yield True, "Slack: no SLACK_BOT_TOKEN; alerts stay readable in customer_alerts"
         return
-    try:
-        answer = WebClient(settings.slack_token, base_url=settings.slack_api_url, timeout=10).auth_test()
-        yield True, f"Slack: bot of {answer.get('team', 'unknown')}, channel {settings.slack_channel}"
-    except SlackApiError as error:
-        yield False, f"Slack: SLACK_BOT_TOKEN is refused ({error.response['error']})"
-    except (SlackClientError, OSError) as error:
-        yield False, f"Slack: cannot be reached at SLACK_API_URL ({type(error).__name__})"
+    to = channels(settings.slack_channel, settings.slack_operations_channel)
+    client = quiet_client(settings.slack_token, settings.slack_api_url)
+    for good, line in check_channels(client, list(dict.fromkeys([to.customers, to.operations]))):
+        yield good, f"Slack: {line}"

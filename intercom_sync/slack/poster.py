@@ -138,9 +138,8 @@ def post(client: WebClient, channel: Channel, message: Message) -> Answer:
 
 def _answer(error: SlackApiError, channel: Channel) -> Answer:
     status = error.response.status_code
-    data = error.response.data
-    word = str(data.get("error", "")) if isinstance(data, dict) else ""
-    if status == 429 or word in {"ratelimited", "rate_limited"}:
+    word = error_word(error)
+    if word == "ratelimited":
         return Answer(Verdict.WAIT, "Slack asks to wait", _seconds(error.response.headers))
     if status >= 500 or word in _PASSING:
         return Answer(Verdict.AWAY, f"Slack is out of order ({word if word in _PASSING else status})")
@@ -148,9 +147,18 @@ def _answer(error: SlackApiError, channel: Channel) -> Answer:
         return Answer(Verdict.CHANNEL, channel_refusal(channel, word))
     if word in _TOKEN:
         return Answer(Verdict.SETUP, token_refusal(word))
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", word):
+    if not word:
         return Answer(Verdict.SETUP, f"What answered ({status}) is not Slack: see SLACK_API_URL.")
     return Answer(Verdict.REFUSED if word in _CONTENT else Verdict.UNKNOWN, word)
+
+
+def error_word(error: SlackApiError) -> str:
+    """Return Slack's word for an error; empty where what answered is not Slack."""
+    data = error.response.data
+    word = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if error.response.status_code == 429 or word == "rate_limited":
+        return "ratelimited"
+    return word if re.fullmatch(r"[a-z][a-z0-9_]*", word) else ""
 
 
 def channel_refusal(channel: Channel, word: str) -> str:

@@ -17,6 +17,8 @@ TOKEN = "xoxb-test"
 class LocalSlack:
     """One Slack with one channel; `trouble` decides per message what goes wrong.
 
+    `wrong` says what other methods answer instead, by their names: an error word, an HTTP status or ("wait", seconds).
+
     `trouble(message)` returns None, or one of: a Slack error word; an HTTP status; ("wait", seconds); "lost" (the
     message is taken and the connection cut before the answer); "cut" (cut before it is taken).
     """
@@ -25,6 +27,9 @@ class LocalSlack:
         self.taken: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.trouble: Callable[[dict[str, Any]], Any] = lambda message: None
+        self.channels: list[dict[str, Any]] = []
+        self.scopes: str | None = "chat:write,channels:read,groups:read"
+        self.wrong: dict[str, Any] = {}
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -50,6 +55,33 @@ class LocalSlack:
                 pass
         for handler in self._server.handlers:
             handler.join()
+
+    def refusal(self, method: str, asked: dict[str, Any], token: str) -> str | None:
+        """Why Slack answers a method other than posting with an error, if it does."""
+        if token != f"Bearer {TOKEN}":
+            return "invalid_auth"
+        scopes = (self.scopes or "chat:write,channels:read,groups:read").split(",")
+        needed = {"public_channel": "channels:read", "private_channel": "groups:read"}
+        types = asked.get("types", "public_channel").split(",") if method.startswith("conversations") else []
+        if any(needed[one] not in scopes for one in types):
+            return "missing_scope"
+        if method == "conversations.info" and asked["channel"] not in {one["id"] for one in self.channels}:
+            return "channel_not_found"
+        return None
+
+    def answer(self, method: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """What Slack answers to a method other than posting: lists come two entries a page."""
+        if method == "conversations.info":
+            return {"channel": next(one for one in self.channels if one["id"] == asked["channel"])}
+        if method == "conversations.list":
+            types = asked["types"].split(",")
+            shown = [
+                one for one in self.channels if ("private" if one["is_private"] else "public") + "_channel" in types
+            ]
+            start = int(asked.get("cursor") or 0)
+            more = str(start + 2) if start + 2 < len(shown) else ""
+            return {"channels": shown[start : start + 2], "response_metadata": {"next_cursor": more}}
+        return {"team": "Local", "user": "bot"}
 
     def judge(self, message: dict[str, Any], token: str) -> Any:
         if token != f"Bearer {TOKEN}":
@@ -82,6 +114,10 @@ def _handler(slack: LocalSlack) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             message = _read(self.headers.get("Content-Type", ""), body)
+            method = self.path.rpartition("/")[2]
+            if method != "chat.postMessage":
+                self._answer(method, message)
+                return
             slack.requests.append(message)
             trouble = slack.judge(message, self.headers.get("Authorization", ""))
             if trouble in {"cut", "lost"}:
@@ -98,6 +134,18 @@ def _handler(slack: LocalSlack) -> type[BaseHTTPRequestHandler]:
             else:
                 slack.taken.append(message)
                 self._say(200, {"ok": True, "ts": str(len(slack.taken)), "channel": "C1"}, {})
+
+        def _answer(self, method: str, asked: dict[str, Any]) -> None:
+            wrong = slack.wrong.get(method) or slack.refusal(method, asked, self.headers.get("Authorization", ""))
+            headers = {} if slack.scopes is None else {"x-oauth-scopes": slack.scopes}
+            if isinstance(wrong, tuple):
+                self._say(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(wrong[1])})
+            elif isinstance(wrong, int):
+                self._say(wrong, None, {})
+            elif wrong:
+                self._say(200, {"ok": False, "error": wrong}, {})
+            else:
+                self._say(200, {"ok": True} | slack.answer(method, asked), headers)
 
         def _say(self, status: int, answer: Any, headers: dict[str, str]) -> None:
             body = json.dumps(answer).encode() if answer else b"<html>out of order</html>"
@@ -131,7 +179,7 @@ def _handler(slack: LocalSlack) -> type[BaseHTTPRequestHandler]:
 
 def _read(kind: str, body: str) -> dict[str, Any]:
     if "json" in kind:
-        message = json.loads(body)
+        message = json.loads(body or "{}")
         return message | ({"blocks": json.dumps(message["blocks"])} if message.get("blocks") else {})
     return {name: values[0] for name, values in parse_qs(body).items()}
 
