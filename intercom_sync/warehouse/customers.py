@@ -130,6 +130,7 @@ def _contacts(session: Session, cut: Buckets, reading: str) -> Iterator[Frames]:
 def _others(session: Session, cut: Buckets) -> Iterator[Frames]:
     """Yield for each bucket what `unify` takes beside the contacts: support, rows and writes."""
     for bucket in cut:
+        bucket.bind(session)
         support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
         rows = session.frame(ROWS.format(bucket=bucket.holds("lower(u.email)")))
         writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))

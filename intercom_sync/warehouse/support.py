@@ -102,13 +102,12 @@ def _taking_part(session: Session, cut: Buckets, part: str) -> Iterator[Frames]:
 def _others(session: Session, cut: Buckets) -> Iterator[Frames]:
     """Yield for each bucket who speaks of leaving, and what was counted before."""
     merges.stage(session)
-    return (
-        (
+    for bucket in cut:
+        bucket.bind(session)
+        yield (
             session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key"))),
             typed(session.frame(_STORED.format(bucket=bucket.holds("email_key"))), tables.SUPPORT_METRICS),
         )
-        for bucket in cut
-    )
 
 
 def _put(session: Session, computed: pl.DataFrame, stored: pl.DataFrame) -> int:

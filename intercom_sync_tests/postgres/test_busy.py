@@ -88,6 +88,7 @@ def test_when_connections_run_out_under_way_nothing_is_half_written(base: Base, 
 def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself(base: Base, struck: Struck) -> None:
     def read(session: Session) -> Iterator[Frames]:
         for bucket in cut:
+            bucket.bind(session)
             condition = bucket.holds("email_key")
             yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {condition}"),)
 

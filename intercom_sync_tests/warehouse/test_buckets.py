@@ -26,6 +26,7 @@ def _land(session: Session, keys: list[str]) -> None:
 
 def _ranged(session: Session, cut: Buckets = _CUT) -> Iterator[Frames]:
     for bucket in cut:
+        bucket.bind(session)
         yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {bucket.holds('email_key')}"),)
 
 
@@ -147,7 +148,10 @@ def test_more_contacts_than_a_bucket_takes_are_cut_into_buckets_of_about_that(co
             "SELECT 'c' || i, 'user' || i || '@example.com', now(), now(), '{}'::json FROM generate_series(1, 60000) i"
         )
         keys = "SELECT count(*) FROM intercom_contacts WHERE "
-        held = [session.value(keys + bucket.holds("email_key")) for bucket in buckets(session)]
+        held = []
+        for bucket in buckets(session):
+            bucket.bind(session)
+            held.append(session.value(keys + bucket.holds("email_key")))
     assert sum(held) == 60_000
     assert max(held) < 30_000
 
