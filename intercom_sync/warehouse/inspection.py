@@ -16,14 +16,12 @@ class Inspection:
 
     Attributes:
         version: the server's version.
-        encoding: the database's encoding.
         problems: a sentence for everything that a sync lacks.
         notes: a sentence for what does no harm to a sync, and may to other programs.
         steps: what a migration would change.
     """
 
     version: str
-    encoding: str
     problems: list[str]
     notes: list[str]
     steps: list[Step]
@@ -48,4 +46,4 @@ def inspect(url: str, schema: str, *, with_dagster: bool) -> Inspection:
             found += missing_rights(session, choose_schema(session, schema))
         version = str(session.value("SELECT current_setting('server_version')"))
         encoding = str(session.value("SELECT current_setting('server_encoding')"))
-        return Inspection(version, encoding, found, list(notes(state)), pending_steps(state))
+        return Inspection(version, found, list(notes(state, encoding)), pending_steps(state))

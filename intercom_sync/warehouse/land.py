@@ -13,8 +13,9 @@ import polars as pl
 
 from intercom_sync.domain import tables
 from intercom_sync.domain.contacts import Contact
+from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.schema import Table, Type
-from intercom_sync.domain.sift import Sifted
+from intercom_sync.domain.sift import Refused, Sifted
 from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.session import Session
@@ -68,11 +69,26 @@ def alone(session: Session, kind: str) -> None:
 def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> None:
     """Land sifted contacts; runs inside the caller's transaction."""
     alone(session, "contact")
+    refuse_unstorable(session, sifted)
     rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.usable.values()]
     session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
     merges.note(session, {source: one.id for one, _ in sifted.usable.values() for source in one.merged_ids})
     land_refused(session, "contact", sifted, stamp)
+
+
+def refuse_unstorable(session: Session, sifted: Sifted[Contact]) -> None:
+    """Refuse contacts with a character that the database's encoding lacks in what `unified_customers` shows."""
+    codec = session.codec
+    if codec is None:
+        return
+    for id, (contact, payload) in list(sifted.usable.items()):
+        shown = {**contact._asdict(), **contact.revenue._asdict()}
+        field = next((name for name, value in shown.items() if isinstance(value, str) and codec.lacks(value)), None)
+        if field:
+            reason = f"text that the database's encoding {codec.encoding} cannot hold"
+            del sifted.usable[id]
+            sifted.refused[id] = Refused(id, contact.updated_at, RejectionError(reason, field, shown[field]), payload)
 
 
 def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp) -> None:

@@ -14,6 +14,7 @@ from intercom_sync.warehouse.refusals import SETTING
 from intercom_sync.warehouse.schema_state import CUSTOMERS, SchemaState
 from intercom_sync.warehouse.session import Session, literal, quoted
 from intercom_sync.warehouse.tables import EMAIL_INDEX
+from intercom_sync.warehouse.text_codec import is_known
 
 OLDEST = 15
 """The oldest major version of PostgreSQL that the tests run on."""
@@ -33,7 +34,7 @@ _LACKING = (
 )
 # An INSERT draws from the sequences of the columns that it does not name: ours, and others' serial columns.
 _SEQUENCES = (
-    "SELECT DISTINCT s.oid::regclass::text AS name FROM pg_attrdef d "
+    "SELECT DISTINCT format('%I.%I', (SELECT nspname FROM pg_namespace WHERE oid = s.relnamespace), s.relname) AS name FROM pg_attrdef d "
     "JOIN pg_class c ON c.oid = d.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum "
     "JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid "
@@ -95,8 +96,14 @@ def missing_rights(session: Session, schema: str) -> Iterator[str]:
         )
 
 
-def notes(state: SchemaState) -> Iterator[str]:
-    """Yield what does no harm to a sync, and may to other programs."""
+def notes(state: SchemaState, encoding: str) -> Iterator[str]:
+    """Yield what a sync can live with."""
+    if encoding != "UTF8":
+        yield (
+            f"the encoding {encoding} has not every character: contacts with others are rejected; UTF8 has them all"
+            if encoding != "SQL_ASCII"
+            else "the encoding SQL_ASCII knows no characters: other programs may read names wrongly; UTF8 is better"
+        )
     there = state.relations.get(CUSTOMERS)
     if there and not state.is_ours(catalogue.UNIFIED_CUSTOMERS) and lacks_identity(there):
         why = "the role does not own it" if state.identity_index else "and no unique index on required columns"
@@ -112,6 +119,15 @@ def _server(session: Session, _: SchemaState) -> Iterator[str]:
         yield f"PostgreSQL {version // 10_000} is too old: {OLDEST} or newer is needed; name one in {SETTING}."
     if why := session.value(_IS_READ_ONLY):
         yield f"PostgreSQL is read-only: name a primary server in {SETTING}: {why}."
+
+
+def _encoding(session: Session, _: SchemaState) -> Iterator[str]:
+    encoding = str(session.value("SELECT current_setting('server_encoding')"))
+    if not is_known(encoding):
+        yield (
+            f"The database's encoding {encoding} is none that the sync knows the characters of: create a database of "
+            f"encoding UTF8 and name it in {SETTING}."
+        )
 
 
 def _temporary_tables(session: Session, _: SchemaState) -> Iterator[str]:
@@ -200,6 +216,7 @@ def _give_identity(table: str) -> str:
 
 CHECKS: tuple[Callable[[Session, SchemaState], Iterator[str]], ...] = (
     _server,
+    _encoding,
     _temporary_tables,
     _schema,
     _no_strangers,

@@ -36,6 +36,7 @@ _REFUSED = {
     "53100": "has no disk space left: free some and sync again",
     "57014": "cancelled a statement that took too long: raise its statement_timeout for the role in {setting}",
     "23502": "has a required column in unified_customers that the sync does not know: give it a default",
+    "22P05": "has no such character in its encoding: create a database of encoding UTF8 and name it in {setting}",
     "3D000": "has no such database: create it, or mend {setting}",
 }
 _WORDS = {
@@ -45,6 +46,7 @@ _WORDS = {
     "due to statement timeout": "57014",
     "deadlock detected": "40P01",
     "read-only transaction": "25006",
+    "has no equivalent in encoding": "22P05",
     "too many clients": "53300",
     "too many connections": "53300",
     "remaining connection slots": "53300",

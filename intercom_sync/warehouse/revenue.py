@@ -13,7 +13,14 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import Sifted, sift, stored
 from intercom_sync.warehouse import merges
 from intercom_sync.warehouse.frames import frame_of, listing
-from intercom_sync.warehouse.land import CONTACT_COLUMNS, Stamp, alone, land_contacts, land_refused
+from intercom_sync.warehouse.land import (
+    CONTACT_COLUMNS,
+    Stamp,
+    alone,
+    land_contacts,
+    land_refused,
+    refuse_unstorable,
+)
 from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.statistics import analyze
 
@@ -109,6 +116,7 @@ def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
 
 def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> Sifted[Contact]:
     sifted = sift(map(stored, stale["payload"]), partial(read_contact, rules=rules))
+    refuse_unstorable(session, sifted)
     revisions = dict(zip(stale["id"], stale["revision"], strict=True))
     rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.usable.values()]
     session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))

@@ -19,6 +19,7 @@ from adbc_driver_manager import dbapi
 
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.refusals import refusal, unreachable
+from intercom_sync.warehouse.text_codec import TextCodec, codec_of
 from intercom_sync.warehouse.urls import patient_url
 
 _SET = {
@@ -35,7 +36,8 @@ _SET = {
 # Where the role or the URL's options say how long to wait for a lock, that holds.
 LOCK_TIMEOUT = "CASE current_setting('lock_timeout') WHEN '0' THEN set_config('lock_timeout', '60s', FALSE) END"
 _CONFIGURE = (
-    f"SELECT set_config('search_path', $1, FALSE) AS search_path, {LOCK_TIMEOUT} AS lock_timeout, "
+    "SELECT current_setting('server_encoding') AS encoding, set_config('search_path', $1, FALSE) AS search_path, "
+    f"{LOCK_TIMEOUT} AS lock_timeout, "
 ) + ", ".join(f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items())
 _COUNTING = Lock()
 """Held while a connection opens or closes: the driver's count of them is not safe among threads.
@@ -53,6 +55,8 @@ class Session:
     def __init__(self, url: str, schema: str) -> None:
         self._url, self._schema = url, schema
         self._names = itertools.count()
+        self.codec: TextCodec | None = None
+        """The codec of a database whose encoding lacks characters; texts go through it both ways."""
         try:
             self._connection = _connect(patient_url(url))
         except adbc_driver_manager.Error as error:
@@ -65,7 +69,7 @@ class Session:
 
     def _set_up(self, schema: str) -> None:
         with self.transaction():
-            self.value(_CONFIGURE, quoted(schema))
+            self.codec = codec_of(self.value(_CONFIGURE, quoted(schema)))
 
     def __enter__(self) -> Self:
         """Return itself, open."""
@@ -111,13 +115,13 @@ class Session:
         Not for a SELECT: what goes wrong with it is only told to whoever takes its rows.
         """
         with self._translated(), self._connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
+            cursor.execute(statement, self._sent(values) or None)
 
     def frame(self, query: str, *values: object) -> pl.DataFrame:
         """Return a query's rows as a frame; numeric columns must be cast to text in the query."""
         with self._translated(), self._connection.cursor() as cursor:
-            cursor.execute(query, values or None)
-            return pl.DataFrame(cursor.fetch_arrow())
+            cursor.execute(query, self._sent(values) or None)
+            return self._read(pl.DataFrame(cursor.fetch_arrow()))
 
     def batches(self, query: str, size: int) -> Iterator[pl.DataFrame]:
         """Yield a query's rows so many at a time, the last frame empty; the transaction may do other things meanwhile.
@@ -131,7 +135,7 @@ class Session:
             with self._translated(), self._connection.cursor() as cursor:
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})  # it only takes queries
                 cursor.execute(f"FETCH {size} FROM {name}")
-                rows = pl.DataFrame(cursor.fetch_arrow())
+                rows = self._read(pl.DataFrame(cursor.fetch_arrow()))
             height = rows.height
             yield rows
         self.execute(f"CLOSE {name}")
@@ -157,12 +161,22 @@ class Session:
         """Put a frame's rows into the temporary table `name`, in place of what it held."""
         with self._translated(), self._connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{quoted(name)}")
-            cursor.adbc_ingest(name, frame, mode="create", temporary=True)
+            cursor.adbc_ingest(name, self._written(frame), mode="create", temporary=True)
 
     def stage_more(self, name: str, frame: pl.DataFrame) -> None:
         """Add a frame's rows to the temporary table `name`, made when absent."""
         with self._translated(), self._connection.cursor() as cursor:
-            cursor.adbc_ingest(name, frame, mode="create_append", temporary=True)
+            cursor.adbc_ingest(name, self._written(frame), mode="create_append", temporary=True)
+
+    def _sent(self, values: tuple[object, ...]) -> tuple[object, ...]:
+        codec = self.codec
+        return tuple(codec.encode(one) if isinstance(one, str) else one for one in values) if codec else values
+
+    def _read(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return self.codec.decode_frame(frame) if self.codec else frame
+
+    def _written(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return self.codec.encode_frame(frame) if self.codec else frame
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """The server's URL as libpq, the ADBC driver and SQLAlchemy take it. Connecting belongs to `session`."""
 
 import re
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 # A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
 _PATIENCE = {
@@ -19,11 +19,21 @@ def plain_url(url: str) -> str:
 
 
 def patient_url(url: str) -> str:
-    """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold."""
-    plain = plain_url(url)
+    """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold.
+
+    Text is always sent and read as UTF-8, whatever the database's encoding and the URL say: the drivers expect it.
+    """
+    plain = _in_utf8(plain_url(url))
     given = parse_qs(urlsplit(plain).query, keep_blank_values=True)
     limits = urlencode({name: limit for name, limit in _PATIENCE.items() if name not in given})
     return f"{plain}{'&' if '?' in plain else '?'}{limits}" if limits else plain
+
+
+def _in_utf8(url: str) -> str:
+    parts = urlsplit(url)
+    given = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "client_encoding"]
+    query = urlencode([*given, ("client_encoding", "UTF8")], quote_via=quote)
+    return urlunsplit(parts._replace(query=query))
 
 
 def driver_url(url: str) -> str:

@@ -99,7 +99,7 @@ class Server:
         end = time.monotonic() + _PATIENCE
         while True:
             try:
-                connection = psycopg2.connect(self.url_of(database), options="-c timezone=UTC")
+                connection = psycopg2.connect(self.url_of(database), options="-c timezone=UTC", client_encoding="UTF8")
             except psycopg2.OperationalError:
                 if time.monotonic() > end:
                     raise
