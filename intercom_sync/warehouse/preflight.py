@@ -34,11 +34,12 @@ _LACKING = (
 )
 # An INSERT draws from the sequences of the columns that it does not name: ours, and others' serial columns.
 _SEQUENCES = (
-    "SELECT DISTINCT format('%I.%I', (SELECT nspname FROM pg_namespace WHERE oid = s.relnamespace), s.relname) AS name FROM pg_attrdef d "
+    "SELECT DISTINCT format('%I.%I', o.nspname, s.relname) AS name FROM pg_attrdef d "
     "JOIN pg_class c ON c.oid = d.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum "
     "JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid "
     "JOIN pg_class s ON p.refclassid = 'pg_class'::regclass AND s.oid = p.refobjid "
+    "JOIN pg_namespace o ON o.oid = s.relnamespace "
     "WHERE n.nspname = $1 AND c.relname = ANY(string_to_array($2, ',')) AND a.attidentity = '' "
     "AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') ELSE FALSE END ORDER BY 1"
 )
