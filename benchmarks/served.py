@@ -17,6 +17,7 @@ from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.statistics import conversation_times, statistics_of
 
 _DAY = 86_400
 
@@ -39,12 +40,22 @@ def want_details(company: Company, wanted: int) -> None:
     plain = [each for each in company.conversations() if isinstance(each, dict) and each.get("statistics")]
     asking = sum(_needs_parts(each, now) for each in company.conversations())
     for each in plain:
-        reply = now - _DAY if asking < wanted else None
-        changed = each | {"statistics": each["statistics"] | {"last_contact_reply_at": reply}}
+        changed = each | (_replied(each, now) if asking < wanted else _unanswered(each))
         more = _needs_parts(changed, now) - _needs_parts(each, now)
         if more * (wanted - asking) > 0:
             company.put_conversation(changed)
             asking += more
+
+
+def _replied(conversation: dict[str, Any], now: int) -> dict[str, Any]:
+    return {"statistics": conversation["statistics"] | {"last_contact_reply_at": now - _DAY}}
+
+
+def _unanswered(conversation: dict[str, Any]) -> dict[str, Any]:
+    """What Intercom shows of a conversation that nobody wrote in after its opening message."""
+    created, source = conversation["created_at"], conversation["source"]
+    first_reply = conversation_times(created, source, [])["first_contact_reply"]
+    return {"statistics": statistics_of(created, source, []), "first_contact_reply": first_reply}
 
 
 def _needs_parts(record: Any, now: int) -> bool:

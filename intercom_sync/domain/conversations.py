@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from intercom_sync.domain.messages import (
     Message,
+    opened_by_contact,
     opening_message,
     parts_missing,
     parts_truncated,
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _RATINGS = range(1, 6)
+_TIMES_OF_OTHERS = ("first_admin_reply_at", "last_admin_reply_at", "first_close_at", "last_close_at")
 
 
 class Conversation(NamedTuple):
@@ -40,9 +42,10 @@ class Conversation(NamedTuple):
         contact_ids: the contacts that take part, each once; may be none.
         rating: 1 to 5; None where unrated.
         rating_contact_id: who rated it, where named.
-        last_contact_reply_at: UNIX seconds of what a contact wrote last, the opening message included.
-        parts_count: parts and the opening message, by the statistics.
-        statistics_known: whether the statistics say when a contact wrote last, null meaning never.
+        last_contact_reply_at: UNIX seconds of what a contact wrote last, the opening message included; None where the
+            statistics do not say.
+        only_others_replied: whether there is positive evidence that no part is a contact's.
+        source_known: whether the version says who opened the conversation.
         messages: the opening message, if a contact wrote it.
         ignored_rating: whether there is a rating that is none of 1 to 5.
     """
@@ -55,8 +58,8 @@ class Conversation(NamedTuple):
     rating: int | None
     rating_contact_id: str | None
     last_contact_reply_at: int | None
-    parts_count: int | None
-    statistics_known: bool
+    only_others_replied: bool
+    source_known: bool
     messages: tuple[Message, ...]
     ignored_rating: bool
 
@@ -72,7 +75,7 @@ def read_conversation(record: object) -> Conversation:
     updated_at = read_timestamp(fields.get("updated_at"), "updated_at")
     messages = tuple(opening_message(fields, conversation_id, contact_ids))
     rating, rated_by, ignored = _rating(fields.get("conversation_rating"))
-    replied_at, parts_count, known = _statistics(fields, bool(messages))
+    statistics = _object(fields.get("statistics"))
     return Conversation(
         conversation_id,
         created_at,
@@ -81,36 +84,39 @@ def read_conversation(record: object) -> Conversation:
         contact_ids,
         rating,
         rated_by,
-        replied_at,
-        parts_count,
-        known,
+        usable_timestamp(statistics.get("last_contact_reply_at")),
+        _only_others_replied(fields, statistics, created_at),
+        opened_by_contact(fields) is not None,
         messages,
         ignored,
     )
 
 
-def needs_parts(conversation: Conversation, fetched_version: int | None, now: int) -> bool:
-    """Return whether the parts can hold words of a contact of the last 30 days that were not fetched yet.
+def needs_parts(
+    conversation: Conversation, fetched_version: int | None, now: int, *, has_parts_stored: bool = False
+) -> bool:
+    """Return whether what contacts wrote in the parts in the last 30 days can differ from what is stored.
 
-    The statistics decide; where they are unknown, whatever changed in the last 30 days is worth a look.
+    A version is fetched once. Stored parts are fetched again with every newer version: one may have been redacted, and
+    older ones appear when another conversation is merged in. Without stored parts only evidence that no contact wrote
+    any in the last 30 days spares the request.
 
     Args:
         conversation: the version at hand.
         fetched_version: `updated_at` of the version whose parts were fetched last; None when none was.
         now: the sync's instant, UNIX seconds.
+        has_parts_stored: whether parts by contacts are stored.
     """
     if fetched_version is not None and conversation.updated_at <= fetched_version:
         return False
-    since = now - RECENT_DAYS * DAY
-    if not conversation.statistics_known:
-        return conversation.updated_at >= since
-    replied_at = conversation.last_contact_reply_at
-    if replied_at is None or replied_at < since or conversation.parts_count == 1:
+    if has_parts_stored:
+        return True
+    since, replied_at = now - RECENT_DAYS * DAY, conversation.last_contact_reply_at
+    if max(conversation.updated_at, replied_at or 0) < since:
         return False
-    # A reply as old as the conversation is the opening message, unless somebody else opened it.
-    if replied_at <= conversation.created_at and conversation.messages:
+    if replied_at is not None and conversation.created_at <= replied_at < since:
         return False
-    return fetched_version is None or replied_at >= fetched_version
+    return not conversation.only_others_replied
 
 
 def _is_open(record: dict[str, Any]) -> bool:
@@ -129,20 +135,21 @@ def _rating(rating: object) -> tuple[int | None, str | None, bool]:
     return int(value), usable_id(contact.get("id")) if type(contact) is dict else None, False
 
 
-def _statistics(record: dict[str, Any], opened_by_contact: bool) -> tuple[int | None, int | None, bool]:
-    """Return when a contact wrote last, the count of parts, and whether the first of them is to be believed.
+def _only_others_replied(record: dict[str, Any], statistics: dict[str, Any], created_at: int) -> bool:
+    """Return whether there is positive evidence that no part is a contact's; what is null or absent is none."""
+    by_contact, count = opened_by_contact(record), statistics.get("count_conversation_parts")
+    if by_contact is None or type(count) is not int:
+        return False
+    times = {usable_timestamp(statistics.get(name)) for name in _TIMES_OF_OTHERS} - {None}
+    if by_contact:
+        # The last reply is the opening message. Another one may be of the same second, so every part (the count has the
+        # opening message too) must be one of another second.
+        replied_at = usable_timestamp(statistics.get("last_contact_reply_at"))
+        return replied_at == created_at and count - 1 <= len(times - {created_at})
+    silent = (statistics.get(name, 0) is None for name in ("first_contact_reply_at", "last_contact_reply_at"))
+    # Statistics that are null throughout were not taken, unless there is nothing to take them of.
+    return all(silent) and record.get("first_contact_reply", 0) is None and (bool(times) or count == 1)
 
-    Statistics may be null as a whole or field by field. A null reply means "never" only where nothing else says that a
-    contact wrote and the count of parts shows that the statistics were taken at all.
-    """
-    statistics = record.get("statistics")
-    if type(statistics) is not dict:
-        return None, None, False
-    replied_at = usable_timestamp(statistics.get("last_contact_reply_at"))
-    count = statistics.get("count_conversation_parts")
-    parts_count = count if type(count) is int and count >= 0 else None
-    if replied_at is not None:
-        return replied_at, parts_count, True
-    wrote = opened_by_contact or statistics.get("first_contact_reply_at") or record.get("first_contact_reply")
-    never = statistics.get("last_contact_reply_at") is None and parts_count is not None and not wrote
-    return None, parts_count, never or parts_count == 1
+
+def _object(value: object) -> dict[str, Any]:
+    return value if type(value) is dict else {}

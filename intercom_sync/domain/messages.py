@@ -62,6 +62,12 @@ def opening_message(record: dict[str, Any], conversation_id: str, contacts: tupl
             yield Message(conversation_id, OPENING, author_id, created_at, text)
 
 
+def opened_by_contact(record: dict[str, Any]) -> bool | None:
+    """Return whether a contact opened the conversation; None where the record does not say who did."""
+    kind = _object(_object(record.get("source")).get("author")).get("type")
+    return kind in _CONTACT_TYPES if type(kind) is str else None
+
+
 def parts_missing(detail: object) -> int:
     """Return how many parts exist that the detail does not hold (Intercom returns the newest 500).
 
@@ -75,6 +81,12 @@ def parts_missing(detail: object) -> int:
     if received >= PARTS_LIMIT:
         known.append(_count(_object(detail.get("statistics")), "count_conversation_parts") - 1)
     return max(known) - received
+
+
+def oldest_part_at(detail: object) -> int | None:
+    """Return when the oldest of the parts that the detail holds was written; None where there is none."""
+    times = (usable_timestamp(part.get("created_at")) for part in _parts(detail)) if type(detail) is dict else ()
+    return min(filter(None, times), default=None)
 
 
 def parts_truncated(detail: object) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import polars as pl
+
 from intercom_sync.domain import tables
 from intercom_sync.domain.cancel import mentions_cancel
 from intercom_sync.domain.conversations import (
@@ -17,7 +19,7 @@ from intercom_sync.domain.conversations import (
     parts_missing,
     read_messages,
 )
-from intercom_sync.domain.messages import OPENING
+from intercom_sync.domain.messages import OPENING, oldest_part_at, opened_by_contact
 from intercom_sync.domain.records import record_id, record_updated_at
 from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.rules import RECENT_DAYS, Rules, text_version
@@ -36,7 +38,14 @@ _CURRENT = (
     "WHERE v.updated_at = CAST(s.updated_at AS timestamptz)"
 )
 _MESSAGES = tables.INTERCOM_MESSAGES.names
-_FETCHED = ("id", "parts_version", "parts_missing")
+_FETCHED = ("id", "parts_version", "parts_missing", "created_at")  # created_at: of the oldest part returned
+
+# An opening message stays where the answer does not say who opened the conversation. Of a conversation with more parts
+# than Intercom returns, the older ones stay: they were stored when they were returned.
+_REPLACED = (
+    "DELETE FROM intercom_messages m USING fetched_parts f WHERE f.id = m.conversation_id AND CASE "
+    f"WHEN m.message_id = '{OPENING}' THEN f.source_known ELSE f.parts_missing = 0 OR m.created_at >= f.created_at END"
+)
 
 
 def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Rules, stamp: Stamp) -> None:
@@ -45,13 +54,14 @@ def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Ru
     fetched = _fetched_versions(session, list(sifted.usable))
     now = int(stamp.as_of.timestamp())
     rows = [
-        (*c[:4], list(c.contact_ids), c.rating, c.rating_contact_id, needs_parts(c, fetched.get(c.id), now))
+        (*c[:4], list(c.contact_ids), c.rating, c.rating_contact_id, _needs_parts(c, fetched, now))
         for c, _ in sifted.usable.values()
     ]
     session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, rows))
     session.execute(_LAND)
     current = set(session.frame(_CURRENT)["id"])
-    openings = {c.id: c.messages for c, _ in sifted.usable.values() if c.id in current}
+    # A version that does not say who opened the conversation is no sign that the opening message is gone.
+    openings = {c.id: c.messages for c, _ in sifted.usable.values() if c.id in current and c.source_known}
     _forget_openings(session, [id for id, messages in openings.items() if not messages])
     _land_messages(session, (one for messages in openings.values() for one in messages), rules, stamp.as_of)
     land_refused(session, "conversation", sifted, stamp)
@@ -114,20 +124,23 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
     """
     alone(session, "conversation")
     rows: list[tuple[object, ...]] = []
+    opened: list[bool] = []
     messages: list[Message] = []
     refused: list[RejectionError] = []
     for detail in details:
         try:
             messages += read_messages(detail)
-            rows.append((record_id(detail), record_updated_at(detail), parts_missing(detail)))
+            rows.append((record_id(detail), record_updated_at(detail), parts_missing(detail), oldest_part_at(detail)))
+            opened.append(opened_by_contact(detail) is not None)
         except RejectionError as rejection:
             refused.append(rejection)
-    session.stage("fetched_parts", frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows))
+    fetched = frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows)
+    session.stage("fetched_parts", fetched.with_columns(source_known=pl.Series(opened, dtype=pl.Boolean)))
     session.execute(
-        "UPDATE intercom_conversations v SET parts_version = f.parts_version, parts_missing = f.parts_missing, "
-        "parts_wanted = FALSE FROM fetched_parts f WHERE f.id = v.id"
+        "UPDATE intercom_conversations v SET parts_version = COALESCE(f.parts_version, v.updated_at), "
+        "parts_missing = f.parts_missing, parts_wanted = FALSE FROM fetched_parts f WHERE f.id = v.id"
     )
-    session.execute("DELETE FROM intercom_messages m USING fetched_parts f WHERE f.id = m.conversation_id")
+    session.execute(_REPLACED)
     _land_messages(session, messages, rules, as_of)
     return refused
 
@@ -139,13 +152,20 @@ def give_up_parts(session: Session, ids: Iterable[str]) -> None:
     session.execute("UPDATE intercom_conversations v SET parts_wanted = FALSE FROM vanished g WHERE g.id = v.id")
 
 
-def _fetched_versions(session: Session, ids: list[str]) -> dict[str, int]:
+def _needs_parts(conversation: Conversation, fetched: dict[str, tuple[int, bool]], now: int) -> bool:
+    version, has_parts_stored = fetched.get(conversation.id, (None, False))
+    return needs_parts(conversation, version, now, has_parts_stored=has_parts_stored)
+
+
+def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, bool]]:
+    """Return of each conversation whose parts were fetched their version, and whether any are stored."""
     session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     found = session.frame(
-        "SELECT v.id, extract(epoch FROM v.parts_version)::bigint AS version FROM intercom_conversations v "
-        "JOIN looked_up l ON l.id = v.id WHERE v.parts_version IS NOT NULL"
+        "SELECT v.id, extract(epoch FROM v.parts_version)::bigint AS version, EXISTS (SELECT FROM intercom_messages m "
+        f"WHERE m.conversation_id = v.id AND m.message_id <> '{OPENING}') AS has_parts_stored "
+        "FROM intercom_conversations v JOIN looked_up l ON l.id = v.id WHERE v.parts_version IS NOT NULL"
     )
-    return dict(found.iter_rows())
+    return {id: (version, stored) for id, version, stored in found.iter_rows()}
 
 
 def _forget_openings(session: Session, ids: Iterable[str]) -> None:

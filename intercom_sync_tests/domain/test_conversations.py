@@ -22,8 +22,8 @@ def test_every_field_of_a_conversation_is_read():
         rating=4,
         rating_contact_id="c1",
         last_contact_reply_at=NOW - DAY,
-        parts_count=4,
-        statistics_known=True,
+        only_others_replied=False,
+        source_known=True,
         messages=(Message("v1", "source", "c1", NOW - 10 * DAY, "Hello"),),
         ignored_rating=False,
     )
@@ -106,34 +106,89 @@ def test_a_broken_source_is_passed_over(source):
 
 
 SINCE = NOW - 30 * DAY
-
-
-def wants(fetched=None, statistics=None, count=4, **fields):
-    """Whether parts are wanted for a conversation whose contact wrote last at `statistics`."""
-    statistics = {"last_contact_reply_at": statistics, "count_conversation_parts": count}
-    return needs_parts(read_conversation(conversation(**({"statistics": statistics} | fields))), fetched, NOW)
-
-
-@pytest.mark.parametrize(
-    ("replied_at", "expected"), [(NOW - DAY, True), (SINCE, True), (SINCE - 1, False), (NOW - 10 * DAY, False)]
+OPENED = NOW - 10 * DAY
+BY_US = {"source": said("Hi", author="9", kind="admin"), "first_contact_reply": None}
+NOTHING = dict.fromkeys(
+    ("first_contact_reply_at", "last_contact_reply_at", "first_admin_reply_at", "last_admin_reply_at", "last_close_at")
 )
+
+
+def wants(fetched=None, statistics=None, count=4, *, stored=False, **fields):
+    """Whether parts are wanted for a conversation whose contact wrote last at `statistics`."""
+    if not isinstance(statistics, dict):
+        statistics = {"last_contact_reply_at": statistics}
+    record = conversation(**({"statistics": {"count_conversation_parts": count} | statistics} | fields))
+    return needs_parts(read_conversation(record), fetched, NOW, has_parts_stored=stored)
+
+
+@pytest.mark.parametrize(("replied_at", "expected"), [(NOW - DAY, True), (SINCE, True), (SINCE - 1, False)])
 def test_a_reply_after_the_opening_within_30_days_is_wanted(replied_at, expected):
-    created_at = NOW - 10 * DAY if replied_at >= NOW - 10 * DAY else NOW - 300 * DAY
+    created_at = OPENED if replied_at >= OPENED else NOW - 300 * DAY
     assert wants(statistics=replied_at, created_at=created_at) is expected
 
 
-def test_the_only_reply_of_a_conversation_that_a_teammate_opened_is_wanted():
-    opened_by_us = {"source": said("Hi", author="9", kind="admin")}
-    assert wants(statistics=NOW - 10 * DAY, **opened_by_us)
+@pytest.mark.parametrize("count", [None, 0, 1, 2, 4, "2", True])
+def test_a_reply_after_the_opening_is_wanted_whatever_the_count_says(count):
+    assert wants(statistics=NOW - DAY, count=count)
+    assert wants(statistics=NOW - DAY, count=count, **BY_US)
+    assert wants(statistics=OPENED, count=count, **BY_US)
 
 
-def test_without_parts_nothing_is_wanted():
-    assert not wants(statistics=NOW - DAY, count=1)
-    assert not wants(statistics=None, count=1)
+@pytest.mark.parametrize("count", [None, 0, 1, 2, 4])
+@pytest.mark.parametrize("source", [None, [], {}, {"body": "Hello"}, {"author": None}, {"author": {"type": None}}])
+def test_a_source_that_does_not_say_who_wrote_is_no_evidence(source, count):
+    assert wants(statistics=NOTHING, count=count, source=source, first_contact_reply=None)
+    assert wants(statistics=OPENED, count=count, source=source)
+    assert wants(statistics=NOW - DAY, count=count, source=source)
+
+
+def test_an_opening_that_nobody_followed_is_not_wanted():
+    assert not wants(statistics=OPENED, count=1)
+    assert not wants(statistics=NOTHING, count=1, **BY_US)
+
+
+@pytest.mark.parametrize(
+    ("others", "count", "expected"),
+    [
+        ({}, 2, True),
+        ({"last_admin_reply_at": OPENED + 60}, 2, False),
+        ({"first_admin_reply_at": OPENED + 60, "last_admin_reply_at": OPENED + 60}, 3, True),
+        ({"first_admin_reply_at": OPENED + 60, "last_admin_reply_at": OPENED + 90}, 3, False),
+        ({"last_admin_reply_at": OPENED + 60, "last_close_at": OPENED + 90}, 3, False),
+        ({"last_admin_reply_at": OPENED}, 2, True),
+        ({"last_admin_reply_at": "soon"}, 2, True),
+        ({"last_admin_reply_at": OPENED + 60}, None, True),
+    ],
+)
+def test_a_second_message_of_the_openings_own_second_is_wanted_where_there_may_be_one(others, count, expected):
+    assert wants(statistics={"last_contact_reply_at": OPENED} | others, count=count) is expected
+
+
+def test_a_reply_before_the_opening_is_no_evidence():
+    assert wants(statistics=OPENED - 1, count=1)
+    assert wants(statistics=SINCE - DAY, count=1)
 
 
 def test_a_campaign_that_nobody_answered_is_not_wanted():
-    assert not wants(statistics=None, source=said("Offer", author="9", kind="admin"), count=2)
+    assert not wants(statistics=NOTHING, count=1, **BY_US)
+    assert not wants(statistics=NOTHING | {"last_admin_reply_at": OPENED + 60}, count=2, **BY_US)
+
+
+@pytest.mark.parametrize(
+    ("statistics", "count", "fields"),
+    [
+        (NOTHING, 2, BY_US),
+        ({}, 1, BY_US),
+        ({"last_contact_reply_at": None}, 1, BY_US),
+        (NOTHING, None, BY_US),
+        (NOTHING, 1, BY_US | {"first_contact_reply": {"created_at": 5}}),
+        (NOTHING | {"first_contact_reply_at": OPENED}, 1, BY_US),
+        (NOTHING, 1, {}),  # the contact opened it
+        (NOTHING | {"last_admin_reply_at": OPENED + 60}, 2, {}),
+    ],
+)
+def test_null_or_absent_statistics_are_no_evidence(statistics, count, fields):
+    assert wants(statistics=statistics, count=count, **fields)
 
 
 @pytest.mark.parametrize(
@@ -153,14 +208,23 @@ def test_a_null_reply_where_the_contact_did_write_is_not_believed(contradiction)
     assert wants(statistics=None, **contradiction)
 
 
-def test_the_same_version_is_never_fetched_twice():
-    assert not wants(fetched=NOW - DAY, statistics=NOW - DAY, updated_at=NOW - DAY)
-    assert not wants(fetched=NOW, statistics=NOW - DAY, updated_at=NOW - DAY)
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_same_version_is_never_fetched_twice(stored):
+    assert not wants(fetched=NOW - DAY, statistics=NOW - DAY, updated_at=NOW - DAY, stored=stored)
+    assert not wants(fetched=NOW, statistics=NOW - DAY, updated_at=NOW - DAY, stored=stored)
+    assert not wants(fetched=NOW, statistics=NOTHING, updated_at=NOW - DAY, stored=stored, source=None)
 
 
-def test_a_newer_version_is_fetched_only_where_the_contact_wrote_since():
-    # Fetched at second F: a reply at F may have come after the fetch, one before F was in it.
+def test_a_newer_version_is_fetched_unless_no_contact_wrote_in_it():
     fetched = NOW - 2 * DAY
     assert wants(fetched=fetched, statistics=fetched + 1)
     assert wants(fetched=fetched, statistics=fetched)
-    assert not wants(fetched=fetched, statistics=fetched - 1)
+    assert wants(fetched=fetched, statistics=fetched - 1)  # an older message may have appeared
+    assert not wants(fetched=fetched, statistics=OPENED, count=1)
+    assert not wants(fetched=fetched, statistics=NOTHING, count=1, **BY_US)
+
+
+def test_stored_parts_are_fetched_with_every_newer_version_since_one_may_have_been_redacted():
+    fetched = NOW - 2 * DAY
+    assert wants(fetched=fetched, statistics=OPENED, count=1, stored=True)
+    assert wants(fetched=fetched, statistics=SINCE - 1, created_at=SINCE - DAY, stored=True)
