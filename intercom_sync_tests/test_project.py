@@ -34,7 +34,7 @@ def test_every_way_to_start_dagster_names_one_module() -> None:
     assert isinstance(import_module(ours["code_location_target_module"]).defs, dg.Definitions)
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"])
 def test_a_lock_names_no_index_and_hashes_everything(lock: str) -> None:
     text = (_ROOT / lock).read_text()
     assert not re.search(r"index-url|find-links|://|trusted-host", text)
