@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from intercom_sync.domain.rules import CANCEL_WORDS, SUBSCRIPTION_STATUSES, AttributeNames, Rules, attribute_fields
 from intercom_sync.intercom.client import REGIONS
-from intercom_sync.setting_values import Reader, SettingsError, can_be_taken_apart, wrong
+from intercom_sync.setting_values import Reader, SettingsError, can_be_taken_apart, is_loopback, wrong
 from intercom_sync.setting_values import environment as read_environment
 
 __all__ = ["SETTINGS", "Setting", "Settings", "SettingsError", "secrets"]
@@ -126,6 +126,15 @@ class Settings:
             slack_api_url=read.url("SLACK_API_URL").rstrip("/") + "/",
             rules=_rules(read),
         )
+
+    def warnings(self) -> list[str]:
+        """Return what is allowed and unwise: an address beyond this machine without encryption."""
+        addresses = {"INTERCOM_BASE_URL": self.base_url, "SLACK_API_URL": self.slack_api_url}
+        return [
+            f"{name} is {address}: without https the token and customers' data can be read on the way there."
+            for name, address in addresses.items()
+            if address.startswith("http:") and not is_loopback(urlsplit(address).hostname or "")
+        ]
 
     def require_api_key(self) -> str:
         """Return the access token.

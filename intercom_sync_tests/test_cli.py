@@ -242,6 +242,17 @@ def test_python_dash_m_is_the_same() -> None:
     assert helped.stdout.startswith("usage: intercom-sync")
 
 
+def test_an_address_that_is_not_encrypted_is_warned_of_before_a_sync_and_by_doctor(
+    settings: dict[str, str], sandbox: Sandbox
+) -> None:
+    elsewhere = settings | {"INTERCOM_BASE_URL": sandbox.url.replace("127.0.0.1", "0.0.0.0")}  # noqa: S104  (an address to call)
+    for command in ("sync", "doctor"):
+        done = _run(elsewhere, command)
+        assert done.returncode == 0
+        said = done.stderr if command == "sync" else done.stdout
+        assert "INTERCOM_BASE_URL is http://0.0.0.0:" in said.splitlines()[0]
+
+
 def test_an_empty_workspace_is_no_failure(settings: dict[str, str]) -> None:
     with Sandbox(Company()) as empty:
         done = _run(settings | {"INTERCOM_BASE_URL": empty.url}, "sync", "--as-of", "2026-06-15T12:00")

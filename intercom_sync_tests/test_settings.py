@@ -140,6 +140,28 @@ def test_phrases_may_be_of_any_script_and_on_several_lines() -> None:
     assert rules.cancel_words == ("解", "解約", "résilier")
 
 
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("http://api.example.com", True),
+        ("http://0.0.0.0:80", True),
+        ("http://10.0.0.1", True),
+        ("http://[fe80::1]:80", True),
+        ("http://localhost.example.com", True),
+        ("http://127.0.0.1:8787", False),
+        ("http://127.9.9.9", False),
+        ("http://LOCALHOST:1", False),
+        ("http://sandbox.localhost", False),
+        ("http://[::1]:80", False),
+        ("https://api.example.com", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["INTERCOM_BASE_URL", "SLACK_API_URL"])
+def test_an_address_beyond_this_machine_without_encryption_is_warned_of(name: str, address: str, warned: bool) -> None:
+    said = Settings.load({name: address}).warnings()
+    assert [line.startswith(f"{name} is http://") for line in said] == [True] * warned
+
+
 def test_secrets_are_left_out_of_the_text_form() -> None:
     secrets = {setting.name: f"postgresql://hidden-{at}" for at, setting in enumerate(SETTINGS) if setting.secret}
     assert len(secrets) == 3

@@ -82,6 +82,8 @@ def raw(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Read what the run asks for and land it."""
     settings = Settings.load()
+    for warning in settings.warnings():
+        context.log.warning(warning)
     chosen = [key for key in _KINDS if key in context.selected_asset_keys]
     with explained(context), warehouse.connect() as session, intercom.client() as client:
         run = run_of(context, session, config.asked())

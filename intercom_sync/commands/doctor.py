@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 
 from intercom_sync.commands.doctor_database import check_database
 from intercom_sync.commands.doctor_intercom import Line, check_intercom
+from intercom_sync.commands.doctor_settings import check_settings
 from intercom_sync.commands.doctor_slack import check_slack
 from intercom_sync.domain.report import harmless
 from intercom_sync.settings import Settings
 
-CHECKS: tuple[Callable[[Settings], Iterator[Line]], ...] = (check_intercom, check_database, check_slack)
+CHECKS: tuple[Callable[[Settings], Iterator[Line]], ...] = (check_settings, check_intercom, check_database, check_slack)
 """Every check, in the order of the lines."""
 
 

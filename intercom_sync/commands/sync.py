@@ -55,6 +55,8 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
         WarehouseError: the database is not to be had, or went away for good.
     """
     os.environ["INTERCOM_API_KEY"] = settings.require_api_key()
+    for warning in settings.warnings():
+        print(warning, file=sys.stderr)
     connect = open_warehouse(settings)
     use_instance(settings)
     now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
