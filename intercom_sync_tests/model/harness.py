@@ -46,12 +46,14 @@ class Attempt:
         run: as it was planned.
         met: ids met by its reading so far, by kind.
         asked: contacts asked for alone, with the status that answered.
+        fetched: conversations asked for alone and answered.
         finished: None where it broke off.
     """
 
     run: SyncRun
     met: dict[str, set[str]]
     asked: dict[str, int] = field(default_factory=dict)
+    fetched: set[str] = field(default_factory=set)
     finished: Finished | None = None
 
 
@@ -86,12 +88,14 @@ class Harness:
                 self._collect(session, run, reading)
             except IntercomError:
                 attempt.met = self._met(session, reading)
+                attempt.fetched = self._fetched(before)
                 readings.let_go(run.run)
                 if stages == 0:
                     return attempt
                 raise
             attempt.met = self._met(session, reading)
             attempt.asked = self._asked(before)
+            attempt.fetched = self._fetched(before)
             if stages > 1:
                 refresh_revenue(session, RULES, run.run, run.as_of)
             if stages > 2:
@@ -112,6 +116,10 @@ class Harness:
     def _asked(self, before: int) -> dict[str, int]:
         since = [one for one in self.sandbox.requests[before:] if one.method == "GET"]
         return {one.path.rpartition("/")[2]: one.status for one in since if one.path.startswith("/contacts/")}
+
+    def _fetched(self, before: int) -> set[str]:
+        since = [one for one in self.sandbox.requests[before:] if one.method == "GET" and one.status == 200]
+        return {one.path.rpartition("/")[2] for one in since if one.path.startswith("/conversations/")}
 
     @staticmethod
     def _met(session: Session, reading: Any) -> dict[str, set[str]]:

@@ -1,6 +1,6 @@
 """What a sync must have met, told to the oracle; and the comparison of its tables with the real ones."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from intercom_sync.sync.plan import Asked
 from intercom_sync_tests.model.harness import OVERLAP, Attempt, Harness, partition
@@ -11,6 +11,13 @@ from intercom_sync_tests.model.world import CONTACTS, CONVERSATIONS, World
 
 FULL = "full"
 _SLACK = int(OVERLAP.total_seconds())
+
+
+class Before(NamedTuple):
+    """What a sync finds from earlier ones: conversations whose parts wait, and those that older rules rejected."""
+
+    waiting: set[str]
+    rejected: set[str]
 
 
 class Syncs:
@@ -45,33 +52,38 @@ class Syncs:
 
     def breaks_off(self, asked: Asked, stages: int) -> None:
         """A sync that fails; what it landed is in play from now on."""
-        window, waited = self.window_of(asked), self.store.waiting()
+        window, before = self.window_of(asked), self._before()
         attempt = self.harness.attempt(asked, stages=stages)
         self.began.setdefault(window or FULL, self.world.now)
-        self._landed(attempt, waited)
+        self._landed(attempt, before)
 
     def succeeds(self, asked: Asked) -> None:
         """A sync that succeeds, and its tables."""
         now, window = self.world.now, self.window_of(asked)
-        waited = self.store.waiting()
+        before = self._before()
         attempt = self.harness.attempt(asked)
         assert attempt.finished
         self.names.append(attempt.run.run)
         if (window or FULL) in self.began:
-            self._landed(attempt, waited)
+            self._landed(attempt, before)
             self._is_lossless(window, self.began.pop(window or FULL), full=window is None)
         else:
-            self._predicted(attempt, window, waited)
+            self._predicted(attempt, window, before)
         self.done.append((FULL, 0, now) if window is None else ("window", window[0], min(window[1], now)))
         expected = self.oracle.finish(now, attempt.met[CONTACTS])
         self._compare(attempt, expected)
 
     # What the oracle hears.
 
-    def _predicted(self, attempt: Attempt, window: tuple[int, int] | None, waited: set[str]) -> None:
+    def _before(self) -> Before:
+        """What a sync finds from earlier ones."""
+        return Before(self.store.waiting(self.world.now), self.store.judged_by_older_rules())
+
+    def _predicted(self, attempt: Attempt, window: tuple[int, int] | None, before: Before) -> None:
         """A reading of its own: the rules say what it met."""
-        live, waiting = self.world.live_talks(), self.store.waiting()
-        self.oracle.fetch(waited - waiting, live)
+        live, waiting = self.world.live_talks(), self.store.waiting(self.world.now)
+        self.oracle.meet_talks((live[one] for one in sorted(before.rejected & attempt.fetched)), live, waiting)
+        self.oracle.fetch(before.waiting - waiting, live)
         for kind in (CONTACTS, CONVERSATIONS):
             shown = self.world.shown(kind)
             met = {name for name, record in shown.items() if _lies_in(record, window)}
@@ -102,20 +114,21 @@ class Syncs:
         self.oracle.merged |= {name: self.world.ends_in(name, 3) for name in gone if name in self.world.merges}
         self.oracle.forget(CONTACTS, shown | (missing - gone))
 
-    def _landed(self, attempt: Attempt, waited: set[str]) -> None:
+    def _landed(self, attempt: Attempt, before: Before) -> None:
         """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
-        oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting()
-        oracle.fetch(waited - waiting, live)
+        oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting(self.world.now)
+        oracle.fetch(before.waiting - waiting, live)
         landed = self.store.landed()
         oracle.contacts.clear()
         oracle.meet_contacts(payload for _, payload in landed.values())
         talks, shown = self.store.landed_talks(), self.world.shown(CONVERSATIONS)
         for name in set(oracle.talks) - set(talks):
             del oracle.talks[name]
+        met = attempt.met[CONVERSATIONS] | (before.rejected & attempt.fetched)
         fresh = [
             record
-            for name, record in shown.items()
-            if name in talks and name in attempt.met[CONVERSATIONS] and _is_this(record, *talks[name])
+            for name, record in {**live, **shown}.items()
+            if name in talks and name in met and _is_this(record, *talks[name])
         ]
         oracle.meet_talks(fresh, live, waiting)
         everything = self.world.shown(CONTACTS) | shown

@@ -8,6 +8,7 @@ from psycopg2 import sql
 
 from intercom_sync.domain import tables
 from intercom_sync_tests.model.rows import COLUMNS
+from intercom_sync_tests.model.words import DAY
 
 _TIMES = {"signup_date", "last_payment_date", "last_seen_at", "intercom_deleted_at", "last_intercom_sync"}
 # Columns of others: one that the sync knows nothing of, and one that is required.
@@ -53,9 +54,26 @@ class Store:
         """Kind and id of every rejected record; those without an id as one marker each."""
         return set(self.query("SELECT kind, id FROM rejected_records"))
 
-    def waiting(self) -> set[str]:
-        """Conversations whose parts wait to be fetched."""
-        return {name for (name,) in self.query("SELECT id FROM intercom_conversations WHERE parts_wanted")}
+    def waiting(self, now: int) -> set[str]:
+        """Conversations whose parts wait to be fetched; after an upgrade of the rules all recent ones do."""
+        found = self.query(
+            "SELECT id FROM intercom_conversations WHERE parts_wanted OR (updated_at >= to_timestamp(%s) "
+            "AND EXISTS (SELECT FROM intercom_messages WHERE rules = 'older'))",
+            now - 30 * DAY,
+        )
+        return {name for (name,) in found}
+
+    def upgrade(self) -> None:
+        """Make the derived state that of an older version: other results, under the fingerprints of its rules."""
+        self.query("UPDATE revenue_metrics SET mrr = 7, ltv = NULL, currency = 'xxx', rules = 'older'")
+        self.query("UPDATE intercom_contacts SET email = NULL, name = 'older', location_city = 'older'")
+        self.query("UPDATE intercom_messages SET mentions_cancel = NOT mentions_cancel, rules = 'older'")
+        self.query("UPDATE rejected_records SET rules = 'older'")
+
+    def judged_by_older_rules(self) -> set[str]:
+        """Rejected conversations that the present rules have not judged."""
+        found = self.query("SELECT id FROM rejected_records WHERE kind = 'conversation' AND rules = 'older'")
+        return {name for (name,) in found}
 
     def landed(self) -> dict[str, tuple[int, dict[str, Any]]]:
         """Version and JSON of every landed contact."""

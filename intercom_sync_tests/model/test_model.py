@@ -78,6 +78,11 @@ class Company(RuleBasedStateMachine):
     def another_system_writes(self, other: Other) -> None:
         other(self.store, self.syncs.oracle)
 
+    @rule()
+    def the_rules_are_upgraded(self) -> None:
+        """What is stored comes from an older version: the next sync computes it again."""
+        self.store.upgrade()
+
     @rule(changes=edits, seconds=moves)
     def people_work(self, changes: list[Edit], seconds: int) -> None:
         self._live(changes, seconds)
