@@ -1,7 +1,7 @@
 """What an invented company's contacts pay: subscriptions, payments and the flat Stripe attributes.
 
 One function per case, so that every case of the revenue rules exists in a company of any size: the first contacts take
-one each, the others at random. Amounts are cents, prices dollars.
+one each, the others at random. Amounts are minor units, prices major ones.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,8 @@ _CYCLES: dict[str, tuple[str, int, int]] = {
 }
 _STATUSES = ("canceled", "trialing", "past_due", "paused", "unpaid", "incomplete", "incomplete_expired")
 _SPECIAL = ("free", "empty", "absent arrays", "several", "no status", "refunded", "failed", "aliases", "no quantity")
-CASES = (*_CYCLES, *_STATUSES, *_SPECIAL)
+_PRICINGS = ("package", "metered", "tiered", "references", "yen")
+CASES = (*_CYCLES, *_STATUSES, *_SPECIAL, *_PRICINGS)
 _WEIGHTS = tuple(accumulate({"free": 60, "monthly": 30, "annual": 12, "seats": 10}.get(case, 2) for case in CASES))
 
 
@@ -42,6 +43,8 @@ def stripe_data(rng: Random, at: int, now: int) -> Json:
     found = _flat(rng, case, at, subscriptions, payments)
     if case == "absent arrays":
         return found
+    if case in _PRICINGS:
+        shape, subscriptions = "list", [_priced(case, each) for each in subscriptions]
     wrap: Callable[[list[Json], str], Any] = WRAPPINGS[shape]
     names = (
         ("stripe_subscriptions", "stripe_payments")
@@ -82,7 +85,28 @@ def _subscriptions(rng: Random, case: str, at: int, now: int) -> list[Json]:
         found["plan"]["interval_count"] = count
     if case == "no quantity":
         del found["quantity"]
+    if case == "yen":
+        found["plan"].update(currency="jpy", amount=found["plan"]["amount"] // 100 * 150)
     return [found]
+
+
+def _priced(case: str, plain: Json) -> Json:
+    """The subscription with a price that is not a plain amount: per package, by usage, in tiers, or not sent at all."""
+    plan: Json = plain["plan"]
+    price = {
+        "unit_amount": plan["amount"],
+        "currency": plan["currency"],
+        "recurring": {"interval": "month", "usage_type": "licensed"},
+    }
+    usage = {**price, "unit_amount": None, "recurring": {"interval": "month", "usage_type": "metered"}}
+    lines = [{"price": price, "quantity": 1}, {"price": usage}]
+    return {
+        "package": {**plain, "quantity": 23, "plan": {**plan, "transform_usage": {"divide_by": 5, "round": "up"}}},
+        "metered": {**plain, "plan": None, "items": {"object": "list", "data": lines, "has_more": False}},
+        "tiered": {**plain, "plan": {**plan, "amount": None, "billing_scheme": "tiered", "tiers_mode": "volume"}},
+        "references": {"id": "21", "external_id": plain["id"], "type": "Stripe Subscription"},
+        "yen": plain,
+    }[case]
 
 
 def _payments(rng: Random, case: str, at: int, now: int, subscriptions: list[Json]) -> list[Json]:
@@ -91,8 +115,9 @@ def _payments(rng: Random, case: str, at: int, now: int, subscriptions: list[Jso
     first = subscriptions[0]
     amount = first["plan"]["amount"] * first.get("quantity", 1)
     last = now - rng.randrange(DAY, 28 * DAY)
+    currency = first["plan"]["currency"]
     found = [
-        payment(id=f"ch_{at:07d}{number:04d}", amount=amount, created=last - number * 30 * DAY)
+        payment(id=f"ch_{at:07d}{number:04d}", amount=amount, currency=currency, created=last - number * 30 * DAY)
         for number in range(rng.randint(1, 6))
     ]
     if case == "refunded":
@@ -116,6 +141,6 @@ def _flat(rng: Random, case: str, at: int, subscriptions: list[Json], payments: 
     }
     if first:
         found["stripe_plan"] = first["plan"]["nickname"]
-        found["stripe_plan_price"] = first["plan"]["amount"] / 100
+        found["stripe_plan_price"] = first["plan"]["amount"] / (1 if case == "yen" else 100)
         found["stripe_subscription_status"] = None if case == "no status" else first["status"]
     return found

@@ -27,7 +27,8 @@ from intercom_sync.warehouse.statistics import analyze
 _CHUNK = 20_000
 _COLUMNS = tables.REVENUE_METRICS.names
 _STALE = (
-    "SELECT c.id, c.revision, c.payload::text AS payload, r.rules IS DISTINCT FROM $1 AS other_rules FROM intercom_contacts c "
+    "SELECT c.id, c.revision, c.payload::text AS payload, r.rules IS DISTINCT FROM $1 AS other_rules "
+    "FROM intercom_contacts c "
     "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
     "AND (r.revision IS DISTINCT FROM c.revision OR r.rules IS DISTINCT FROM $1) "
     f"ORDER BY c.id LIMIT {_CHUNK}"

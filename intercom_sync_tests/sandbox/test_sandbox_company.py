@@ -94,7 +94,8 @@ def test_sixty_contacts_have_every_case_of_money():
     attributes = [each["custom_attributes"] for each in users]
     text = json.dumps(attributes)
     assert len(users) > len(money.CASES)
-    for word in (*(status for status in money._STATUSES), "refunded", "stripe_subscriptions", "week", "day", "year"):
+    pricings = ("transform_usage", "metered", "tiered", "external_id", "jpy")
+    for word in (*money._STATUSES, *pricings, "refunded", "stripe_subscriptions", "week", "day", "year"):
         assert f'"{word}"' in text or f'\\"{word}\\"' in text, word
     assert any("stripe_id" in each and "Stripe Subscriptions" not in each for each in attributes)
     assert any(each.get("Stripe Subscriptions") == [] for each in attributes)
