@@ -109,7 +109,7 @@ class Syncs:
     def _asked_for(self, attempt: Attempt, shown: set[str]) -> None:
         """Contacts that a full sync did not find were asked for, and stay where nobody answered."""
         missing = set(self.oracle.contacts) - shown
-        assert set(attempt.asked) == missing
+        assert set(attempt.asked) == missing, (attempt.asked, missing, set(self.store.landed()))
         gone = {name for name, status in attempt.asked.items() if status in (404, 410)}
         self.oracle.merged |= {name: self.world.ends_in(name, 3) for name in gone if name in self.world.merges}
         self.oracle.forget(CONTACTS, shown | (missing - gone))

@@ -28,6 +28,7 @@ class World:
         self.talks: dict[str, Json] = {}
         self.merges: dict[str, str] = {}  # of each contact merged away, which one took it in
         self._made = 0
+        self._junk: list[Any] = []
 
     # What stands where.
 
@@ -75,8 +76,10 @@ class World:
         self.company.put_contact(stamped)
 
     def add_junk(self, junk: Any) -> None:
-        """Something that is no record at all."""
-        self.company.put_contact(junk)
+        """Something that is no record at all; two that are equal cannot be told apart, and count as one."""
+        if junk not in self._junk:
+            self._junk.append(junk)
+            self.company.put_contact(junk)
 
     def archive(self, name: str) -> None:
         self.company.archive_contact(name)
