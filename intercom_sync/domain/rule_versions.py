@@ -23,16 +23,16 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "82c206bae906204e")
+PARSING = RuleVersion(2, ("contacts", "conversations"), "c17907bc3847bfdb")
 """Which contacts and conversations are usable, and their columns."""
 
 REVENUE = RuleVersion(2, ("revenue",), "a4bfa95262f2e459")
 """What a contact pays."""
 
-TEXT = RuleVersion(2, ("messages",), "37edfcdf26162965")
+TEXT = RuleVersion(2, ("messages",), "91b46eb55045e7d1")
 """What a message says: its visible text. The HTML is not stored, so a change fetches the conversations again."""
 
-MATCHING = RuleVersion(2, ("cancel",), "d57388e72f2f6451")
+MATCHING = RuleVersion(2, ("cancel",), "98984824ebd4e7fe")
 """Whether a visible text says one of the cancel words."""
 
 RULE_VERSIONS = {"parsing": PARSING, "revenue": REVENUE, "text": TEXT, "matching": MATCHING}
