@@ -10,6 +10,7 @@ from intercom_sync.domain.window import Window
 from intercom_sync.sync.finish import finish_run
 from intercom_sync.sync.plan import Asked, plan_run
 from intercom_sync.warehouse import customers, runs
+from intercom_sync.warehouse.column_types import column_types
 from intercom_sync.warehouse.revenue import refresh_revenue
 from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.support import refresh_support
@@ -83,10 +84,11 @@ def _floor(session: Session, moment: datetime) -> float:
         f"floor(extract(epoch FROM timestamptz '{moment.isoformat()}' - u.last_seen_at) / 86400) > u.days_since_seen"
     )
     with session.transaction():
-        changed = session.frame(customers.ROWS.format(bucket=older))
+        columns = column_types(session)
+        changed = session.frame(customers.rows_query(columns, older))
         began = time.perf_counter()
         session.frame(customers.CONTACTS.format(reading="''"))
-        session.frame(customers.ROWS.format(bucket="TRUE"))
+        session.frame(customers.rows_query(columns, "TRUE"))
         session.frame("SELECT id, created_at, open, contact_ids, rating, rating_contact_id FROM intercom_conversations")
         session.stage("floor", changed)
         return time.perf_counter() - began

@@ -3,8 +3,10 @@
 Metadata is kept for ever and read by everybody who may open the UI, so emails are masked and names left out.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -16,12 +18,14 @@ from intercom_sync.domain.report import harmless, mask_email
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
 from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.finish import Finished
+from intercom_sync.unforeseen import told
 from intercom_sync.warehouse import glance
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
 Metadata = dict[str, Any]
 
+_LOG = logging.getLogger("intercom_sync.assets")
 _PLANS_DRAWN = 6
 _PREVIEWED = 10
 
@@ -33,6 +37,20 @@ def numbers(figures: Mapping[str, int | float | None]) -> Metadata:
         for name, number in figures.items()
         if number is not None
     }
+
+
+def decorated(what: Mapping[str, Callable[[], Any]]) -> Metadata:
+    """Return metadata that only decorates a run, made one by one: what cannot be made is left out with a warning.
+
+    What an error says may hold customers' data; only its kind and place are logged.
+    """
+    shown = {}
+    for name, make in what.items():
+        try:
+            shown[name] = make()
+        except Exception as error:
+            _LOG.warning("%s is not shown on the asset's page: %s", name, told(error))
+    return shown
 
 
 def of_reading(collected: Collected, mode: str, requests: int) -> Metadata:
@@ -57,21 +75,26 @@ def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str,
         f"mrr_total_{currency}": float(rounded_amount(finished.upserted.mrr, currency)),
         "dagster/row_count": finished.upserted.customers,
     }
-    with session.transaction():
-        shown = {
-            "mrr_total": dg.MetadataValue.text(format_amount(finished.upserted.mrr, currency)),
-            "mrr_by_plan": _plans(session, currency),
-            "score_distribution": _scores(session),
-            "alerts_by_kind": _alerts(session, run.run),
-            "largest_customers": _preview(session, currency),
-        }
+    pictures: dict[str, Callable[[Session], Any]] = {
+        "mrr_by_plan": partial(_plans, currency=currency),
+        "score_distribution": _scores,
+        "alerts_by_kind": partial(_alerts, run=run.run),
+        "largest_customers": partial(_preview, currency=currency),
+    }
+    shown = decorated({name: partial(_read, session, picture) for name, picture in pictures.items()})
     return {
         **numbers(figures),
         "mode": dg.MetadataValue.text(run.mode),
         "log_entry": dg.MetadataValue.md(f"```\n{entry}\n```"),
+        "mrr_total": dg.MetadataValue.text(format_amount(finished.upserted.mrr, currency)),
         **shown,
         **column_lineage(UNIFIED_CUSTOMERS),
     }
+
+
+def _read(session: Session, make: Callable[[Session], Any]) -> Any:
+    with session.transaction():
+        return make(session)
 
 
 def _plans(session: Session, currency: str) -> dg.MetadataValue[str]:

@@ -1,10 +1,12 @@
 """`revenue_metrics`: what each contact pays."""
 
+from functools import partial
+
 import dagster as dg
 
 from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, column_lineage, table_metadata
 from intercom_sync.assets.raw import RAW_CONTACTS
-from intercom_sync.assets.report import numbers
+from intercom_sync.assets.report import decorated, numbers
 from intercom_sync.assets.run import run_of
 from intercom_sync.domain.tables import REVENUE_METRICS
 from intercom_sync.partitions import windows
@@ -29,7 +31,7 @@ def revenue_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResou
         run = run_of(context, session)
         rules = Settings.load().rules
         computed = refresh_revenue(session, rules, run.run, run.as_of)
-        totals = revenue_totals(session, rules.currency)
+        totals = decorated({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})
     return dg.MaterializeResult(
         metadata=numbers(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
     )

@@ -1,10 +1,12 @@
 """`support_metrics`: how support goes with each customer."""
 
+from functools import partial
+
 import dagster as dg
 
 from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, column_lineage, table_metadata
 from intercom_sync.assets.raw import RAW_CONTACTS, RAW_CONVERSATIONS
-from intercom_sync.assets.report import numbers
+from intercom_sync.assets.report import decorated, numbers
 from intercom_sync.assets.run import run_of
 from intercom_sync.domain.tables import SUPPORT_METRICS
 from intercom_sync.partitions import windows
@@ -28,6 +30,6 @@ def support_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResou
     with explained(context), warehouse.connect() as session:
         run = run_of(context, session)
         customers = refresh_support(session, Settings.load().rules, run.as_of)
-        totals = support_totals(session)
+        totals = decorated({"totals": partial(support_totals, session)}).get("totals", {})
     figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals
     return dg.MaterializeResult(metadata=numbers(figures) | column_lineage(SUPPORT_METRICS))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from intercom_sync.checks.answers import no_row
 from intercom_sync.checks.declare import Check, checks_on
 from intercom_sync.domain.verdicts import Verdict
+from intercom_sync.warehouse.offenders import cut_texts, refused
 from intercom_sync.warehouse.runs import covered_until
 from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.standing import last_success, standing
@@ -22,6 +23,29 @@ def _none_lost(session: Session, run: str) -> Verdict:
         if found.lost
         else f"All {found.now} customers are accounted for.",
         figures,
+    )
+
+
+def _all_written(session: Session, run: str) -> Verdict:
+    found = refused(session, "customer")
+    number = sum(one.count for one in found.values())
+    reasons = "; ".join(f"{reason}: {one.count}" for reason, one in found.items())
+    return Verdict(
+        not number,
+        f"Customers that the table does not take, see rejected_records: {reasons}." if number else "All are written.",
+        {"refused": number},
+        [example for one in found.values() for example in one.examples],
+    )
+
+
+def _texts_whole(session: Session, run: str) -> Verdict:
+    found = cut_texts(session)
+    columns = ", ".join(f"{column}: {one.count}" for column, one in found.items())
+    return Verdict(
+        not found,
+        f"Texts that are cut because their column is too short; make it text: {columns}." if found else "None is cut.",
+        {"cut": sum(one.count for one in found.values())},
+        [example for one in found.values() for example in one.examples],
     )
 
 
@@ -55,7 +79,8 @@ CHECKS = (
         "Every customer that Intercom knows has an email, a name and a contact. Rows of other systems are not judged.",
         no_row(
             "SELECT w.email_key FROM customer_writes w JOIN unified_customers u ON lower(u.email) = w.email_key "
-            "WHERE btrim(u.email) = '' OR coalesce(btrim(u.name), '') = '' OR coalesce(u.intercom_contact_id, '') = ''",
+            "WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
+            "coalesce(CAST(u.intercom_contact_id AS text), ''))",
             "Customers that lack their email, name or contact",
             "No customer lacks one.",
             personal=True,
@@ -67,7 +92,7 @@ CHECKS = (
         "Every customer that Intercom knows has a quality score within 0 to 100.",
         no_row(
             "SELECT w.email_key FROM customer_writes w JOIN unified_customers u ON lower(u.email) = w.email_key "
-            "WHERE u.quality_score IS NULL OR u.quality_score NOT BETWEEN 0 AND 100",
+            "WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE",
             "Customers without a score, or with one outside 0 to 100",
             "All scores lie within 0 to 100.",
             personal=True,
@@ -76,17 +101,20 @@ CHECKS = (
     ),
     Check(
         "every_contact_counted",
-        "Every contact with an email has its customer, and that customer is not marked as deleted.",
+        "Every contact with an email has its customer, not marked as deleted, but for those that the table refuses.",
         no_row(
             "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
             "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
-            "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL)",
+            "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL) AND NOT EXISTS (SELECT FROM rejected_records r "
+            "JOIN intercom_contacts w ON w.id = r.id WHERE r.kind = 'customer' AND w.email_key = c.email_key)",
             "Emails of contacts without a living customer",
             "Every contact with an email has its customer.",
             personal=True,
         ),
         error=True,
     ),
+    Check("all_written", "No constraint, type or trigger of the table refuses a customer.", _all_written),
+    Check("texts_whole", "No text is cut to fit a column of another system.", _texts_whole),
     Check(
         "no_customer_lost",
         "Customers that are not marked as deleted become fewer only by those that a sync marks.",

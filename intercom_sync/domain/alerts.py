@@ -64,9 +64,9 @@ def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Decide the alerts of one write; the same transition makes one alert, and no transition makes none.
 
     Args:
-        rows: one per customer: `email_key`, `existed`, the pairs before_ and after_ of `mrr`, `currency`,
-            `mentioned_cancel` and `is_delinquent`, and `after_` `name`, `plan_name`, `last_payment_amount`,
-            `last_payment_date`, `stripe_customer_id` and `mixed_currencies`.
+        rows: one per customer: `email_key`, `existed` (there was a row that was not marked as deleted), the pairs
+            before_ and after_ of `mrr`, `currency`, `mentioned_cancel` and `is_delinquent`, and `after_` `name`,
+            `plan_name`, `last_payment_amount`, `last_payment_date`, `stripe_customer_id` and `mixed_currencies`.
         rules: the thresholds, and the workspace's currency.
 
     Returns:

@@ -37,8 +37,9 @@ class Unified:
     """What a sync makes of some customers.
 
     Attributes:
-        rows: one per customer: `email_key`, the columns of `unified_customers` as they shall stand, `before_` the
-            columns that alerts compare, and the flags `existed`, `changed`, `read` (its contact was read by the run).
+        rows: one per customer: `email_key`, the columns of `unified_customers` as they are to be, `row_` the
+            same as they are, `writing_` what of it comes from Intercom, and the flags `existed`, `changed`, `read`
+            (its contact was read by the run).
         evidence: rows of `customer_writes` that differ from what is kept.
     """
 
@@ -83,7 +84,7 @@ def unify(
     made = joined.with_columns(
         *_names(),
         *(_value(c) for c in FROM_INTERCOM),
-        *(pl.col(c).alias(f"writing_{c}") for c in FROM_INTERCOM),
+        *(pl.col(c).alias(f"writing_{c}") for c in ("intercom_contact_id", *FROM_INTERCOM)),
         *_counts(),
         **_bookkeeping(now),
     )

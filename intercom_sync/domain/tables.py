@@ -107,10 +107,20 @@ REJECTED_RECORDS = Table(
     "rejected_records",
     "Records that Intercom holds and the sync cannot use, each with the first rule it breaks, for a person to mend.",
     (
-        Column("kind", Type.TEXT, "contact or conversation.", nullable=False),
-        Column("id", Type.TEXT, "The record's id, or a digest of it where it has none.", nullable=False),
+        Column(
+            "kind",
+            Type.TEXT,
+            "contact or conversation; customer where unified_customers refuses the row.",
+            nullable=False,
+        ),
+        Column(
+            "id",
+            Type.TEXT,
+            "The record's id, of a customer its contact's; a digest where there is none.",
+            nullable=False,
+        ),
         Column("reason", Type.TEXT, "The rule it breaks.", nullable=False),
-        Column("field", Type.TEXT, "The field that breaks it.", nullable=False),
+        Column("field", Type.TEXT, "The field that breaks it; of a customer the column.", nullable=False),
         Column(
             "value",
             Type.JSON,
@@ -313,6 +323,7 @@ CUSTOMER_WRITES = Table(
     "The evidence of who wrote last: per customer, the values that the sync itself wrote last.",
     (
         Column("email_key", Type.TEXT, "The customer's email in lower case.", nullable=False, personal=True),
+        Column("intercom_contact_id", Type.TEXT, "The contact that it was written from."),
         Column("name", Type.TEXT, "The name written.", personal=True),
         *(column for column in UNIFIED_CUSTOMERS.columns if column.origin is _INTERCOM),
     ),

@@ -1,6 +1,7 @@
 """The end of a run: customers, alerts, figures and the closing of its reading, all in one transaction."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,11 +9,15 @@ from intercom_sync.domain.report import Figures
 from intercom_sync.domain.rules import Rules
 from intercom_sync.warehouse import glance, readings, runs
 from intercom_sync.warehouse.customers import Upserted, hold, upsert_customers
+from intercom_sync.warehouse.rejected_customers import Unwritten
 from intercom_sync.warehouse.revenue import catch_up_revenue
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.statistics import analyze
 from intercom_sync.warehouse.support import catch_up_support
+
+_LOG = logging.getLogger("intercom_sync.sync")
+_MOST_LOGGED = 100
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
             contacts_synced=upserted.new + upserted.updated,
             new_contacts=upserted.new,
             updated_contacts=upserted.updated,
-            skipped_contacts=skipped,
+            skipped_contacts=skipped + sum(one.read for one in upserted.unwritten),
             errors=runs.errors(session, run.run),
             sync_duration_seconds=(finished_at - run.started_at).total_seconds(),
             avg_quality_score=upserted.average_quality,
@@ -62,4 +67,12 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
     with session.transaction():
         analyze(session, "unified_customers", "customer_writes", rows=upserted.new)
     readings.let_go(run.run)
+    _log_unwritten(upserted.unwritten)
     return Finished(figures, upserted, finished_at)
+
+
+def _log_unwritten(unwritten: Sequence[Unwritten]) -> None:
+    for one in unwritten[:_MOST_LOGGED]:
+        _LOG.warning("Skipped customer %s: %s (%s)", one.id, one.reason, one.field)
+    if len(unwritten) > _MOST_LOGGED:
+        _LOG.warning("Skipped %d more customers: see rejected_records", len(unwritten) - _MOST_LOGGED)

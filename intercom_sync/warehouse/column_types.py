@@ -4,15 +4,19 @@ Per column: whether the sync can write it, how its values are read in our type, 
 cannot be written at all is found here, before anything is read from Intercom; both a sync and doctor ask.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import polars as pl
 
 from intercom_sync.domain.schema import Type
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
 from intercom_sync.warehouse.session import Session, quoted
 
-IDS = ("email", "intercom_contact_id", "external_id", "stripe_customer_id")
-"""Columns that identify somebody: their values are never cut."""
+IDS = ("intercom_contact_id", "external_id", "stripe_customer_id")
+"""Columns that identify a customer elsewhere, and can move from one row to another."""
+NEVER_CUT = ("email", *IDS, "subscription_status", "currency")
+"""Columns whose value says something else when it is cut."""
 
 _OURS = {column.name: column.type for column in UNIFIED_CUSTOMERS.columns}
 _TEXT, _ENUM = "text", "enum"
@@ -94,27 +98,55 @@ class ColumnType:
             return self.kind == _TEXT and self.shown == self.bare != "bpchar"
         return self.shown == self.bare == _FULL_NAMES.get(self.ours, self.ours)
 
+    @property
+    def read_as(self) -> Type:
+        """The type that `read` gives: numbers come as text, and so do times that a text column holds."""
+        return Type.TEXT if self.ours is Type.NUMERIC or self._is_said_time else self.ours
+
+    @property
+    def _is_said_time(self) -> bool:
+        return self.ours is Type.TIMESTAMP and self.kind == _TEXT
+
     def read(self, prefix: str = "") -> str:
-        """Return its value in our type as SQL; null where we cannot represent it. Numbers and parsed texts are text."""
-        column = f"{prefix}{self.name}"
-        if self.kind in {_TEXT, _ENUM} or self.ours is Type.TEXT:
-            return f"CAST({column} AS text)"
+        """Return its value as SQL, to be read by `parsed`; null where we cannot represent it (NaN, infinity)."""
+        return self.readable(f"{prefix}{self.name}")
+
+    def readable(self, value: str) -> str:
+        """Return a value of its type as SQL, to be read by `parsed`."""
+        if self.ours is Type.NUMERIC:
+            return f"CAST(round({self.number(value)}, 6) AS text)"
+        if self.ours is Type.TEXT or self._is_said_time:
+            return f"CAST({value} AS text)"
         if self.ours is Type.TIMESTAMP:
-            return (
-                f"CASE WHEN {column} >= '0001-01-01' AND {column} < '9999-12-31' THEN CAST({column} AS timestamptz) END"
-            )
-        if self.kind == "boolean":
-            return column
-        number = f"CAST({column} AS numeric)"
-        if self.ours is Type.BOOLEAN:
-            return f"{number} <> 0"
+            return self._time(value)
         if self.ours is Type.INTEGER:
+            number = self.number(value)
             return f"CASE WHEN {number} BETWEEN -2147483648 AND 2147483647 THEN CAST({number} AS integer) END"
-        return f"CASE WHEN {number} BETWEEN -{_LARGEST} AND {_LARGEST} THEN {number}::text END"
+        if self.kind == _TEXT:
+            word = f"lower(btrim(CAST({value} AS text)))"
+            return f"CASE WHEN {word} IN ({_YES}) THEN TRUE WHEN {word} IN ({_NO}) THEN FALSE END"
+        return value if self.kind == "boolean" else f"{self.number(value)} <> 0"
+
+    def number(self, value: str) -> str:
+        """Return a value of its type as an SQL number; null where it is none that we can represent."""
+        number = f"CAST({value} AS numeric)"
+        if self.kind == _TEXT:
+            return f"CASE WHEN CAST({value} AS text) ~ '{_NUMBER}' THEN CAST(CAST({value} AS text) AS numeric) END"
+        return f"CASE WHEN {number} BETWEEN -{_LARGEST} AND {_LARGEST} THEN {number} END"
+
+    def _time(self, value: str) -> str:
+        if self.name == "intercom_deleted_at":
+            # Whether there is a time is what counts.
+            value = f"CASE WHEN {value} IS NOT NULL THEN LEAST(GREATEST({value}, '0001-01-01'), '9999-12-30') END"
+            return f"CAST({value} AS timestamptz)"
+        is_ours = f"{value} >= '0001-01-01' AND {value} < '9999-12-31'"
+        return f"CASE WHEN {is_ours} THEN CAST({value} AS timestamptz) END"
 
     def cast(self, value: str) -> str:
         """Return a value of ours as SQL that the column takes by assignment, which refuses what is too long."""
         value = f"CAST({value} AS {self.ours})"
+        if self.kind == _TEXT and self.ours is Type.BOOLEAN and self.most and self.most < len("false"):
+            return f"left(CAST({value} AS text), 1)"
         if self.kind == _TEXT:
             return f"CAST({f'trim_scale({value})' if self.ours is Type.NUMERIC else value} AS text)"
         if self.ours is Type.BOOLEAN and self.kind in _NUMBERS:
@@ -123,11 +155,36 @@ class ColumnType:
 
 
 _FULL_NAMES = {Type.TIMESTAMP: "timestamp with time zone"}
+_YES, _NO = "'true', 't', 'yes', 'y', 'on', '1'", "'false', 'f', 'no', 'n', 'off', '0'"
+_NUMBER = r"^\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)\s*$"
+
+
+def _instant(text: pl.Expr) -> pl.Expr:
+    """A time as PostgreSQL writes it in UTC, or a date."""
+    forms = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d")
+    readings = [text.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms]
+    return pl.coalesce(readings)
 
 
 def column_types(session: Session) -> dict[str, ColumnType]:
     """Return our columns as the table has them, by name; empty where there is no table."""
     return {one.name: one for one in _columns(session, "unified_customers") if one.name in _OURS}
+
+
+def reads(columns: Mapping[str, ColumnType], prefix: str = "", *names: str) -> str:
+    """Return a select list of our columns, all or the named ones, as `parsed` takes them."""
+    return ", ".join(f"{one.read(prefix)} AS {one.name}" for one in columns.values() if not names or one.name in names)
+
+
+def parsed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFrame:
+    """Return a frame that `reads` brought, in our types; a text that is no time is null."""
+    return frame.with_columns(
+        (_instant(pl.col(name)) if one.ours is Type.TIMESTAMP else pl.col(name).str.to_decimal(scale=6))
+        .cast(one.ours.frame)
+        .alias(name)
+        for name, one in columns.items()
+        if name in frame.columns and one.read_as is not one.ours
+    )
 
 
 def unfit(session: Session, schema: str) -> list[str]:

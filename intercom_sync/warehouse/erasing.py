@@ -47,7 +47,7 @@ def erase_contacts(session: Session, ids: Iterable[str]) -> dict[str, int]:
     return {
         "intercom_contacts": erase(session, "intercom_contacts", f"id IN ({ERASED_CONTACTS})"),
         "rejected_records": removed.pop("rejected_records")
-        + erase(session, "rejected_records", f"kind = 'contact' AND id IN ({ERASED_CONTACTS})"),
+        + erase(session, "rejected_records", f"kind IN ('contact', 'customer') AND id IN ({ERASED_CONTACTS})"),
         "intercom_messages": removed.pop("intercom_messages") + written,
         **removed,
     }

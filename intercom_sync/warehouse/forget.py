@@ -10,6 +10,7 @@ from intercom_sync.domain.emails import trim_email
 from intercom_sync.warehouse import forgotten, outbox
 from intercom_sync.warehouse.erasing import ERASED_CONTACTS, ERASED_CONVERSATIONS, erase, erase_contacts
 from intercom_sync.warehouse.land import alone
+from intercom_sync.warehouse.rejected_customers import DIGEST
 from intercom_sync.warehouse.retention import VOID
 from intercom_sync.warehouse.session import Session
 
@@ -23,10 +24,12 @@ _REFUSED = (
 )
 # The email itself, and those that their contacts had before, unless somebody else has them now.
 _EMAILS = (
-    "SELECT lower($1) AS email_key UNION SELECT lower(u.email) FROM unified_customers u "
-    "JOIN erasing e ON e.id = u.intercom_contact_id WHERE u.email IS NOT NULL AND NOT EXISTS (SELECT FROM "
-    "intercom_contacts c WHERE c.email_key = lower(u.email) AND c.id NOT IN (SELECT id FROM erasing))"
+    "SELECT lower($1) AS email_key UNION SELECT t.email_key FROM (SELECT lower(email) AS email_key, "
+    "CAST(intercom_contact_id AS text) AS id FROM unified_customers WHERE email IS NOT NULL UNION ALL "
+    "SELECT email_key, intercom_contact_id FROM customer_writes) t JOIN erasing e ON e.id = t.id WHERE NOT EXISTS "
+    "(SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key AND c.id NOT IN (SELECT id FROM erasing))"
 )
+_REFUSED_ROWS = f"kind = 'customer' AND id IN (SELECT {DIGEST} FROM erased_email)"
 # Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.
 _MERGED = (
     "WITH RECURSIVE theirs AS (SELECT id FROM erasing UNION SELECT m.source_id FROM contact_merges m "
@@ -78,6 +81,7 @@ def forget(session: Session, email: str) -> dict[str, int]:
         # A record without an id of its own is known by a digest; nothing else will ever come under that.
         forgotten.note(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
         removed |= erase_contacts(session, contacts["id"])
+        removed["rejected_records"] += erase(session, "rejected_records", _REFUSED_ROWS)
         session.execute(VOID)  # nobody can say whose words they are
         for column in ("missed_ids", "overlooked_ids"):
             session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))

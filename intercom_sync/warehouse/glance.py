@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from intercom_sync.warehouse.column_types import column_types, parsed, reads
 from intercom_sync.warehouse.session import Session, literal
 
 _PLANS_KEPT = 50
 _LIVING = "intercom_deleted_at IS NULL"
 _BY_PLAN = (
-    f"SELECT COALESCE(plan_name, '') AS plan, sum(CAST(mrr AS numeric)) AS mrr FROM unified_customers WHERE {_LIVING} "
-    "AND mrr IS NOT NULL AND lower(btrim(coalesce(currency::text, {currency}))) = {currency} "
+    "SELECT COALESCE({plan}, '') AS plan, sum({mrr}) AS mrr FROM unified_customers "
+    f"WHERE {_LIVING} AND {{mrr}} IS NOT NULL AND lower(btrim(COALESCE({{paid_in}}, {{currency}}))) = {{currency}} "
     f"GROUP BY 1 ORDER BY 2 DESC LIMIT {_PLANS_KEPT}"
 )
-_SHOWN = "plan_name, subscription_status, days_since_seen, open_tickets, mentioned_cancel, quality_score"
+_SHOWN = (
+    "email", "mrr", "currency", "plan_name", "subscription_status", "days_since_seen", "open_tickets",
+    "mentioned_cancel", "quality_score",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,13 @@ class PlanRevenue:
 
 def note(session: Session, run: str, customers: int, currency: str) -> None:
     """Note the sums of a run; runs inside the caller's transaction, after the customers are written."""
-    by_plan = _BY_PLAN.format(currency=literal(currency))
+    columns = column_types(session)
+    by_plan = _BY_PLAN.format(
+        plan=columns["plan_name"].read(),
+        mrr=columns["mrr"].number("mrr"),
+        paid_in=columns["currency"].read(),
+        currency=literal(currency),
+    )
     session.execute(
         "UPDATE sync_runs SET customers = $2::bigint::integer, "
         f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({by_plan}) p) WHERE run = $1",
@@ -67,9 +77,10 @@ def revenue_by_plan(session: Session) -> list[PlanRevenue]:
 
 def score_distribution(session: Session) -> list[int]:
     """Return how many customers have a score of 0 to 9, 10 to 19, … and 90 to 100."""
+    score = column_types(session)["quality_score"].read()
     found = session.frame(
-        "SELECT LEAST(quality_score / 10, 9) AS tens, count(*) AS customers FROM unified_customers "
-        f"WHERE {_LIVING} AND quality_score BETWEEN 0 AND 100 GROUP BY 1"
+        f"SELECT LEAST({score} / 10, 9) AS tens, count(*) AS customers FROM unified_customers "
+        f"WHERE {_LIVING} AND {score} BETWEEN 0 AND 100 GROUP BY 1"
     )
     counts = dict(found.iter_rows())
     return [counts.get(tens, 0) for tens in range(10)]
@@ -87,9 +98,10 @@ def alerts_by_kind(session: Session, run: str) -> list[tuple[str, int, int]]:
 
 def largest_customers(session: Session, number: int) -> list[dict[str, Any]]:
     """Return the customers that pay most, with their emails as they are."""
+    columns = column_types(session)
+    mrr = columns["mrr"].number("u.mrr")
     found = session.frame(
-        f"SELECT email, CAST(mrr AS numeric)::text AS mrr, lower(btrim(currency::text)) AS currency, {_SHOWN} "
-        f"FROM unified_customers WHERE {_LIVING} AND email IS NOT NULL "
-        f"ORDER BY unified_customers.mrr DESC NULLS LAST, email LIMIT {number}"
+        f"SELECT {reads(columns, 'u.', *_SHOWN)} FROM unified_customers u WHERE {_LIVING} AND u.email IS NOT NULL "
+        f"ORDER BY {mrr} DESC NULLS LAST, u.email LIMIT {number}"
     )
-    return found.rows(named=True)
+    return parsed(found, columns).select(_SHOWN).rows(named=True)

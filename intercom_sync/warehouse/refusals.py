@@ -35,7 +35,6 @@ _REFUSED = {
     "25006": "is read-only: name a primary server in {setting}",
     "53100": "has no disk space left: free some and sync again",
     "57014": "cancelled a statement that took too long: raise its statement_timeout for the role in {setting}",
-    "23502": "has a required column in unified_customers that the sync does not know: give it a default",
     "22P05": "has no such character in its encoding: create a database of encoding UTF8 and name it in {setting}",
     "3D000": "has no such database: create it, or mend {setting}",
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from intercom_sync.warehouse.column_types import column_types
 from intercom_sync.warehouse.session import Session
 
 
@@ -37,7 +38,10 @@ def standing(session: Session) -> Standing:
     now = int(session.value("SELECT count(*) FROM unified_customers WHERE intercom_deleted_at IS NULL"))
     if not runs:
         return Standing(None, 0, 0, now)
-    marked = session.value("SELECT count(*) FROM unified_customers WHERE intercom_deleted_at = $1", runs[0]["as_of"])
+    when = column_types(session)["intercom_deleted_at"].cast("$1")
+    marked = session.value(
+        f"SELECT count(*) FROM unified_customers WHERE intercom_deleted_at = {when}", runs[0]["as_of"]
+    )
     return Standing(runs[1]["customers"] if len(runs) > 1 else None, runs[0]["new_contacts"], int(marked), now)
 
 

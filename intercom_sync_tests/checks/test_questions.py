@@ -119,6 +119,12 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "UPDATE unified_customers SET intercom_deleted_at = now() WHERE name = 'A Name'",
         "c***@e***.com",
     ),
+    "unified_customers.all_written": (refuse("customer", "its check short_name", "name"), "its check short_name: 1"),
+    "unified_customers.texts_whole": (
+        "ALTER TABLE unified_customers ALTER name TYPE varchar(1) USING left(name, 1);"
+        "UPDATE unified_customers SET name = 'c' WHERE email = 'c1@example.com'",
+        "name: 1",
+    ),
     "unified_customers.no_customer_lost": ("DELETE FROM unified_customers WHERE name = 'A Name'", "removed"),
     "unified_customers.fresh": ("UPDATE sync_runs SET finished_at = now() - interval '14 hours'", "last sync was done"),
 }

@@ -1,0 +1,100 @@
+"""A table of customers that another system made, and syncs that write to it: contacts land, customers are written."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+
+from intercom_sync.domain.contacts import read_contact
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.sift import sift
+from intercom_sync.domain.window import Window
+from intercom_sync.sandbox.builders import contact, subscription
+from intercom_sync.sync.finish import Finished, finish_run
+from intercom_sync.warehouse import readings, runs
+from intercom_sync.warehouse.land import Stamp, land_contacts
+from intercom_sync.warehouse.migrate import prepare
+from intercom_sync.warehouse.revenue import refresh_revenue
+from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.support import refresh_support
+from intercom_sync.warehouse.urls import plain_url
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+RULES = Rules()
+Row = dict[str, Any]
+
+
+def person(id: str, email: str | None, *, day: int = 0, mrr: int | None = None, **fields: Any) -> Row:
+    """A contact as it is on a day, with an MRR in dollars where given; `stripe` holds further attributes."""
+    stripe = dict(fields.pop("stripe", {}))
+    if mrr is not None:
+        stripe["Stripe Subscriptions"] = [subscription(amount=100 * mrr, interval="month")]
+    updated = int((NOW + day * DAY).timestamp())
+    times = {"created_at": updated - 86_400 * 100, "updated_at": updated}
+    return contact(id=id, email=email, **({"custom_attributes": stripe} | times | fields))
+
+
+class SharedTable:
+    """`unified_customers` in a schema, as another system sees it, and the syncs of an invented company."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._url, self._schema = url, schema
+        self._connection = psycopg2.connect(plain_url(url), options=f"-c search_path={schema} -c timezone=UTC")
+        self._connection.autocommit = True
+        self._runs = 0
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, statement: str, *values: Any) -> list[Row]:
+        """Run a statement as another system; return its rows."""
+        with self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+            cursor.execute(statement, values or None)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def customer(self, email: str) -> Row:
+        (row,) = self.rows("SELECT * FROM unified_customers WHERE lower(email) = lower(%s)", email)
+        return row
+
+    def written(self, *columns: str) -> dict[str, Any]:
+        """Some columns of every row as text, by email."""
+        texts = ", ".join(f"CAST({c} AS text) AS {c}" for c in columns)
+        found = self.rows(f"SELECT lower(email) AS email, {texts} FROM unified_customers ORDER BY 1")
+        return {row.pop("email"): tuple(row.values()) if len(row) > 1 else next(iter(row.values())) for row in found}
+
+    def places(self) -> dict[str, Any]:
+        """Where each row is: one that is written again is somewhere else."""
+        return {
+            row["email"]: row["place"] for row in self.rows("SELECT email, ctid::text AS place FROM unified_customers")
+        }
+
+    def alerts(self) -> list[tuple[str, str]]:
+        return [(row["kind"], row["email"]) for row in self.rows("SELECT kind, email FROM customer_alerts ORDER BY id")]
+
+    def rejects(self) -> dict[str, tuple[str, str, Any]]:
+        """Reason, field and value of every rejected record, by kind and id."""
+        found = self.rows("SELECT * FROM rejected_records ORDER BY kind, id")
+        return {f"{row['kind']} {row['id']}": (row["reason"], row["field"], row["value"]) for row in found}
+
+    def sync(self, *records: Row, day: int = 1, gone: Iterable[str] = ()) -> Finished:
+        """Read some contacts, lose others, and write the customers as of a day."""
+        self._runs += 1
+        prepare(self._url, self._schema)
+        moment = NOW + day * DAY
+        run = SyncRun(f"run-{self._runs}", moment, Window(moment - DAY, moment), full=False, started_at=moment)
+        with Session(self._url, self._schema) as session:
+            runs.begin(session, run)
+            with session.transaction():
+                for id in gone:
+                    session.execute("DELETE FROM intercom_contacts WHERE id = $1", id)
+                sifted = sift(records, partial(read_contact, rules=RULES))
+                land_contacts(session, sifted, Stamp(run.run, run.as_of, RULES.contact_fingerprint()))
+                readings.note_ids(session, run.run, "contact", sifted.ids)
+            refresh_revenue(session, RULES, run.run, run.as_of)
+            refresh_support(session, RULES, run.as_of)
+            return finish_run(session, run, RULES, lambda: moment)
