@@ -13,6 +13,7 @@ from intercom_sync.checks.raw_conversations import raw_conversations_checks
 from intercom_sync.checks.revenue_metrics import revenue_metrics_checks
 from intercom_sync.checks.support_metrics import support_metrics_checks
 from intercom_sync.checks.unified_customers import unified_customers_checks
+from intercom_sync.domain.clocks import machine_clock
 from intercom_sync.jobs import sync_job
 from intercom_sync.resources import AlertsSlackResource, IntercomResource, WarehouseResource
 from intercom_sync.schedules import every_six_hours, weekly_full
@@ -26,6 +27,7 @@ def build(**overrides: Any) -> dg.Definitions:
         "intercom": IntercomResource(api_key=dg.EnvVar("INTERCOM_API_KEY")),
         "warehouse": WarehouseResource(),
         "slack": AlertsSlackResource(),
+        "clock": dg.ResourceDefinition.hardcoded_resource(machine_clock),
         "progress": dg.ResourceDefinition.hardcoded_resource(silent),
     }
     return dg.Definitions(

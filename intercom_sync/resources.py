@@ -15,6 +15,7 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.poster import quiet_client
+from intercom_sync.sync.errors import RunRefusedError
 from intercom_sync.unforeseen import UnforeseenError, without_words
 from intercom_sync.warehouse import readings
 from intercom_sync.warehouse.connect import open_warehouse
@@ -22,7 +23,7 @@ from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachabl
 from intercom_sync.warehouse.session import Session
 
 FOREGROUND_TAG = "intercom_sync/foreground"
-_FORESEEN = (IntercomError, WarehouseError, SettingsError, dg.Failure, dg.RetryRequested)
+_FORESEEN = (IntercomError, WarehouseError, SettingsError, RunRefusedError, dg.Failure, dg.RetryRequested)
 _RETRIES = 2
 _RETRY_SECONDS = 60
 
@@ -91,7 +92,7 @@ def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext)
             yield
     except UnforeseenError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    except (IntercomError, WarehouseError, SettingsError) as error:
+    except (IntercomError, WarehouseError, SettingsError, RunRefusedError) as error:
         passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError | DatabaseBusyError)
         if passing and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)

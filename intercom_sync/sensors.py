@@ -14,15 +14,17 @@ from functools import partial
 import dagster as dg
 
 from intercom_sync.domain.alerts import Alert
+from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.ended_runs import ended_since, note_ended
 from intercom_sync.resources import AlertsSlackResource, WarehouseResource
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.message import HANDFUL
-from intercom_sync.slack.poster import SlackAwayError, SlackSetupError, channels, post
+from intercom_sync.slack.poster import LONGEST_WAIT, SlackAwayError, SlackSetupError, channels, post
 from intercom_sync.sync.deliver import Deliverer
 from intercom_sync.sync.trouble import note_trouble
 from intercom_sync.unforeseen import without_words
 from intercom_sync.warehouse import outbox
+from intercom_sync.warehouse.clock import read_present
 from intercom_sync.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("intercom_sync.alerts")
@@ -41,13 +43,13 @@ _LOOK_BACK = timedelta(minutes=10)
 def trouble(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
     """Look at what ended since the last look."""
     now = datetime.now(UTC)
-    since = datetime.fromisoformat(context.cursor) - _LOOK_BACK if context.cursor else now - _FIRST_LOOK
+    since = _last_look(context.cursor, now)
     origin = context.code_location_origin
     ended, upto = ended_since(context.instance, since, origin.location_name if origin else None)
     with without_words(*_FORESEEN), warehouse.connect() as session:
         news = sum(note_ended(context.instance, session, record) for record in ended)
         with session.transaction():
-            news += note_trouble(session, now)
+            news += note_trouble(session, read_present(session, now))
     context.update_cursor((upto or now).isoformat())
     return dg.SkipReason(f"looked at {len(ended)} runs that ended, {news} news")
 
@@ -68,7 +70,8 @@ def slack_alerts(
             _log(alert for alert in waiting if alert.id > state.get("logged", 0))
             context.update_cursor(json.dumps({"logged": max((alert.id for alert in waiting), default=0)}))
             return dg.SkipReason(f"no SLACK_BOT_TOKEN: {len(waiting)} alerts wait in customer_alerts")
-        if time.time() < state.get("not_before", 0):
+        # A wait that seems longer was noted while the clock was ahead.
+        if 0 < state.get("not_before", 0) - time.time() <= LONGEST_WAIT:
             left = outbox.backlog(session).waiting
             return dg.SkipReason(f"Slack asks to wait until {_clock(state['not_before'])}, {left} waiting")
         settings = Settings.load()
@@ -77,6 +80,12 @@ def slack_alerts(
         done = Deliverer(session, to, send, time.monotonic, time.sleep).deliver()
     context.update_cursor(json.dumps({"not_before": time.time() + done.wait} if done.wait else {}))
     return dg.SkipReason(str(done))
+
+
+def _last_look(cursor: str | None, now: datetime) -> datetime:
+    """Return from when on to look at runs: the last look, unless there was none or the clock was ahead then."""
+    last = datetime.fromisoformat(cursor) if cursor else None
+    return now - _FIRST_LOOK if last is None or last > now + TOLERANCE else last - _LOOK_BACK
 
 
 def _log(alerts: Iterable[Alert]) -> None:

@@ -9,14 +9,16 @@ import dagster as dg
 
 from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, table_metadata
 from intercom_sync.assets.report import of_reading
-from intercom_sync.assets.run import run_of
+from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
+from intercom_sync.domain.window import Window
 from intercom_sync.partitions import windows
 from intercom_sync.resources import IntercomResource, WarehouseResource, explained
 from intercom_sync.settings import Settings
-from intercom_sync.sync.plan import Asked, parse_time
+from intercom_sync.sync.plan import NOW, Asked, parse_time
 from intercom_sync.sync.progress import Progress
 from intercom_sync.sync.read import read
+from intercom_sync.sync.start import start_run
 
 RAW_CONTACTS = dg.AssetKey("raw_contacts")
 RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
@@ -29,9 +31,9 @@ class ReadConfig(dg.Config):
     Attributes:
         full: read everything, however old, and let go of what Intercom no longer holds.
         catch_up: read from the last sync without a gap up to the window's end; everything when there was none.
-        as_of: the run's now, ISO 8601; empty: the machine's clock.
+        as_of: the run's now, ISO 8601, not later than the clock; empty: the present.
         start: start of a window of its own, in place of the partition's.
-        end: its end.
+        end: its end; `now` for the run's now.
     """
 
     full: bool = False
@@ -42,8 +44,10 @@ class ReadConfig(dg.Config):
 
     def asked(self) -> Asked:
         """Return it read."""
-        times = {name: parse_time(text) for name in ("as_of", "start", "end") if (text := getattr(self, name))}
-        return Asked(self.full, self.catch_up, **times)
+        until_now = self.end == NOW
+        texts = {"as_of": self.as_of, "start": self.start, "end": "" if until_now else self.end}
+        times = {name: parse_time(text) for name, text in texts.items() if text}
+        return Asked(self.full, self.catch_up, **times, until_now=until_now)
 
 
 @dg.multi_asset(
@@ -79,6 +83,7 @@ def raw(
     intercom: IntercomResource,
     warehouse: WarehouseResource,
     progress: dg.ResourceParam[Progress],
+    clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Read what the run asks for and land it."""
     settings = Settings.load()
@@ -86,7 +91,8 @@ def raw(
         context.log.warning(warning)
     chosen = [key for key in _KINDS if key in context.selected_asset_keys]
     with explained(context), warehouse.connect() as session, intercom.client() as client:
-        run = run_of(context, session, config.asked())
+        window = Window(*context.partition_time_window)
+        run = start_run(session, client, context.run.run_id, config.asked(), window, clock=clock)
         kinds = [_KINDS[key] for key in chosen]
         collected = read(client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress)
     context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.counts.requests)

@@ -8,6 +8,7 @@ from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, column_linea
 from intercom_sync.assets.raw import RAW_CONTACTS
 from intercom_sync.assets.report import decorated, numbers
 from intercom_sync.assets.run import run_of
+from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.tables import REVENUE_METRICS
 from intercom_sync.partitions import windows
 from intercom_sync.resources import WarehouseResource, explained
@@ -25,10 +26,12 @@ from intercom_sync.warehouse.revenue import refresh_revenue, revenue_totals
     group_name=GROUP,
     freshness_policy=FRESHNESS,
 )
-def revenue_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
+def revenue_metrics(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
+) -> dg.MaterializeResult[None]:
     """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
     with explained(context), warehouse.connect() as session:
-        run = run_of(context, session)
+        run = run_of(context, session, clock)
         rules = Settings.load().rules
         computed = refresh_revenue(session, rules, run.run, run.as_of)
         totals = decorated({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})

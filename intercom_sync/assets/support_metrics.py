@@ -8,6 +8,7 @@ from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, column_linea
 from intercom_sync.assets.raw import RAW_CONTACTS, RAW_CONVERSATIONS
 from intercom_sync.assets.report import decorated, numbers
 from intercom_sync.assets.run import run_of
+from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.tables import SUPPORT_METRICS
 from intercom_sync.partitions import windows
 from intercom_sync.resources import WarehouseResource, explained
@@ -25,11 +26,13 @@ from intercom_sync.warehouse.support import refresh_support, support_totals
     group_name=GROUP,
     freshness_policy=FRESHNESS,
 )
-def support_metrics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[None]:
+def support_metrics(
+    context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
+) -> dg.MaterializeResult[None]:
     """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts of the email."""
     with explained(context), warehouse.connect() as session:
-        run = run_of(context, session)
-        customers = refresh_support(session, Settings.load().rules, run.as_of)
+        run = run_of(context, session, clock)
+        customers = refresh_support(session, Settings.load().rules, run.as_of, run.earliest_now)
         totals = decorated({"totals": partial(support_totals, session)}).get("totals", {})
     figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals
     return dg.MaterializeResult(metadata=numbers(figures) | column_lineage(SUPPORT_METRICS))

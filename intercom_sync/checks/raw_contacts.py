@@ -4,8 +4,9 @@ from intercom_sync.checks.answers import ids_unique, none_refused
 from intercom_sync.checks.declare import Check, checks_on
 from intercom_sync.checks.revenue_metrics import REASONS as OF_REVENUE
 from intercom_sync.checks.streams import checks_of_reading
-from intercom_sync.domain.verdicts import FEW, Verdict
+from intercom_sync.domain.verdicts import FEW, Verdict, clocks_agree
 from intercom_sync.warehouse.contacts import email_shares
+from intercom_sync.warehouse.runs import newest_with_clocks
 from intercom_sync.warehouse.session import Session
 
 _EMAIL = ("email is not a valid address",)
@@ -29,6 +30,13 @@ def _emails_present(session: Session, run: str) -> Verdict:
     )
 
 
+def _clocks_agree(session: Session, run: str) -> Verdict:
+    begun = newest_with_clocks(session, run)
+    if begun is None or begun.clocks is None:
+        return Verdict(True, "No sync has compared the clocks yet.")
+    return clocks_agree(begun.clocks, begun.started_at, begun.future_instants)
+
+
 CHECKS = (
     Check("ids_unique", "Each contact stands once.", ids_unique("contact")),
     Check(
@@ -50,6 +58,11 @@ CHECKS = (
         "records_usable",
         "No contact is refused for its shape; what is wrong with Stripe data stands at revenue_metrics.",
         none_refused("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
+    ),
+    Check(
+        "clocks_agree",
+        "The clocks of this machine, the database and Intercom agree within a minute, and nothing stored is later.",
+        _clocks_agree,
     ),
     *checks_of_reading("contact"),
 )

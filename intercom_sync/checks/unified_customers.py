@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from intercom_sync.checks.answers import no_row
 from intercom_sync.checks.declare import Check, checks_on
 from intercom_sync.domain.verdicts import Verdict
+from intercom_sync.warehouse.clock import read_present
 from intercom_sync.warehouse.offenders import cut_texts, refused
 from intercom_sync.warehouse.runs import covered_until
 from intercom_sync.warehouse.session import Session
@@ -50,10 +51,11 @@ def _texts_whole(session: Session, run: str) -> Verdict:
 
 
 def _fresh(session: Session, run: str) -> Verdict:
-    last, covered = last_success(session), covered_until(session)
+    now = read_present(session, datetime.now(UTC))
+    last, covered = last_success(session, now), covered_until(session, now)
     if last is None:
         return Verdict(False, "No sync has succeeded yet.")
-    hours = (datetime.now(UTC) - last).total_seconds() / 3600
+    hours = (now - last).total_seconds() / 3600
     reach = f" Everything up to {covered:%Y-%m-%d %H:%M} UTC has been read." if covered else ""
     return Verdict(
         hours <= LATE.total_seconds() / 3600,

@@ -22,8 +22,11 @@ from intercom_sync.ended_runs import note_ended
 from intercom_sync.jobs import read_config, sync_job
 from intercom_sync.partitions import key_of, window_holding, windows
 from intercom_sync.resources import FOREGROUND_TAG
-from intercom_sync.settings import Settings
+from intercom_sync.settings import Settings, SettingsError
+from intercom_sync.sync.errors import RunRefusedError
+from intercom_sync.sync.plan import NOW, require_past
 from intercom_sync.warehouse import runs
+from intercom_sync.warehouse.clock import read_present
 from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.session import Session
@@ -38,28 +41,28 @@ class SyncRequest:
     as_of: datetime | None = None
 
     def config(self, now: datetime) -> dict[str, object]:
-        """Return the job's run configuration."""
-        as_of = now.isoformat()
+        """Return the job's run configuration; without an instant asked for, the run takes the present itself."""
+        as_of = {"as_of": now.isoformat()} if self.as_of else {}
         if self.full:
-            return read_config(full=True, as_of=as_of)
+            return read_config(full=True, **as_of)
         if self.window:
-            return read_config(start=self.window.start.isoformat(), end=self.window.end.isoformat(), as_of=as_of)
-        return read_config(catch_up=True, end=as_of, as_of=as_of)
+            return read_config(start=self.window.start.isoformat(), end=self.window.end.isoformat(), **as_of)
+        return read_config(catch_up=True, end=NOW, **as_of)
 
 
 def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
     """Run one sync; return 0 when it is done, 1 when it failed.
 
     Raises:
-        SettingsError: no access token.
+        SettingsError: no access token, or an instant that is not past.
         WarehouseError: the database is not to be had, or went away for good.
     """
     os.environ["INTERCOM_API_KEY"] = settings.require_api_key()
     for warning in settings.warnings():
         print(warning, file=sys.stderr)
     connect = open_warehouse(settings)
+    now = _instant(connect, request.as_of)
     use_instance(settings)
-    now = (request.as_of or datetime.now(UTC)).astimezone(UTC)
     with storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
         stay_connected(instance)
         job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
@@ -82,6 +85,21 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             mark_covered(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
     print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
     return 0
+
+
+def _instant(connect: Callable[[], Session], as_of: datetime | None) -> datetime:
+    """Return the instant asked for, or the present.
+
+    Raises:
+        SettingsError: the instant asked for is not past.
+    """
+    with connect() as session, session.transaction():
+        present = read_present(session, datetime.now(UTC))
+    try:
+        require_past(as_of, present)
+    except RunRefusedError as error:
+        raise SettingsError(str(error)) from None
+    return (as_of or present).astimezone(UTC)
 
 
 def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str) -> None:

@@ -39,7 +39,7 @@ class Unified:
     Attributes:
         rows: one per customer: `email_key`, the columns of `unified_customers` as they are to be, `row_` the
             same as they are, `writing_` what of it comes from Intercom, and the flags `existed`, `changed`, `read`
-            (its contact was read by the run).
+            (its contact was read by the run) and `synced_later` (its last sync is later than now: a clock was ahead).
         evidence: rows of `customer_writes` that differ from what is kept.
     """
 
@@ -95,7 +95,9 @@ def unify(
     ).pipe(fit)
     changed = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"row_{c}")) for c in DATA)
     made = made.with_columns(
-        changed=changed | ~pl.col("existed"), read=pl.col("held") & pl.col("read").fill_null(False)
+        changed=changed | ~pl.col("existed"),
+        read=pl.col("held") & pl.col("read").fill_null(False),
+        synced_later=(pl.col("row_last_intercom_sync") > pl.col("last_intercom_sync")).fill_null(False),
     )
     return Unified(made, _evidence(made))
 
@@ -150,7 +152,7 @@ def _bookkeeping(now: datetime) -> dict[str, pl.Expr]:
         "email": pl.coalesce("row_email", KEY),
         "intercom_contact_id": pl.coalesce("intercom_contact_id", "row_intercom_contact_id"),
         "intercom_deleted_at": pl.when("deleted")
-        .then(pl.coalesce("row_intercom_deleted_at", instant))
+        .then(pl.min_horizontal("row_intercom_deleted_at", instant))
         .when("foreign")
         .then("row_intercom_deleted_at"),
         "last_intercom_sync": instant,

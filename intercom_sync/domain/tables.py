@@ -149,8 +149,18 @@ SYNC_RUNS = Table(
         Column("as_of", Type.TIMESTAMP, "The sync's instant: its now.", nullable=False),
         Column("window_start", Type.TIMESTAMP, "Start of what it read; null for a full sync."),
         Column("window_end", Type.TIMESTAMP, "End of what it read.", nullable=False),
-        Column("started_at", Type.TIMESTAMP, "First request, by the machine's clock.", nullable=False),
-        Column("finished_at", Type.TIMESTAMP, "End of the write, by the machine's clock."),
+        Column("started_at", Type.TIMESTAMP, "When it began: the present then, as the clocks have it.", nullable=False),
+        Column("finished_at", Type.TIMESTAMP, "End of the write: the start and the time it took."),
+        Column("machine_clock", Type.TIMESTAMP, "What the machine's clock said when it began."),
+        Column("database_clock", Type.TIMESTAMP, "What the database's clock said then."),
+        Column("intercom_clock", Type.TIMESTAMP, "What Intercom's answers said then; null where they did not."),
+        Column(
+            "earliest_now",
+            Type.TIMESTAMP,
+            "The earliest of these clocks and the instant asked for; nothing that is younger than 30 days then is "
+            "deleted, and nothing after it counts as read.",
+        ),
+        Column("future_instants", Type.INTEGER, "Stored instants later than the present that it met and corrected."),
         Column("contacts_read", Type.INTEGER, "Contacts read from Intercom.", nullable=False),
         Column("conversations_read", Type.INTEGER, "Conversations read from Intercom.", nullable=False),
         Column("contacts_synced", Type.INTEGER, "Customers new or updated."),
@@ -341,6 +351,21 @@ FORGOTTEN = Table(
     key=("kind", "mark"),
 )
 
+SYNC_STATE = Table(
+    "sync_state",
+    "What syncs remember of the workspace as a whole, one value a name.",
+    (
+        Column("name", Type.TEXT, "workspace_id, or messages_since.", nullable=False),
+        Column(
+            "value",
+            Type.TEXT,
+            "The id of the workspace that the tables hold; the instant from which on all messages are kept.",
+            nullable=False,
+        ),
+    ),
+    key=("name",),
+)
+
 TABLES = (
     UNIFIED_CUSTOMERS,
     CUSTOMER_ALERTS,
@@ -359,4 +384,5 @@ TABLES = (
     SYNC_READS,
     SYNC_MARKS,
     FORGOTTEN,
+    SYNC_STATE,
 )

@@ -6,6 +6,9 @@ verdict stands in `checks`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from intercom_sync.domain.clocks import Clocks
 
 FEW = 100
 """Below so many records half of them may come or go without anything being wrong."""
@@ -129,4 +132,21 @@ def still_held(since: Sequence[Brought], held_before: int | None, full: bool) ->
         "Check that INTERCOM_API_KEY is of the right workspace. If they were really deleted, run a full sync again: "
         "two full readings that agree are believed.",
         figures | {"held_before": held_before},
+    )
+
+
+def clocks_agree(clocks: Clocks, present: datetime, future_instants: int) -> Verdict:
+    """Whether every clock said the present when a run began, and no stored instant was later than that."""
+    off = {name: by.total_seconds() for name, by in clocks.off(present).items()}
+    told = [
+        f"the clock of {name} is {abs(seconds):,.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
+        for name, seconds in off.items()
+    ]
+    if future_instants:
+        told.append(f"{future_instants} stored instants were later than the present and have been corrected")
+    sentence = f"{'; '.join(told)}. The sync went by {present:%Y-%m-%d %H:%M:%S} UTC. Set the clock right."
+    return Verdict(
+        not told,
+        sentence[0].upper() + sentence[1:] if told else "All clocks agree within a minute.",
+        {"future_instants": future_instants, "seconds_off": max(map(abs, off.values()), default=0.0)},
     )

@@ -6,6 +6,7 @@ How a call is repeated and paced is in `calls`; in which order a stream is read,
 import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -64,6 +65,7 @@ class IntercomClient:
             connections=connections,
             timeouts=timeouts,
             largest_answer=largest_answer,
+            wall=wall,
         )
         self._caller = Caller(self._transport, wall=wall, sleep=sleep)
 
@@ -81,6 +83,10 @@ class IntercomClient:
     def counts(self) -> Counts:
         """Calls made so far by everything that shares this client."""
         return self._caller.counts
+
+    def server_time(self) -> datetime | None:
+        """Intercom's own time, by its newest answer; None where none has told it."""
+        return self._transport.server_clock.now()
 
     def me(self) -> dict[str, Any]:
         """The token's admin and its app: name, region and time zone. A cheap check of the token."""

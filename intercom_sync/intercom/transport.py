@@ -4,6 +4,7 @@ Nothing is tried again here and no answer judged: see `calls` and `answers`.
 """
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ import orjson
 import requests
 from requests.utils import get_environ_proxies
 
+from intercom_sync.intercom.limits import Clock
 from intercom_sync.intercom.patience import PatientAdapter
+from intercom_sync.intercom.server_clock import ServerClock
 
 TIMEOUTS = (10.0, 75.0)
 """Seconds to connect, and that may pass without a byte; a page of conversations may take most of a minute.
@@ -64,7 +67,9 @@ class Transport:
         connections: int,
         timeouts: tuple[float, float] = TIMEOUTS,
         largest_answer: int = LARGEST_ANSWER,
+        wall: Clock = time.time,
     ) -> None:
+        self.server_clock = ServerClock(wall)
         self.base_url = base_url.rstrip("/")
         self._timeouts = timeouts
         self._largest_answer = largest_answer
@@ -79,6 +84,8 @@ class Transport:
             {
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
+                # A proxy's copy of an answer would tell an old time, and perhaps of another workspace.
+                "Cache-Control": "no-cache",
                 "Content-Type": "application/json",
                 "Intercom-Version": version,
                 "User-Agent": "intercom-sync",
@@ -103,6 +110,7 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                self.server_clock.note(response.headers)
                 whole = self._whole(response)
                 # An error may repeat what it was asked with, and its words are told to people.
                 body = whole if response.ok or not self._token else whole.replace(self._token, b"***")

@@ -55,7 +55,7 @@ class App:
         self._token = token
         self._windows = Windows(rate)
         self._clock = clock
-        self._dated = dated
+        self.dated = dated
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -64,7 +64,7 @@ class App:
         pause = self.latency + (fault.stall if fault else 0.0)
         if pause:
             await asyncio.sleep(pause)
-        if self._dated:
+        if self.dated:
             answer.headers = {"Date": formatdate(self._clock(), usegmt=True)} | answer.headers
         request.status = 0 if fault and fault.cut else answer.status
         await deliver(answer, fault, scope, send)

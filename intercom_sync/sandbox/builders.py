@@ -18,6 +18,9 @@ __all__ = (
     "subscription",
 )  # fmt: skip
 
+WORKSPACE = "sandbox1"
+"""The id of a workspace that nobody gave another."""
+
 _numbers = count(1)
 _DAY_ONE = 1_700_000_000
 _UNSET_NAMES = (
@@ -46,7 +49,7 @@ def contact(**fields: Any) -> Json:
     return {
         "type": "contact",
         "id": key,
-        "workspace_id": "sandbox1",
+        "workspace_id": WORKSPACE,
         "external_id": f"account-{number}",
         "role": "user",
         "email": email,

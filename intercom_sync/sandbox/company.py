@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any
 
 from intercom_sync.sandbox.attributes import Attributes
+from intercom_sync.sandbox.builders import WORKSPACE
 from intercom_sync.sandbox.records import CONTACT, CONVERSATION, load, record
 from intercom_sync.sandbox.table import Table
 
@@ -22,9 +23,18 @@ class Company:
         timezone: IANA name of the zone whose calendar days contact searches go by (API 2.16). May be changed.
         index_delay: seconds until a search sees what was put (documented as "a few minutes"). May be changed.
         clock: the time, in UNIX seconds.
+        workspace_id: its id, which `/me` and contacts carry.
     """
 
-    def __init__(self, *, timezone: str = "UTC", index_delay: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        timezone: str = "UTC",
+        index_delay: int = 0,
+        clock: Callable[[], float] = time.time,
+        workspace_id: str = WORKSPACE,
+    ) -> None:
+        self.workspace_id = workspace_id
         self.timezone = timezone
         self.index_delay = index_delay
         self.clock = clock
@@ -46,7 +56,12 @@ class Company:
             return [load(each.whole()) for each in self.conversation_table.live.records.values()]
 
     def put_contact(self, contact: Any) -> Any:
-        """Store a contact exactly as given, replacing the one of this id. It may be broken on purpose."""
+        """Store a contact exactly as given, replacing the one of this id. It may be broken on purpose.
+
+        Only the workspace's id, where nobody chose one, becomes that of this workspace.
+        """
+        if isinstance(contact, dict) and contact.get("workspace_id") == WORKSPACE != self.workspace_id:
+            contact = contact | {"workspace_id": self.workspace_id}
         with self.lock:
             key = self.contact_table.put(contact)
             self.merges.pop(key, None)

@@ -31,12 +31,12 @@ def generate(
     Args:
         contacts: how many, broken ones and leads included.
         conversations: how many; with contacts only.
-        seed: another number is another company.
+        seed: another number is another company, of another workspace.
         now: the company's present in UNIX seconds; by default the hour just begun.
         timezone: IANA name of the workspace's zone.
     """
     present = int(time.time()) // _HOUR * _HOUR if now is None else now
-    company = Company(timezone=timezone)
+    company = Company(timezone=timezone, workspace_id=f"sandbox{seed}")
     rng = Random(f"{seed} people")
     people = _put_people(company, rng, contacts, present, seed)
     if people:

@@ -67,6 +67,10 @@ class Sandbox:
         """What is planned to go wrong."""
         return self._app.faults
 
+    def dated(self, dated: bool) -> None:
+        """Say from now on whether answers have a Date."""
+        self._app.dated = dated
+
     def __enter__(self) -> Self:
         connection = listen("127.0.0.1", self._port)
         self.url = self._app.base = f"http://127.0.0.1:{connection.getsockname()[1]}"

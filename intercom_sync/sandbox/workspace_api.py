@@ -9,7 +9,7 @@ def me(call: Call) -> bytes:
     """GET /me: the only place where the workspace's timezone shows."""
     app = {
         "type": "app",
-        "id_code": "sandbox1",
+        "id_code": call.company.workspace_id,
         "name": "Sandbox Company",
         "region": "US",
         "timezone": call.company.timezone,

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from intercom_sync.slack.message import Message
 
 TIMEOUT_SECONDS = 8
-_LONGEST_WAIT = 86_400
+LONGEST_WAIT = 86_400
 _CHANNEL = {
     "channel_not_found": "does not exist, or the bot may not see it",
     "not_in_channel": "does not have the bot in it: invite it there",
@@ -174,4 +174,4 @@ def token_refusal(word: str) -> str:
 def _seconds(headers: dict[str, str]) -> int:
     found = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     text = str(found[0] if isinstance(found, list) and found else found)
-    return min(max(int(text), 1), _LONGEST_WAIT) if text.isdigit() else 30
+    return min(max(int(text), 1), LONGEST_WAIT) if text.isdigit() else 30

@@ -24,6 +24,7 @@ from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.leaving import TakeIn, ask_for_missing, let_go_of_deleted
 from intercom_sync.sync.parts import fetch_parts, fetch_rejected
 from intercom_sync.sync.progress import Progress, silent
+from intercom_sync.sync.workspace import refuse_foreign_contacts
 from intercom_sync.warehouse import leaving, readings, streams
 from intercom_sync.warehouse.keeping_out import keep_out
 from intercom_sync.warehouse.land import Stamp, land_contacts
@@ -55,6 +56,7 @@ class Collector:
         rules: the rules of the workspace.
         progress: is told of every batch.
         settled: before it earlier syncs should have brought every change; None before the first full one.
+        workspace: the id of the workspace that the tables hold; None where it is not known.
     """
 
     reader: Reader
@@ -65,6 +67,7 @@ class Collector:
     rules: Rules
     progress: Progress = silent
     settled: datetime | None = None
+    workspace: str | None = None
 
     def collect(self, streams: Sequence[Stream]) -> list[Collected]:
         """Read and land the streams side by side; when one fails the other still lands what it reads.
@@ -140,6 +143,8 @@ class Collector:
     ) -> None:
         for pages in batches(source, _PAGES_PER_BATCH):
             records = [record for page in pages for record in page.records]
+            if collected.kind == "contact":
+                refuse_foreign_contacts(records, self.workspace)
             sifted = sift(records, read)
             with session.transaction():
                 sifted = _kept_out(session, collected.kind, records, sifted, read)
@@ -163,7 +168,8 @@ class Collector:
             return None
         with session.transaction():
             began = readings.began(session, self.reading) or self.run.window.start
-        start, end = max(began, self.run.window.start), self.run.as_of + _A_MOMENT
+        # Until now, also where the run is for an instant of the past: what changed meanwhile may have been overlooked.
+        start, end = max(began, self.run.window.start), max(self.run.as_of, self.run.started_at) + _A_MOMENT
         end = end if self.run.full else min(end, self.run.window.end)
         return Window(start - self._overlap, end) if began < end else None
 

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.report import Figures
 from intercom_sync.domain.rules import Rules
 from intercom_sync.warehouse import glance, readings, runs
+from intercom_sync.warehouse.clock import database_time
 from intercom_sync.warehouse.customers import Upserted, hold, upsert_customers
 from intercom_sync.warehouse.rejected_customers import Unwritten
 from intercom_sync.warehouse.revenue import catch_up_revenue
@@ -43,24 +45,25 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
         reading = readings.of_run(session, run.run)
         had_company = runs.had_company(session, run)
         if had_company:
-            run = runs.overtaken(session, run)
+            run = runs.overtaken(session, run, _latest(session, run, clock()))
             catch_up_revenue(session, rules)
             catch_up_support(session, run.as_of, beside=False)
         upserted = upsert_customers(session, run, reading, rules, beside=not had_company)
         _, skipped = readings.skipped(session, reading)
-        finished_at = clock().astimezone(UTC)
+        taken = _time_taken(session, run, clock())
         figures = Figures(
             contacts_synced=upserted.new + upserted.updated,
             new_contacts=upserted.new,
             updated_contacts=upserted.updated,
             skipped_contacts=skipped + sum(one.read for one in upserted.unwritten),
             errors=runs.errors(session, run.run),
-            sync_duration_seconds=(finished_at - run.started_at).total_seconds(),
+            sync_duration_seconds=taken.total_seconds(),
             avg_quality_score=upserted.average_quality,
             alerts_generated=upserted.alerts,
         )
         if not readings.is_whole(session, reading):
             runs.covers_nothing(session, run.run)
+        finished_at = (run.started_at + taken).astimezone(UTC)
         runs.close(session, run.run, figures, finished_at)
         glance.note(session, run.run, upserted.customers, rules.currency)
         readings.finish(session, reading, run.run)
@@ -76,3 +79,17 @@ def _log_unwritten(unwritten: Sequence[Unwritten]) -> None:
         _LOG.warning("Skipped customer %s: %s (%s)", one.id, one.reason, one.field)
     if len(unwritten) > _MOST_LOGGED:
         _LOG.warning("Skipped %d more customers: see rejected_records", len(unwritten) - _MOST_LOGGED)
+
+
+def _latest(session: Session, run: SyncRun, machine: datetime) -> datetime:
+    """Return the latest instant that counts now: the present, and what is known to be past."""
+    present = Clocks(machine, database_time(session)).present or run.as_of
+    return max(at for at in (present, run.as_of, runs.confirmed_past(session)) if at is not None)
+
+
+def _time_taken(session: Session, run: SyncRun, machine: datetime) -> timedelta:
+    """Return how long a run took by the machine's clock; by the database's where the machine's was set meanwhile."""
+    began = run.clocks or Clocks(run.started_at)
+    taken = machine - began.machine
+    by_database = database_time(session) - began.database if began.database else taken
+    return max(timedelta(0), min(taken, by_database) if taken > by_database + TOLERANCE else taken)

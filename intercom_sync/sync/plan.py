@@ -3,13 +3,19 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.window import Window
+from intercom_sync.sync.errors import RunRefusedError
 from intercom_sync.warehouse import runs
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
+NOW = "now"
+"""The end of a window that ends at the run's now, in a run's configuration."""
+
 _A_MOMENT = timedelta(seconds=1)
 _EVER = datetime.fromtimestamp(0, UTC)
+_FIRST_AS_OF = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,7 @@ class Asked:
         as_of: the run's *now*; None for the machine's clock.
         start: start of a window of its own; None for the partition's.
         end: its end.
+        until_now: whether a window without an end of its own ends now, rather than with the partition.
     """
 
     full: bool = False
@@ -29,36 +36,84 @@ class Asked:
     as_of: datetime | None = None
     start: datetime | None = None
     end: datetime | None = None
+    until_now: bool = False
 
 
-def plan_run(run: str, asked: Asked, partition: Window, covered: datetime | None, clock: datetime) -> SyncRun:
+def plan_run(
+    run: str,
+    asked: Asked,
+    partition: Window,
+    covered: datetime | None,
+    clock: datetime,
+    *,
+    newest: datetime | None = None,
+    clocks: Clocks | None = None,
+) -> SyncRun:
     """Return the run that is asked for.
+
+    An instant before the newest completed run's says what is read; the columns that depend on time stay at the newer.
 
     Args:
         run: the Dagster run's id.
         asked: the configuration.
         partition: the partition's window.
         covered: the instant up to which earlier syncs read everything; None before the first full one.
-        clock: the machine's time.
+        clock: the present.
+        newest: the latest instant that a completed run wrote the customers for; None before the first.
+        clocks: what the clocks say, where they were read.
 
     Raises:
+        RunRefusedError: the instant asked for lies ahead, or before Intercom existed.
         ValueError: a window that ends before it starts.
     """
-    as_of = (asked.as_of or clock).astimezone(UTC)
+    require_past(asked.as_of, clock)
+    wanted = (asked.as_of or clock).astimezone(UTC)
+    earliest = min(wanted, clocks.earliest or clock) if clocks else min(wanted, clock)
+    as_of = max(wanted, newest.astimezone(UTC)) if newest else wanted
+    window, full = _scope(asked, partition, covered, wanted)
+    return SyncRun(run, as_of, window, full, started_at=clock, clocks=clocks, earliest_now=earliest)
+
+
+def require_past(as_of: datetime | None, clock: datetime) -> None:
+    """Refuse an instant that is still to come, or that lies before every record.
+
+    Raises:
+        RunRefusedError: it does.
+    """
+    if as_of is not None and as_of > clock + TOLERANCE:
+        raise RunRefusedError(
+            f"as_of is {as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, which is later than now "
+            f"({clock.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC). Give an instant that is past, or none for now."
+        )
+    if as_of is not None and as_of < _FIRST_AS_OF:
+        raise RunRefusedError(f"as_of is {as_of.isoformat()}, before any record. Give a later one, or none for now.")
+
+
+def _scope(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
+    """Return what a run reads, and whether that is everything."""
     if asked.full or (asked.catch_up and covered is None):
         # A full sync covers all up to its instant.
-        return SyncRun(run, as_of, Window(_EVER, as_of), full=True, started_at=clock)
-    start, end = asked.start or partition.start, asked.end or partition.end
+        return Window(_EVER, wanted), True
+    start, end = asked.start or partition.start, asked.end or (wanted if asked.until_now else partition.end)
     if asked.catch_up and covered is not None:
         start = min(covered, end - _A_MOMENT)
-    return SyncRun(run, as_of, Window(start, end), full=False, started_at=clock)
+    return Window(start, end), False
 
 
 def begin_run(session: Session, run: str, asked: Asked, partition: Window, clock: datetime) -> SyncRun:
-    """Plan a run and note that it began; an asset that joins a run gets it as it was planned first."""
+    """Plan a run by one clock and note that it began; an asset that joins a run gets it as it was planned first.
+
+    For runs that do not ask Intercom; one that does begins by `start.start_run`.
+
+    Raises:
+        RunRefusedError: as `plan_run`.
+    """
     with session.transaction():
-        covered = runs.covered_until(session)
-    return runs.begin(session, plan_run(run, asked, partition, covered, clock.astimezone(UTC)))
+        begun = runs.begun(session, run)
+        if begun:
+            return begun
+        covered, newest = runs.covered_until(session), runs.newest_as_of(session, clock)
+    return runs.begin(session, plan_run(run, asked, partition, covered, clock.astimezone(UTC), newest=newest))
 
 
 def parse_time(text: str) -> datetime:
@@ -68,7 +123,10 @@ def parse_time(text: str) -> datetime:
         ValueError: when it is none.
     """
     moment = datetime.fromisoformat(text.strip())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is no time in the years 1 to 9999 UTC") from None
 
 
 def parse_window(text: str) -> Window:

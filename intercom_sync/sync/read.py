@@ -3,6 +3,7 @@
 How pages land stands in `collect`; what the figures mean, in `domain.verdicts`.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -15,9 +16,8 @@ from intercom_sync.settings import Settings
 from intercom_sync.sync.collect import Collector
 from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.progress import Progress
-from intercom_sync.warehouse import readings, runs, streams
+from intercom_sync.warehouse import readings, runs, streams, sync_state
 from intercom_sync.warehouse.errors import WarehouseError
-from intercom_sync.warehouse.retention import drop_old_words
 from intercom_sync.warehouse.runs import SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -42,25 +42,47 @@ def read(
     """
     reading = readings.take(connect, run)
     with session.transaction():
-        # Before anything can fail: words must not stay because Intercom is away.
-        drop_old_words(session, run.as_of)
-        covered = runs.covered_until(session)
+        covered = runs.covered_until(session, run.started_at)
+        workspace = sync_state.stored_workspace_id(session)
     settled = covered and covered - settings.overlap
     window = run.window.widened(settings.overlap)
-    collector = Collector(Reader(client), connect, run, window, reading, settings.rules, progress, settled)
+    collector = Collector(
+        Reader(client, clock=_clock(client)),
+        connect,
+        run,
+        window,
+        reading,
+        settings.rules,
+        progress,
+        settled,
+        workspace,
+    )
+    errors_before = client.counts.errors
     try:
         collected = collector.collect([STREAMS[kind] for kind in kinds])
     except Exception:
         with suppress(WarehouseError), session.transaction():
-            runs.count(session, run.run, 0, 0, client.counts.errors)
+            runs.count(session, run.run, 0, 0, client.counts.errors - errors_before)
         raise
     with session.transaction():
         read = {one.kind: one.read for one in collected}
-        runs.count(session, run.run, read.get("contact", 0), read.get("conversation", 0), client.counts.errors)
+        runs.count(
+            session, run.run, read.get("contact", 0), read.get("conversation", 0), client.counts.errors - errors_before
+        )
         for one in collected:
             is_known = run.full or (covered is not None and covered >= window.start)
             streams.note(session, _brought(session, one, collector, is_known))
     return collected
+
+
+def _clock(client: IntercomClient) -> Callable[[], float]:
+    """Return Intercom's clock, or the machine's before any answer told it."""
+
+    def now() -> float:
+        told = client.server_time()
+        return told.timestamp() if told else time.time()
+
+    return now
 
 
 def _brought(session: Session, one: Collected, collector: Collector, is_known: bool) -> Brought:

@@ -5,6 +5,7 @@ Failed runs and checks are known to Dagster; `ended_runs` reads them.
 
 from datetime import datetime, timedelta
 
+from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.domain.trouble import FAILED_RUN, SURVIVED_ERRORS, missed_windows, survived_errors
 from intercom_sync.warehouse import outbox, runs
 from intercom_sync.warehouse.session import Session
@@ -29,7 +30,7 @@ def _note_survived(session: Session, now: datetime) -> int:
 
 def _note_gap(session: Session, now: datetime) -> int:
     """Tell of a gap once; while a sync is at work on it, or has failed and was told of, it is no other news."""
-    gap = missed_windows(runs.covered_until(session), now)
+    gap = missed_windows(runs.covered_until(session, now), now)
     if gap is None or _at_work(session, now) or _told(session, now):
         return 0
     return int(outbox.note(session, gap))
@@ -38,7 +39,9 @@ def _note_gap(session: Session, now: datetime) -> int:
 def _at_work(session: Session, now: datetime) -> bool:
     return bool(
         session.value(
-            "SELECT EXISTS (SELECT FROM sync_runs WHERE status = 'started' AND started_at > $1)", now - _UNDER_WAY
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE status = 'started' AND started_at BETWEEN $1 AND $2)",
+            now - _UNDER_WAY,
+            now + TOLERANCE,
         )
     )
 
@@ -46,7 +49,8 @@ def _at_work(session: Session, now: datetime) -> bool:
 def _told(session: Session, now: datetime) -> bool:
     return bool(
         session.value(
-            f"SELECT EXISTS (SELECT FROM customer_alerts WHERE kind = '{FAILED_RUN}' AND created_at > $1)",
+            f"SELECT EXISTS (SELECT FROM customer_alerts WHERE kind = '{FAILED_RUN}' AND created_at BETWEEN $1 AND $2)",
             now - _UNDER_WAY,
+            now + TOLERANCE,
         )
     )

@@ -53,7 +53,9 @@ _RETURN = (
 
 
 def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) -> tuple[int, int]:
-    """Stage rows as `domain.customers` made them, those that differ or were read; return how many of both there are.
+    """Stage rows as `domain.customers` made them, those to be written; return how many of both there are.
+
+    Those that differ, were read, or say that they were synced later than now.
 
     Args:
         session: where the transaction is.
@@ -61,7 +63,7 @@ def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) ->
         existing: how many rows that exist have been staged.
         new: the same of new ones.
     """
-    news = rows.filter(pl.col("changed") | pl.col("read"))
+    news = rows.filter(pl.any_horizontal("changed", "read", "synced_later"))
     existed, places = pl.col("existed"), pl.col("existed").cast(pl.Int64).cum_sum()
     others = pl.int_range(1, pl.len() + 1) - places
     same = [(existed & pl.col(c).eq_missing(pl.col(f"row_{c}"))).alias(f"same_{c}") for c in DATA if c != "email"]

@@ -11,8 +11,13 @@ from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.session import Session
 
 _UNMET = "NOT EXISTS (SELECT FROM sync_reads r WHERE r.reading = $1 AND r.kind = $2 AND r.id = l.id)"
-# What landed after the reading began is newer than it.
-_OLDER = "l.landed_at < (SELECT begun_at FROM sync_readings WHERE reading = $1)"
+# What landed after the reading began is newer than it. What landed in the future did so while the database's clock was
+# ahead, before it began; a reading that began in the future cannot say what is older.
+_BEGUN = "FROM sync_readings WHERE reading = $1"
+_OLDER = (
+    f"(l.landed_at < (SELECT begun_at {_BEGUN}) OR l.landed_at > (SELECT clock_timestamp())) "
+    f"AND (SELECT begun_at <= clock_timestamp() {_BEGUN})"
+)
 _NOT_KEPT = "NOT EXISTS (SELECT FROM kept_records k WHERE k.id = l.id)"
 _WORDS = {
     "contact": "",

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from intercom_sync.warehouse.runs import SyncRun
+from intercom_sync.warehouse.runs import REFRESH, SyncRun
 from intercom_sync.warehouse.session import Session
 
 _ALL_DONE = ""
@@ -37,7 +37,11 @@ def take(connect: Callable[[], Session], run: SyncRun) -> str:
     let_go(run.run)
     session = _held[run.run] = connect()
     with session.transaction():
-        session.execute(f"DELETE FROM sync_readings WHERE begun_at < clock_timestamp() - {_TOO_OLD} AND {_UNHELD}")
+        # One that began in the future did so when the database's clock was ahead, nobody knows when.
+        session.execute(
+            "DELETE FROM sync_readings WHERE NOT begun_at BETWEEN clock_timestamp() - "
+            f"{_TOO_OLD} AND clock_timestamp() AND {_UNHELD}"
+        )
         for orphaned in ("sync_marks", "sync_reads"):
             session.execute(f"DELETE FROM {orphaned} o WHERE reading NOT IN (SELECT reading FROM sync_readings)")
         left = session.frame("SELECT reading FROM sync_readings WHERE scope = $1 ORDER BY begun_at", run.scope)
@@ -75,8 +79,14 @@ def of_run(session: Session, run: str) -> str:
 
 
 def began(session: Session, reading: str) -> datetime | None:
-    """Return the instant of the run that began a reading, or None when there was none."""
-    began: datetime | None = session.value("SELECT as_of FROM sync_runs WHERE run = $1", beginner(reading))
+    """Return the instant of the run that began a reading, or None when there was none, or that is not known.
+
+    A run whose clock was ahead covers nothing: when it began is not known.
+    """
+    began: datetime | None = session.value(
+        f"SELECT LEAST(as_of, started_at, earliest_now) FROM sync_runs WHERE run = $1 AND mode <> '{REFRESH}'",
+        beginner(reading),
+    )
     return began
 
 

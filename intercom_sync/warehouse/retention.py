@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from intercom_sync.domain.alerts import CANCEL_MENTION
 from intercom_sync.domain.rules import RECENT_DAYS
+from intercom_sync.warehouse import sync_state
 from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.session import Session
 
@@ -22,12 +23,47 @@ VOID = (
     "AND json_typeof(value) IN ('string', 'array', 'object')"
 )
 """Lets go of all values of refused conversations that can hold words."""
+_RECENT = timedelta(days=RECENT_DAYS)
+# A conversation that did not change since then holds no message of the time, nor does one that began after it.
+_FETCH_AGAIN = (
+    "UPDATE intercom_conversations SET parts_version = NULL, parts_wanted = TRUE "
+    "WHERE updated_at >= $1 AND created_at < $2"
+)
+
+
+def note_messages_since(session: Session) -> None:
+    """Note from when on messages are kept, where no sync has; runs inside the caller's transaction.
+
+    Syncs of earlier versions deleted by their own instant, whatever the clock said.
+    """
+    if sync_state.messages_since(session) is None:
+        latest: datetime | None = session.value("SELECT max(as_of) FROM sync_runs")
+        if latest is not None:
+            sync_state.store_messages_since(session, latest - _RECENT)
+
+
+def keep_messages(session: Session, as_of: datetime, earliest_now: datetime) -> None:
+    """Have the messages that a sync at an instant needs, and no older ones; runs inside the caller's transaction.
+
+    Where syncs at later instants did without messages that this one needs, they are fetched again.
+
+    Args:
+        session: the warehouse.
+        as_of: the instant; messages of the 30 days before it are needed.
+        earliest_now: messages older than 30 days at this instant are deleted.
+    """
+    needed, kept = as_of - _RECENT, sync_state.messages_since(session)
+    if kept is not None and kept > needed:
+        alone(session, "conversation")
+        session.execute(_FETCH_AGAIN, needed, kept)
+    drop_old_words(session, min(as_of, earliest_now))
+    sync_state.store_messages_since(session, needed)
 
 
 def drop_old_words(session: Session, now: datetime) -> None:
     """Drop what was written more than 30 days before an instant; runs inside the caller's transaction."""
     alone(session, "conversation")
-    since = now - timedelta(days=RECENT_DAYS)
+    since = now - _RECENT
     session.execute("DELETE FROM intercom_messages WHERE created_at < $1", since)
     session.execute(_UNQUOTE, since)
     session.execute(f"{VOID} AND time < $1", since)

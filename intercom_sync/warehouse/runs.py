@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.report import Figures
 from intercom_sync.domain.window import Window
 from intercom_sync.warehouse.session import Session
@@ -21,7 +22,10 @@ class SyncRun:
         as_of: its *now*.
         window: what it covers; a full sync reads everything and covers what came before the window's end.
         full: whether it reads everything.
-        started_at: its first request, by the machine's clock.
+        started_at: when it began: the present then.
+        clocks: what the clocks said then; None where that is not known.
+        earliest_now: the earliest of the clocks and the instant asked for; None where that is not known.
+        future_instants: stored instants later than the present that it met.
     """
 
     run: str
@@ -29,6 +33,9 @@ class SyncRun:
     window: Window
     full: bool
     started_at: datetime
+    clocks: Clocks | None = None
+    earliest_now: datetime | None = None
+    future_instants: int = 0
 
     @property
     def mode(self) -> str:
@@ -44,21 +51,91 @@ class SyncRun:
 def begin(session: Session, run: SyncRun) -> SyncRun:
     """Note that a run began, unless one of its assets did already; return it as it was noted first."""
     with session.transaction():
-        session.execute(
-            "INSERT INTO sync_runs (run, mode, status, as_of, window_start, window_end, started_at) "
-            "VALUES ($1, $2, 'started', $3, $4, $5, $6) ON CONFLICT (run) DO NOTHING",
-            run.run,
-            run.mode,
-            run.as_of,
-            run.window.start,
-            run.window.end,
-            run.started_at,
-        )
-        noted = session.frame(
-            "SELECT as_of, mode, window_start, window_end, started_at FROM sync_runs WHERE run = $1", run.run
-        ).row(0, named=True)
-    window = Window(noted["window_start"], noted["window_end"])
-    return SyncRun(run.run, noted["as_of"], window, noted["mode"] == FULL, noted["started_at"])
+        return note_begun(session, run)
+
+
+def begin_alone(session: Session) -> None:
+    """Let no other run begin until the caller's transaction ends."""
+    session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.begin'), hashtext(current_schema()))::text")
+
+
+def note_begun(session: Session, run: SyncRun) -> SyncRun:
+    """Do the same inside the caller's transaction."""
+    clocks = run.clocks
+    values = {
+        "run": run.run,
+        "mode": run.mode,
+        "status": "started",
+        "as_of": run.as_of,
+        "window_start": run.window.start,
+        "window_end": run.window.end,
+        "started_at": run.started_at,
+        "machine_clock": clocks and clocks.machine,
+        "database_clock": clocks and clocks.database,
+        "intercom_clock": clocks and clocks.intercom,
+        "earliest_now": run.earliest_now,
+        "future_instants": run.future_instants,
+    }
+    known = {name: value for name, value in values.items() if value is not None}
+    session.execute(
+        f"INSERT INTO sync_runs ({', '.join(known)}) "
+        f"VALUES ({', '.join(f'${number}' for number in range(1, len(known) + 1))}) ON CONFLICT (run) DO NOTHING",
+        *known.values(),
+    )
+    return begun(session, run.run) or run
+
+
+def begun(session: Session, run: str) -> SyncRun | None:
+    """Return a run as it was noted when it began; None when it was not. Runs inside the caller's transaction."""
+    found = session.frame(
+        "SELECT as_of, mode, window_start, window_end, started_at, machine_clock, database_clock, intercom_clock, "
+        "earliest_now, future_instants FROM sync_runs WHERE run = $1",
+        run,
+    ).rows(named=True)
+    if not found:
+        return None
+    noted = found[0]
+    machine = noted["machine_clock"]
+    return SyncRun(
+        run,
+        noted["as_of"],
+        Window(noted["window_start"], noted["window_end"]),
+        noted["mode"] == FULL,
+        noted["started_at"],
+        machine and Clocks(machine, noted["database_clock"], noted["intercom_clock"]),
+        noted["earliest_now"],
+        noted["future_instants"] or 0,
+    )
+
+
+def newest_with_clocks(session: Session, run: str) -> SyncRun | None:
+    """Return a run as it began, or the newest one where this one did not read the clocks; None when none did."""
+    found = session.value(
+        "SELECT run FROM sync_runs WHERE machine_clock IS NOT NULL ORDER BY (run = $1) DESC, started_at DESC LIMIT 1",
+        run,
+    )
+    return begun(session, found) if found else None
+
+
+def newest_as_of(session: Session, present: datetime) -> datetime | None:
+    """Return the latest instant that a completed sync wrote the customers for; runs inside the caller's transaction.
+
+    One later than the present does not count.
+    """
+    newest: datetime | None = session.value(
+        "SELECT max(as_of) FROM sync_runs WHERE status = 'succeeded' AND as_of <= $1", present + TOLERANCE
+    )
+    return newest
+
+
+def confirmed_past(session: Session) -> datetime | None:
+    """Return the latest instant that all three clocks had reached when a sync noted it: it is past for certain."""
+    reached = "LEAST(machine_clock, database_clock, intercom_clock)"
+    confirmed: datetime | None = session.value(
+        f"SELECT max(as_of) FROM sync_runs WHERE num_nulls(machine_clock, database_clock, intercom_clock) = 0 "
+        f"AND as_of <= {reached} + interval '{int(TOLERANCE.total_seconds())} seconds'"
+    )
+    return confirmed
 
 
 def had_company(session: Session, run: SyncRun) -> bool:
@@ -76,16 +153,18 @@ def had_company(session: Session, run: SyncRun) -> bool:
     )
 
 
-def overtaken(session: Session, run: SyncRun) -> SyncRun:
+def overtaken(session: Session, run: SyncRun, present: datetime) -> SyncRun:
     """Return a run as of the latest instant of those that succeeded beside it; runs inside the caller's transaction.
 
-    What depends on time never goes back to an instant before the one it was written for.
+    What depends on time never goes back to an instant before the one it was written for. An instant later than the
+    present does not count.
     """
     latest: datetime | None = session.value(
         "UPDATE sync_runs SET as_of = greatest(as_of, (SELECT max(as_of) FROM sync_runs "
-        "WHERE status = 'succeeded' AND finished_at >= $2)) WHERE run = $1 RETURNING as_of",
+        "WHERE status = 'succeeded' AND finished_at >= $2 AND as_of <= $3)) WHERE run = $1 RETURNING as_of",
         run.run,
         run.started_at,
+        present + TOLERANCE,
     )
     return replace(run, as_of=latest or run.as_of)
 
@@ -159,28 +238,34 @@ def covered_by(session: Session, run: str) -> Window | None:
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
 
 
+_READ_UNTIL = "LEAST(window_end, as_of, started_at, earliest_now)"
+"""What a run read up to: neither the end of the open window nor an instant that some clock had not reached."""
+
+
 def settled_since(session: Session) -> datetime | None:
     """Return the instant before which what Intercom deleted has been let go of, or had never landed.
 
-    That of the newest full sync that succeeded, which never lies ahead of when it ran; before there was one, that of
-    the first run of all.
+    That of the newest full sync that succeeded; before there was one, that of the first run of all.
     """
-    instant = "LEAST(window_end, as_of, started_at)"
     full = f"FILTER (WHERE status = 'succeeded' AND mode = '{FULL}')"
-    since: datetime | None = session.value(f"SELECT COALESCE(max({instant}) {full}, min({instant})) FROM sync_runs")
+    since: datetime | None = session.value(
+        f"SELECT COALESCE(max({_READ_UNTIL}) {full}, min({_READ_UNTIL})) FROM sync_runs"
+    )
     return since
 
 
-def covered_until(session: Session) -> datetime | None:
+def covered_until(session: Session, present: datetime | None = None) -> datetime | None:
     """Return the instant up to which successful runs have read everything; None before the first full sync.
 
     A full sync covers all before its instant. A window extends that when it leaves no gap. Neither covers what lay
-    ahead when it ran: the open window's end, or a *now* of its own beyond the clock.
+    ahead when it ran, and a run that claims to have read beyond the present does not count.
     """
     rows = session.frame(
-        "SELECT mode, window_start, LEAST(window_end, as_of, started_at) AS read_until FROM sync_runs "
+        f"SELECT mode, window_start, {_READ_UNTIL} AS read_until FROM sync_runs "
         "WHERE status = 'succeeded' ORDER BY window_start, read_until"
     ).rows(named=True)
+    latest = present + TOLERANCE if present else datetime.max.replace(tzinfo=UTC)
+    rows = [row for row in rows if row["read_until"] <= latest]
     fulls = [row["read_until"] for row in rows if row["mode"] == FULL]
     if not fulls:
         return None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.warehouse.column_types import column_types
 from intercom_sync.warehouse.session import Session
 
@@ -45,7 +46,9 @@ def standing(session: Session) -> Standing:
     return Standing(runs[1]["customers"] if len(runs) > 1 else None, runs[0]["new_contacts"], int(marked), now)
 
 
-def last_success(session: Session) -> datetime | None:
-    """Return when the newest sync that succeeded was done, by the machine's clock."""
-    finished: datetime | None = session.value("SELECT max(finished_at) FROM sync_runs WHERE status = 'succeeded'")
+def last_success(session: Session, present: datetime) -> datetime | None:
+    """Return when the newest sync that succeeded was done; one that was done later than the present does not count."""
+    finished: datetime | None = session.value(
+        "SELECT max(finished_at) FROM sync_runs WHERE status = 'succeeded' AND finished_at <= $1", present + TOLERANCE
+    )
     return finished

@@ -50,15 +50,21 @@ _PUT = (
 )
 
 
-def refresh_support(session: Session, rules: Rules, now: datetime) -> int:
+def refresh_support(session: Session, rules: Rules, now: datetime, earliest_now: datetime | None = None) -> int:
     """Compute every customer's support metrics at an instant; return how many customers have any.
 
     Message text that the rules no longer need is dropped first, and messages that other words were searched in are
     searched again.
+
+    Args:
+        session: the warehouse.
+        rules: the rules of the workspace.
+        now: the instant.
+        earliest_now: the instant that deletion goes by where it is earlier; None where it is not known.
     """
     with session.transaction():
         _hold(session)
-        drop_old_words(session, now)
+        drop_old_words(session, min(now, earliest_now or now))
         _search_again(session, rules)
     with session.transaction():
         _hold(session)

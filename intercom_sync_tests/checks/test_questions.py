@@ -72,6 +72,11 @@ DAMAGE: dict[str, tuple[str, str]] = {
         refuse("contact", "location of the wrong shape", "location"),
         "location of the wrong",
     ),
+    "raw_contacts.clocks_agree": (
+        "UPDATE sync_runs SET machine_clock = now() + interval '2 hours', database_clock = now(), "
+        "intercom_clock = now(), started_at = now() WHERE run = 'now'",
+        "The clock of this machine is 7,200 seconds ahead",
+    ),
     "raw_contacts.total_reconciled": (brought("contact", "known = 299"), "counts 300 contacts where 299"),
     "raw_contacts.windows_complete": (brought("contact", "missed = 1, missed_ids = '{c9}'"), "c9"),
     "raw_contacts.batch_usable": (brought("contact", "refused = 300"), "0 of 300"),

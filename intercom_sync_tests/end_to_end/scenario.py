@@ -117,7 +117,7 @@ class Scenario:
         for one in conversations:
             self.company.put_conversation(one)
 
-    def run(self, as_of: datetime = NOW, **how: Any) -> Synced:
+    def run(self, as_of: datetime | None = NOW, **how: Any) -> Synced:
         """Run one sync, whether it succeeds or not, and look at what it noted of itself."""
         result = self.execute(as_of, **how)
         noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
@@ -125,7 +125,7 @@ class Scenario:
 
     def execute(
         self,
-        as_of: datetime = NOW,
+        as_of: datetime | None = NOW,
         *,
         full: bool = False,
         window: Window | None = None,
@@ -133,20 +133,24 @@ class Scenario:
         assets: Iterable[str] = (),
         foreground: bool = True,
     ) -> dg.ExecuteInProcessResult:
-        """Execute one sync, of all assets unless some are named; without their checks unless those are asked for."""
+        """Execute one sync, of all assets unless some are named; without their checks unless those are asked for.
+
+        Without an instant it is one of the present.
+        """
+        now = as_of or datetime.now(UTC)
         job = dg.Definitions.merge(build(**self._resources), _UNCHECKED).resolve_job_def(
             sync_job.name if checked else "unchecked"
         )
         return job.execute_in_process(
-            run_config=SyncRequest(full, window, as_of).config(as_of) | QUIET,
-            partition_key=_partition(as_of),
+            run_config=SyncRequest(full, window, as_of).config(now) | QUIET,
+            partition_key=_partition(now),
             instance=self.instance,
             raise_on_error=False,
             tags={FOREGROUND_TAG: "true"} if foreground else {},
             asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
         )
 
-    def sync(self, as_of: datetime = NOW, **how: Any) -> Synced:
+    def sync(self, as_of: datetime | None = NOW, **how: Any) -> Synced:
         """Run one sync that must succeed."""
         synced = self.run(as_of, **how)
         assert synced.result.success, why(synced.result)

@@ -94,13 +94,6 @@ def test_a_window_whose_end_lies_ahead_covers_no_more_than_its_own_now(scenario:
     assert _landed(scenario) == ["late"]
 
 
-def test_a_now_ahead_of_the_clock_hides_nothing_from_the_syncs_to_come(scenario: Scenario) -> None:
-    ahead = datetime.now(NOW.tzinfo) + 5 * DAY
-    scenario.sync(full=True, as_of=ahead)
-    (covered,) = scenario.values("SELECT started_at FROM sync_runs")
-    assert scenario.sync(ahead + DAY).row["window_start"] == covered
-
-
 def test_a_failed_sync_covers_nothing(scenario: Scenario) -> None:
     from intercom_sync.sandbox.faults import error
 

@@ -16,7 +16,8 @@ from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sync.collect import Collector
 from intercom_sync.sync.finish import Finished, finish_run
-from intercom_sync.sync.plan import Asked, begin_run
+from intercom_sync.sync.plan import Asked
+from intercom_sync.sync.start import start_run
 from intercom_sync.warehouse import buckets, readings, runs
 from intercom_sync.warehouse.revenue import refresh_revenue
 from intercom_sync.warehouse.runs import SyncRun
@@ -38,6 +39,18 @@ class SmallPages(IntercomClient):
         return super().search(stream, body, PageSize(self.per_page), **options)
 
 
+@dataclass(frozen=True)
+class Off:
+    """How many seconds the clocks are from the time, and whether Intercom's answers say what time it is."""
+
+    machine: int = 0
+    database: int = 0
+    dated: bool = True
+
+
+RIGHT = Off()
+
+
 @dataclass
 class Attempt:
     """What one attempt at a run did.
@@ -46,7 +59,7 @@ class Attempt:
         run: as it was planned.
         met: ids met by its reading so far, by kind.
         asked: contacts asked for alone, with the status that answered.
-        fetched: conversations asked for alone and answered.
+        fetched: conversations whose parts came.
         finished: None where it broke off.
     """
 
@@ -64,47 +77,62 @@ class Harness:
         self, world: World, sandbox: Sandbox, connect: Callable[[], Session], version: str, per_page: int, bucket: int
     ):
         self.world, self.sandbox, self.connect = world, sandbox, connect
-        self.client = SmallPages(
-            "tok_invented", base_url=sandbox.url, version=version, contacts_per_second=None,
-            sleep=lambda seconds: time.sleep(min(seconds, 0.001)),
-        )  # fmt: skip
-        self.client.per_page = per_page
+        self._version, self._per_page = version, per_page
+        self.client = self._new_client()
         self._per_bucket, buckets.CUSTOMERS_PER_BUCKET = buckets.CUSTOMERS_PER_BUCKET, bucket
         self._runs = 0
+
+    def _new_client(self) -> SmallPages:
+        client = SmallPages(
+            "tok_invented", base_url=self.sandbox.url, version=self._version, contacts_per_second=None,
+            sleep=lambda seconds: time.sleep(min(seconds, 0.001)), wall=lambda: self.world.now,
+        )  # fmt: skip
+        client.per_page = self._per_page
+        return client
 
     def close(self) -> None:
         self.client.close()
         buckets.CUSTOMERS_PER_BUCKET = self._per_bucket
 
-    def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None) -> Attempt:
+    def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None, off: Off = RIGHT) -> Attempt:
         """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""
         self._runs += same is None
-        now, before = instant(self.world.now), len(self.sandbox.requests)
+        # As every run has one of its own, which has not heard yet what time it is.
+        self.client.close()
+        self.client = self._new_client()
+        before = len(self.sandbox.requests)
         with self.connect() as session:
-            run = begin_run(session, same or f"run-{self._runs:04d}", asked, partition(self.world.now), now)
+            run = self.start(session, self.client, same or f"run-{self._runs:04d}", asked, off)
             reading = readings.take(self.connect, run)
             attempt = Attempt(run, {})
             try:
                 self._collect(session, run, reading)
             except IntercomError:
-                attempt.met = self._met(session, reading)
-                attempt.fetched = self._fetched(before)
+                attempt.met, attempt.fetched = self._met(session, reading), self._fetched(before)
                 readings.let_go(run.run)
                 if stages == 0:
                     return attempt
                 raise
             attempt.met = self._met(session, reading)
-            attempt.asked = self._asked(before)
-            attempt.fetched = self._fetched(before)
+            attempt.asked, attempt.fetched = self._asked(before), self._fetched(before)
             if stages > 1:
                 refresh_revenue(session, RULES, run.run, run.as_of)
             if stages > 2:
-                refresh_support(session, RULES, run.as_of)
+                refresh_support(session, RULES, run.as_of, run.earliest_now)
             if stages > 3:
-                attempt.finished = finish_run(session, run, RULES, lambda: now + timedelta(seconds=1))
+                attempt.finished = finish_run(session, run, RULES, lambda: instant(self.world.now + off.machine + 1))
             else:
                 readings.let_go(run.run)
         return attempt
+
+    def start(self, session: Session, client: IntercomClient, name: str, asked: Asked, off: Off = RIGHT) -> SyncRun:
+        """Begin a run."""
+        now = self.world.now
+        self.sandbox.dated(off.dated)
+        return start_run(
+            session, client, name, asked, partition(now),
+            clock=lambda: instant(now + off.machine), database_clock=lambda _: instant(now + off.database),
+        )  # fmt: skip
 
     def _collect(self, session: Session, run: SyncRun, reading: Any) -> None:
         reader = Reader(self.client, workers=3, clock=lambda: self.world.now)
@@ -118,8 +146,9 @@ class Harness:
         return {one.path.rpartition("/")[2]: one.status for one in since if one.path.startswith("/contacts/")}
 
     def _fetched(self, before: int) -> set[str]:
-        since = [one for one in self.sandbox.requests[before:] if one.method == "GET" and one.status == 200]
-        return {one.path.rpartition("/")[2] for one in since if one.path.startswith("/conversations/")}
+        came = [one for one in self.sandbox.requests[before:] if one.method == "GET" and one.status == 200]
+        named = {one.path.removeprefix("/conversations/") for one in came if one.path.startswith("/conversations/")}
+        return named - {"deleted"}
 
     @staticmethod
     def _met(session: Session, reading: Any) -> dict[str, set[str]]:

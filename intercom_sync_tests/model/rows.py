@@ -48,7 +48,7 @@ def write(
         if sharing:
             _from_contact(after, key, sharing, support.get(key, NONE), before, wrote)
         elif key in wrote:
-            after["intercom_deleted_at"] = after["intercom_deleted_at"] or now
+            after["intercom_deleted_at"] = min(after["intercom_deleted_at"] or now, now)
         else:
             after |= {name: NONE[name] for name in COUNTS}
         if sharing or key not in wrote:
@@ -63,6 +63,8 @@ def write(
             done.alerts += [(kind, key) for kind in _alerts(before or EMPTY, after)]
         if before != after or was_read:
             after["last_intercom_sync"] = now
+        # None of the future stays, as a sync under a clock that was ahead leaves it.
+        after["last_intercom_sync"] = min(after["last_intercom_sync"] or 0, now) or None
         rows[key] = after
     return done
 

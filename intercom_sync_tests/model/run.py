@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 from intercom_sync.sync.plan import Asked
-from intercom_sync_tests.model.harness import OVERLAP, Attempt, Harness, partition
+from intercom_sync_tests.model.harness import OVERLAP, RIGHT, Attempt, Harness, Off, partition
 from intercom_sync_tests.model.oracle import Oracle
 from intercom_sync_tests.model.sound import Json, usable
 from intercom_sync_tests.model.store import Store
+from intercom_sync_tests.model.words import DAY
 from intercom_sync_tests.model.world import CONTACTS, CONVERSATIONS, World
 
 FULL = "full"
@@ -29,6 +30,7 @@ class Syncs:
         self.began: dict[object, int] = {}  # scope of a reading that broke off: the instant it began
         self.done: list[tuple[str, int, int]] = []  # mode, start and end of what successful syncs covered
         self.names: list[str] = []
+        self.newest = 0  # the latest instant that the customers were written for
 
     def covered(self) -> int | None:
         """The instant up to which everything was read, without a gap."""
@@ -50,28 +52,49 @@ class Syncs:
         assert asked.end
         return int(asked.start.timestamp()), int(asked.end.timestamp())
 
-    def breaks_off(self, asked: Asked, stages: int) -> None:
+    def breaks_off(self, asked: Asked, stages: int, off: Off = RIGHT) -> None:
         """A sync that fails; what it landed is in play from now on."""
         window, before = self.window_of(asked), self._before()
-        attempt = self.harness.attempt(asked, stages=stages)
+        attempt = self.harness.attempt(asked, stages=stages, off=off)
         self.began.setdefault(window or FULL, self.world.now)
         self._landed(attempt, before)
 
-    def succeeds(self, asked: Asked) -> None:
-        """A sync that succeeds, and its tables."""
+    def succeeds(self, asked: Asked, off: Off = RIGHT) -> None:
+        """A sync that succeeds, and its tables.
+
+        Where Intercom does not say what time it is, clocks that are ahead are believed: the tables are those of their
+        time, and nothing counts as read.
+        """
         now, window = self.world.now, self.window_of(asked)
+        if asked.as_of:
+            now = int(asked.as_of.timestamp())
         before = self._before()
-        attempt = self.harness.attempt(asked)
+        attempt = self.harness.attempt(asked, off=off)
         assert attempt.finished
         self.names.append(attempt.run.run)
+        self._lose_words()
         if (window or FULL) in self.began:
             self._landed(attempt, before)
             self._is_lossless(window, self.began.pop(window or FULL), full=window is None)
         else:
             self._predicted(attempt, window, before)
-        self.done.append((FULL, 0, now) if window is None else ("window", window[0], min(window[1], now)))
+        if off.dated:
+            # Nothing counts as read that some clock had not reached; one that was never set is none.
+            behind = max((by for by in (off.machine, off.database) if -1_000 * DAY < by < 0), default=0)
+            end = min(now, self.world.now + behind)
+            self.done.append((FULL, 0, end) if window is None else ("window", window[0], min(window[1], end)))
+            now = self.newest = max(self.newest, now)
+        else:
+            now += min(off.machine, off.database)
         expected = self.oracle.finish(now, attempt.met[CONTACTS])
         self._compare(attempt, expected)
+
+    def _lose_words(self) -> None:
+        """Words that a sync under clocks that were ahead deleted, where Intercom no longer has them to fetch again."""
+        live, stored = self.world.live_talks(), self.store.authors()
+        for name, said in self.oracle.said.items():
+            if not isinstance(live.get(name, {}).get("contacts"), dict):
+                self.oracle.said[name] = [(author, at) for author, at in said if (name, at) in stored]
 
     # What the oracle hears.
 
@@ -83,7 +106,7 @@ class Syncs:
         """A reading of its own: the rules say what it met."""
         live, waiting = self.world.live_talks(), self.store.waiting(self.world.now)
         self.oracle.meet_talks((live[one] for one in sorted(before.rejected & attempt.fetched)), live, waiting)
-        self.oracle.fetch(before.waiting - waiting, live)
+        self.oracle.fetch((before.waiting - waiting) | attempt.fetched, live)
         for kind in (CONTACTS, CONVERSATIONS):
             shown = self.world.shown(kind)
             met = {name for name, record in shown.items() if _lies_in(record, window)}
@@ -117,7 +140,7 @@ class Syncs:
     def _landed(self, attempt: Attempt, before: Before) -> None:
         """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
         oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting(self.world.now)
-        oracle.fetch(before.waiting - waiting, live)
+        oracle.fetch((before.waiting - waiting) | attempt.fetched, live)
         landed = self.store.landed()
         oracle.contacts.clear()
         oracle.meet_contacts(payload for _, payload in landed.values())

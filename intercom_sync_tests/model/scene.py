@@ -29,7 +29,7 @@ def syncs(
 ) -> Iterator[Syncs]:
     """Syncs of a world, on empty tables."""
     store.empty()
-    with Sandbox(world.company) as sandbox:
+    with Sandbox(world.company, clock=lambda: world.now) as sandbox:
         harness = Harness(world, sandbox, pool.connect, version, per_page, bucket)
         try:
             yield Syncs(world, harness, store)

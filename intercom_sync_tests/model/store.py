@@ -34,6 +34,10 @@ class Store:
         """Make every table as new."""
         self.query(f"TRUNCATE {', '.join(table.name for table in tables.TABLES)} RESTART IDENTITY")
 
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table, as text."""
+        return {table.name: sorted(self.query(f"SELECT t::text FROM {table.name} t")) for table in tables.TABLES}
+
     # What the sync made.
 
     def customers(self) -> dict[str, dict[str, Any]]:

@@ -5,18 +5,21 @@ How to run more examples stands in the README beside this file.
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sync.errors import RunRefusedError
 from intercom_sync.sync.plan import Asked
 from intercom_sync.warehouse.session import Session
 from intercom_sync_tests.model.edits import Edit, contact_edits, edits, groups, mergers, some, talk_edits
-from intercom_sync_tests.model.harness import Harness, instant
+from intercom_sync_tests.model.harness import Harness, Off, instant
 from intercom_sync_tests.model.others import Other, others
 from intercom_sync_tests.model.run import Syncs
 from intercom_sync_tests.model.scene import tables
@@ -40,6 +43,18 @@ troubles = st.tuples(
 )
 
 
+wrong_clocks = st.sampled_from(
+    [
+        Off(machine=40 * DAY), Off(machine=-DAY), Off(machine=-20_000 * DAY), Off(machine=61),
+        Off(database=40 * DAY), Off(database=-DAY), Off(machine=40 * DAY, database=40 * DAY),
+    ]
+)  # fmt: skip
+
+
+def other_client(sandbox: Sandbox) -> IntercomClient:
+    return IntercomClient("tok_other", base_url=sandbox.url)
+
+
 class Company(RuleBasedStateMachine):
     """A workspace, its edits, and syncs that succeed or break off."""
 
@@ -58,7 +73,7 @@ class Company(RuleBasedStateMachine):
     ) -> None:
         self.store.empty()
         self.world = World(zone, delay)
-        self.sandbox = Sandbox(self.world.company).__enter__()
+        self.sandbox = Sandbox(self.world.company, clock=lambda: self.world.now).__enter__()
         self.harness = Harness(self.world, self.sandbox, type(self).connect, version, per_page, bucket)
         self.syncs = Syncs(self.world, self.harness, self.store)
         self._live([*people, *talks], 3600)
@@ -137,6 +152,44 @@ class Company(RuleBasedStateMachine):
             self.syncs.everything_is_known()
         finally:
             self.sandbox.faults.clear()
+
+    @rule(changes=edits, seconds=moves, asked=scopes, off=wrong_clocks)
+    def a_clock_is_wrong(self, changes: list[Edit], seconds: int, asked: Asked, off: Off) -> None:
+        """Intercom's answers say what time it is, so nothing comes of it."""
+        self._live(changes, seconds)
+        self.syncs.succeeds(asked, off)
+        self.syncs.everything_is_known()
+
+    @rule(changes=edits, asked=scopes, ahead=st.sampled_from([2 * DAY, 29 * DAY, 40 * DAY]), later=edits, then=scopes)
+    def every_clock_is_ahead_and_returns(
+        self, changes: list[Edit], asked: Asked, ahead: int, later: list[Edit], then: Asked
+    ) -> None:
+        """And Intercom's answers do not say what time it is; the next sync makes all of it good."""
+        self._live(changes, 60)
+        self.syncs.succeeds(asked, Off(ahead, ahead, dated=False))
+        self._live(later, 3600)
+        self.syncs.succeeds(then)
+        self.syncs.everything_is_known()
+
+    @rule(changes=edits, seconds=moves, full=st.booleans(), back=st.sampled_from([1, 3600, DAY, 31 * DAY, 90 * DAY]))
+    def a_sync_is_for_an_instant_of_the_past(self, changes: list[Edit], seconds: int, full: bool, back: int) -> None:
+        self._live(changes, seconds)
+        self.syncs.succeeds(Asked(full=full, catch_up=not full, as_of=instant(self.world.now - back)))
+
+    @rule(ahead=st.sampled_from([61, 3600, 40 * DAY]), foreign=st.booleans(), asked=scopes)
+    def a_sync_is_refused_before_it_begins(self, ahead: int, foreign: bool, asked: Asked) -> None:
+        """For an instant that is not past, or a key of another workspace."""
+        before = self.store.dump()
+        if foreign and self.store.landed():
+            with Sandbox(World("UTC", 0, workspace="elsewhere").company) as other, other_client(other) as client:
+                self._refused(client, asked)
+        else:
+            self._refused(self.harness.client, replace(asked, as_of=instant(self.world.now + ahead)))
+        assert self.store.dump() == before
+
+    def _refused(self, client: IntercomClient, asked: Asked) -> None:
+        with self.harness.connect() as session, pytest.raises(RunRefusedError):
+            self.harness.start(session, client, "refused", asked)
 
     def _window(self, window: tuple[int, int], newest: bool) -> Asked:
         start, end = window

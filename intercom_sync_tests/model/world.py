@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from intercom_sync.sandbox.builders import author, contact, conversation, message, part, part_list, rating
+from intercom_sync.sandbox.builders import WORKSPACE, author, contact, conversation, message, part, part_list, rating
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.statistics import conversation_times, statistics_of
 from intercom_sync.sandbox.table import Table
@@ -20,10 +20,10 @@ CONTACTS, CONVERSATIONS = "contact", "conversation"
 class World:
     """A company, the time, and the sound form of every record, from which broken ones are mended."""
 
-    def __init__(self, zone: str, delay: int) -> None:
+    def __init__(self, zone: str, delay: int, workspace: str = WORKSPACE) -> None:
         self.now = START
         self.delay = delay
-        self.company = Company(timezone=zone, index_delay=delay, clock=lambda: self.now)
+        self.company = Company(timezone=zone, index_delay=delay, clock=lambda: self.now, workspace_id=workspace)
         self.people: dict[str, Json] = {}
         self.talks: dict[str, Json] = {}
         self.merges: dict[str, str] = {}  # of each contact merged away, which one took it in

@@ -1,0 +1,86 @@
+"""Which workspace a token belongs to, and whether it is the one whose records the tables hold."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from intercom_sync.domain.records import usable_id
+from intercom_sync.intercom import queries
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
+from intercom_sync.intercom.pages import PageSize
+from intercom_sync.intercom.streams import CONTACTS
+from intercom_sync.sync.errors import RunRefusedError
+from intercom_sync.warehouse import sync_state
+from intercom_sync.warehouse.session import Session
+
+
+def fetch_workspace_id(client: IntercomClient) -> str | None:
+    """Return the id of the token's workspace; that of its newest contacts where the token may not read `/me`.
+
+    None where neither tells it.
+
+    Raises:
+        Unavailable: Intercom gives no usable answer.
+        Unreachable: Intercom cannot be reached.
+    """
+    try:
+        app = client.me().get("app")
+        found = usable_id(app.get("id_code")) if isinstance(app, dict) else None
+        return found or _of_newest_contacts(client)
+    except (Unavailable, Unreachable):
+        raise
+    except IntercomError:
+        return _of_newest_contacts(client)
+
+
+def require_workspace(session: Session, found: str | None) -> None:
+    """Refuse a workspace other than the stored one, and store the first. Runs inside the caller's transaction.
+
+    Raises:
+        RunRefusedError: the tables hold another workspace.
+    """
+    if found is None:
+        return
+    if refusal := foreign_workspace(session, found):
+        raise RunRefusedError(refusal)
+    sync_state.store_workspace_id(session, found)
+
+
+def foreign_workspace(session: Session, found: str) -> str | None:
+    """Return a sentence when the tables hold another workspace. Runs inside the caller's transaction."""
+    stored = sync_state.workspace_id(session)
+    if stored is None or stored == found:
+        return None
+    return (
+        f"INTERCOM_API_KEY is of workspace {found}, but the tables hold workspace {stored}, so nothing was written. "
+        f"Use a key of workspace {stored}, or set INTERCOM_SYNC_SCHEMA to another schema for workspace {found}."
+    )
+
+
+def refuse_foreign_contacts(records: Iterable[Any], workspace: str | None) -> None:
+    """Refuse contacts that all carry the id of another workspace than the one that the token says it is of.
+
+    Raises:
+        RunRefusedError: they do.
+    """
+    found = {_workspace_of(record) for record in records} - {None}
+    if workspace and found and workspace not in found:
+        raise RunRefusedError(
+            f"INTERCOM_API_KEY is of workspace {workspace}, but the contacts that Intercom gives carry workspace "
+            f"{', '.join(sorted(map(str, found)))}, so they were not written. Check the key and INTERCOM_BASE_URL."
+        )
+
+
+def _of_newest_contacts(client: IntercomClient) -> str | None:
+    body = queries.search("updated_at", descending=True)
+    try:
+        found = client.search(CONTACTS, body, PageSize(queries.MAX_PER_PAGE))
+    except (Unavailable, Unreachable):
+        raise
+    except IntercomError:
+        return None
+    return next((id for id in map(_workspace_of, found[CONTACTS.key]) if id), None)
+
+
+def _workspace_of(record: Any) -> str | None:
+    return usable_id(record.get("workspace_id")) if isinstance(record, dict) else None

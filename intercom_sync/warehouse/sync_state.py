@@ -1,0 +1,63 @@
+"""`sync_state`: what syncs remember of the workspace as a whole.
+
+Everything here runs inside the caller's transaction.
+"""
+
+from datetime import datetime
+
+from intercom_sync.warehouse.session import Session
+
+_WORKSPACE, _MESSAGES_SINCE = "workspace_id", "messages_since"
+_HOLDS_RECORDS = (
+    "SELECT EXISTS (SELECT FROM intercom_contacts) OR EXISTS (SELECT FROM intercom_conversations) "
+    "OR EXISTS (SELECT FROM customer_writes)"
+)
+_MOST_FREQUENT_WORKSPACE = (
+    "SELECT payload->>'workspace_id' AS id FROM intercom_contacts "
+    "WHERE json_typeof(payload->'workspace_id') = 'string' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+)
+
+
+def workspace_id(session: Session) -> str | None:
+    """Return the id of the workspace whose records the tables hold; None while they hold none, or it is not known.
+
+    Tables that were filled before the id was stored have it on their contacts.
+    """
+    if not session.value(_HOLDS_RECORDS):
+        return None
+    return stored_workspace_id(session) or session.value(_MOST_FREQUENT_WORKSPACE)
+
+
+def stored_workspace_id(session: Session) -> str | None:
+    """Return the id that the newest sync stored, also before it has landed anything."""
+    return _read(session, _WORKSPACE)
+
+
+def store_workspace_id(session: Session, id: str) -> None:
+    """Store the id of the workspace."""
+    _write(session, _WORKSPACE, id)
+
+
+def messages_since(session: Session) -> datetime | None:
+    """Return the instant from which on every message that contacts wrote is kept; None where that is not known."""
+    stored = _read(session, _MESSAGES_SINCE)
+    return datetime.fromisoformat(stored) if stored else None
+
+
+def store_messages_since(session: Session, since: datetime) -> None:
+    """Store that instant."""
+    _write(session, _MESSAGES_SINCE, since.isoformat())
+
+
+def _read(session: Session, name: str) -> str | None:
+    found: str | None = session.value("SELECT value FROM sync_state WHERE name = $1", name)
+    return found
+
+
+def _write(session: Session, name: str, value: str) -> None:
+    session.execute(
+        "INSERT INTO sync_state AS old (name, value) VALUES ($1, $2) "
+        "ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value WHERE old.value <> EXCLUDED.value",
+        name,
+        value,
+    )
