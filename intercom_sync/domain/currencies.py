@@ -4,7 +4,6 @@ Stripe's list of currencies: https://docs.stripe.com/currencies.
 """
 
 from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
 
 DEFAULT_CURRENCY = "usd"
 _ZERO_DECIMAL = frozenset(
@@ -13,21 +12,17 @@ _ZERO_DECIMAL = frozenset(
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 # Stripe's special cases: they have no fractions, and the API still takes hundredths of them (500 is 5 ISK).
 _WHOLE_IN_HUNDREDTHS = frozenset({"isk", "ugx"})
-_CODE_LENGTH = 3
-_LONGEST = 20  # characters of a code with the spaces around it
+LONGEST_CODE = 20  # characters, with the spaces around it
+_LETTERS = 3
 _EXACT = Context(prec=100)
-
-
-@lru_cache(maxsize=512)
-def currency_code(text: str) -> str | None:
-    """Return the code in lower case, or None where the text is not three letters."""
-    code = text[:_LONGEST].strip().lower()
-    return code if len(code) == _CODE_LENGTH and code.isascii() and code.isalpha() else None
 
 
 def read_currency(value: object) -> str | None:
     """Return a currency's code in lower case; anything else than three letters says nothing."""
-    return currency_code(value) if type(value) is str and len(value) <= _LONGEST else None
+    if type(value) is not str or len(value) > LONGEST_CODE:
+        return None
+    code = value.strip().lower()
+    return code if len(code) == _LETTERS and code.isascii() and code.isalpha() else None
 
 
 def minor_units(currency: str | None) -> int:

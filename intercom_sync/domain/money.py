@@ -8,8 +8,9 @@ are added up belongs in `revenue`.
 import re
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
-from intercom_sync.domain.currencies import minor_units
+from intercom_sync.domain.currencies import LONGEST_CODE, minor_units, read_currency
 from intercom_sync.domain.rejection import RejectionError
 
 Number = int | Fraction
@@ -68,9 +69,18 @@ def read_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
     return dollars(number, per_dollar, field)
 
 
-def parts_of_minor_unit(currency: str | None) -> int:
-    """Return how many parts one minor unit of the currency is."""
-    return PARTS // minor_units(currency)
+def currency_unit(value: object) -> tuple[str | None, int]:
+    """Return the currency that a value names, if it is one, and how many parts its minor unit is."""
+    return _unit_of(value) if type(value) is str and len(value) <= LONGEST_CODE else _UNNAMED
+
+
+@lru_cache(maxsize=512)
+def _unit_of(text: str | None) -> tuple[str | None, int]:
+    code = read_currency(text)
+    return code, PARTS // minor_units(code)
+
+
+_UNNAMED = _unit_of(None)
 
 
 def _parsed(text: str) -> Number | None:

@@ -6,14 +6,14 @@ Formula of the directive's payments section. The flat last charge belongs in `re
 from decimal import Decimal
 from typing import NamedTuple
 
-from intercom_sync.domain.currencies import read_currency
-from intercom_sync.domain.money import PARTS, Number, dollars, exact_number, parts_of_minor_unit
+from intercom_sync.domain.money import PARTS, Number, currency_unit, dollars, exact_number
 from intercom_sync.domain.records import usable_timestamp
 from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.stripe_items import Item, attribute_path, find_items, is_blank, word
 
 _COUNTED = "succeeded"
+_ORDINARY = 1 << 63
 _ALIASES = ("Stripe Payments", "stripe_payments")
 
 
@@ -48,9 +48,8 @@ def read_payments(attributes: Item, rules: Rules) -> Paid:
         return _UNKNOWN
     field = attribute_path(name)
     succeeded = [item for item in items if (status := item.get("status")) == _COUNTED or word(status) == _COUNTED]
-    currencies = [read_currency(item.get("currency")) for item in succeeded]
-    units = [parts_of_minor_unit(currency) for currency in currencies]
-    amounts = [_parts(item.get("amount"), unit, field) for item, unit in zip(succeeded, units, strict=True)]
+    units = [currency_unit(item.get("currency")) for item in succeeded]
+    amounts = [_parts(item.get("amount"), parts, field) for item, (_, parts) in zip(succeeded, units, strict=True)]
     known = [amount for amount in amounts if amount is not None]
     total = sum(known)
     ltv = dollars(total, PARTS, field)
@@ -61,17 +60,19 @@ def read_payments(attributes: Item, rules: Rules) -> Paid:
         ltv if len(known) == len(amounts) else None,
         None if newest is None else dollars(newest, PARTS, field),
         _refunded(succeeded, units, field),
-        tuple(dict.fromkeys(currency for currency in currencies if currency)),
+        tuple(dict.fromkeys(currency for currency, _ in units if currency)),
     )
 
 
-def _parts(amount: object, unit: int, field: str) -> Number | None:
+def _parts(amount: object, parts: int, field: str) -> Number | None:
+    if type(amount) is int and abs(amount) < _ORDINARY:
+        return amount * parts
     if is_blank(amount):
         return None
     number = exact_number(amount)
     if number is None:
         raise RejectionError("amount is not a number", field, amount)
-    return number * unit
+    return number * parts
 
 
 def _newest(payments: list[Item], amounts: list[Number | None]) -> Number | None:
@@ -84,8 +85,8 @@ def _newest(payments: list[Item], amounts: list[Number | None]) -> Number | None
     return newest
 
 
-def _refunded(payments: list[Item], units: list[int], field: str) -> Decimal | None:
+def _refunded(payments: list[Item], units: list[tuple[str | None, int]], field: str) -> Decimal | None:
     """Return the refunds; they only inform, so one that is not a number is passed over."""
     numbers = [exact_number(payment.get("amount_refunded")) for payment in payments]
-    known = [number * unit for number, unit in zip(numbers, units, strict=True) if number is not None]
+    known = [number * parts for number, (_, parts) in zip(numbers, units, strict=True) if number is not None]
     return dollars(sum(known), PARTS, field) if known else None

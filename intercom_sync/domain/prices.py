@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from intercom_sync.domain.currencies import read_currency
-from intercom_sync.domain.money import PARTS, Number, exact_number, parts_of_minor_unit
+from intercom_sync.domain.money import PARTS, Number, currency_unit, exact_number
 from intercom_sync.domain.price_fields import (
     CURRENCY,
     DIVIDE_BY,
@@ -87,8 +86,8 @@ def _plain_worth(subscription: Item, count_quantity: bool) -> Worth | None:
     times = _TIMES_A_YEAR.get(interval)
     if times is None or exact_number(amount) is None or not 0 <= quantity < _ORDINARY:
         return None
-    code = read_currency(plan.get("currency"))
-    return Worth(amount * times * quantity * parts_of_minor_unit(code), (code,) if code else ())
+    code, parts = currency_unit(plan.get("currency"))
+    return Worth(amount * times * quantity * parts, (code,) if code else ())
 
 
 def _worth_of_items(subscription: Item, lines: list[Any], count_quantity: bool, field: str) -> Worth:
@@ -123,8 +122,9 @@ def _worth(fields: Item, count_quantity: bool, field: str) -> Number | None:
     units = _packages(_quantity(fields, field), fields) if count_quantity else 1
     if units is None:
         return None
-    parts = number * units * times * parts_of_minor_unit(read_currency(given(fields, CURRENCY)))
-    return parts if intervals == 1 else Fraction(parts, intervals)
+    _, parts = currency_unit(given(fields, CURRENCY))
+    worth = number * units * times * parts
+    return worth if intervals == 1 else Fraction(worth, intervals)
 
 
 def _is_metered(fields: Item) -> bool:
@@ -159,5 +159,5 @@ def _packages(quantity: Number, fields: Item) -> Number | None:
 
 
 def _currencies(priced: Iterable[Item]) -> tuple[str, ...]:
-    codes = (read_currency(given(fields, CURRENCY)) for fields in priced)
+    codes = (currency_unit(given(fields, CURRENCY))[0] for fields in priced)
     return tuple(dict.fromkeys(code for code in codes if code))
