@@ -26,7 +26,7 @@ class RuleVersion(NamedTuple):
 PARSING = RuleVersion(2, ("contacts", "conversations"), "c17907bc3847bfdb")
 """Which contacts and conversations are usable, and their columns."""
 
-REVENUE = RuleVersion(2, ("revenue",), "a4bfa95262f2e459")
+REVENUE = RuleVersion(2, ("revenue",), "7fd6cca24237daeb")
 """What a contact pays."""
 
 TEXT = RuleVersion(2, ("messages",), "91b46eb55045e7d1")

@@ -106,8 +106,13 @@ def _taking_part(session: Session, cut: Buckets, part: str) -> Iterator[Frames]:
 
 
 def _others(session: Session, cut: Buckets) -> Iterator[Frames]:
-    """Yield for each bucket who speaks of leaving, and what was counted before."""
+    """Return for each bucket who speaks of leaving, and what was counted before."""
+    # Now, not with the first bucket: a session that reads everything by itself has cursors on the table by then.
     merges.stage(session)
+    return _bucketwise(session, cut)
+
+
+def _bucketwise(session: Session, cut: Buckets) -> Iterator[Frames]:
     for bucket in cut:
         bucket.bind(session)
         yield (
