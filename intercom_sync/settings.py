@@ -12,7 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from intercom_sync.domain.rules import CANCEL_WORDS, SUBSCRIPTION_STATUSES, AttributeNames, Rules, attribute_fields
+from intercom_sync.domain.rules import (
+    CANCEL_WORDS,
+    SUBSCRIPTION_STATUSES,
+    WEB_APPS,
+    AttributeNames,
+    Rules,
+    attribute_fields,
+)
 from intercom_sync.intercom.client import REGIONS
 from intercom_sync.setting_values import Reader, SettingsError, can_be_taken_apart, is_loopback, wrong
 from intercom_sync.setting_values import environment as read_environment
@@ -26,7 +33,6 @@ _MAX_OVERLAP_MINUTES = 30 * 24 * 60
 _MAX_SEARCHES_PER_SECOND = 1_000
 _MAX_MRR = 1_000_000_000_000
 _MAX_RATIO = 1_000_000
-_APPS = {REGIONS["eu"]: "https://app.eu.intercom.com", REGIONS["au"]: "https://app.au.intercom.com"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ class Setting:
 
 SETTINGS = (
     Setting("INTERCOM_API_KEY", "Access token of the workspace.", secret=True),
-    Setting("INTERCOM_REGION", "Where the workspace lives: us, eu or au.", "us"),
+    Setting("INTERCOM_REGION", "Where the workspace lives: us, eu or au; links in alerts go by what Intercom says "
+            "where it is unset.", "us"),
     Setting("INTERCOM_BASE_URL", "Address of the API, in place of the region's."),
     Setting("INTERCOM_API_VERSION", "Version of the API that is asked for.", "2.16"),
     Setting("INTERCOM_SYNC_DATABASE_URL", "PostgreSQL server, postgresql://…; none: an embedded one. DATABASE_URL "
@@ -78,11 +85,13 @@ class Settings:
     """All settings, read and checked. The secrets are left out of its text form.
 
     Attributes:
+        region: that of the workspace; empty where no setting tells it, and Intercom itself must.
         database_is_borrowed: whether the database is that of DATABASE_URL, which other programs read too.
     """
 
     api_key: str = field(repr=False)
     base_url: str
+    region: str
     api_version: str
     database_url: str = field(repr=False)
     database_is_borrowed: bool
@@ -108,6 +117,7 @@ class Settings:
         return cls(
             api_key=read.token("INTERCOM_API_KEY"),
             base_url=_base_url(read),
+            region=_region(read),
             api_version=read.matching(
                 "INTERCOM_API_VERSION", r"[2-9]\.[0-9]{1,3}", "a version from 2.0 on, such as 2.16"
             ),
@@ -167,6 +177,14 @@ def _base_url(read: Reader) -> str:
     return read.url("INTERCOM_BASE_URL") or REGIONS[read.choice("INTERCOM_REGION", REGIONS)]
 
 
+def _region(read: Reader) -> str:
+    """Return the region that a setting names, by its word or by the address of its API; the default names none."""
+    region = read.choice("INTERCOM_REGION", REGIONS)
+    if read.given("INTERCOM_REGION"):
+        return region
+    return next((name for name, address in REGIONS.items() if address == read.url("INTERCOM_BASE_URL")), "")
+
+
 def _database_url(read: Reader) -> str:
     name = "INTERCOM_SYNC_DATABASE_URL"
     value = read.text(name) or read.given("DATABASE_URL")
@@ -205,7 +223,7 @@ def _rules(read: Reader) -> Rules:
         cancel_words=read.phrases("INTERCOM_SYNC_CANCEL_WORDS"),
         high_value_mrr=read.amount("INTERCOM_SYNC_HIGH_VALUE_MRR", _MAX_MRR),
         mrr_change_ratio=read.amount("INTERCOM_SYNC_MRR_CHANGE_RATIO", _MAX_RATIO),
-        app=_APPS.get(_base_url(read), Rules.app),
+        app=WEB_APPS.get(_region(read), ""),
     )
 
 

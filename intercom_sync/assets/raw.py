@@ -15,7 +15,7 @@ from intercom_sync.domain.window import Window
 from intercom_sync.partitions import windows
 from intercom_sync.resources import IntercomResource, WarehouseResource, explained
 from intercom_sync.settings import Settings
-from intercom_sync.sync.plan import NOW, Asked, parse_time
+from intercom_sync.sync.plan import Asked, configured
 from intercom_sync.sync.progress import Progress
 from intercom_sync.sync.read import read
 from intercom_sync.sync.start import start_run
@@ -44,10 +44,7 @@ class ReadConfig(dg.Config):
 
     def asked(self) -> Asked:
         """Return it read."""
-        until_now = self.end == NOW
-        texts = {"as_of": self.as_of, "start": self.start, "end": "" if until_now else self.end}
-        times = {name: parse_time(text) for name, text in texts.items() if text}
-        return Asked(self.full, self.catch_up, **times, until_now=until_now)
+        return configured(self.full, self.catch_up, self.as_of, self.start, self.end)
 
 
 @dg.multi_asset(

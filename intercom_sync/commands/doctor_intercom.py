@@ -7,13 +7,14 @@ from typing import Any
 from intercom_sync.domain.currencies import minor_units
 from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.revenue import Revenue, read_revenue
-from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.rules import WEB_APPS, Rules
 from intercom_sync.intercom import queries
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.intercom.pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.settings import Settings, SettingsError
+from intercom_sync.sync.workspace import region_of
 
 Line = tuple[bool, str]
 """Whether something is good, and the sentence that says so or what to do."""
@@ -48,6 +49,17 @@ def _token(workspace: Workspace) -> Iterator[Line]:
     yield True, f"token: workspace {app.get('id_code', 'unknown')}, region {app.get('region', 'unknown')}"
 
 
+def _region(workspace: Workspace) -> Iterator[Line]:
+    """Check that links in alerts open the app of the workspace's region."""
+    told, given = region_of(workspace.app), workspace.settings.region
+    if given and told and given != told:
+        yield False, f"region: Intercom says {told}, the settings say {given}: set INTERCOM_REGION={told} for the links"
+    elif not told and not given:
+        yield True, "region: Intercom does not say; links in alerts open the app of us: set INTERCOM_REGION for others"
+    else:
+        yield True, f"region: links in alerts open {WEB_APPS[given or told]}"
+
+
 def _time_zone(workspace: Workspace) -> Iterator[Line]:
     yield True, f"time zone: {workspace.app.get('timezone', 'unknown')} (windows are right in any)"
 
@@ -59,7 +71,7 @@ def _contacts(workspace: Workspace) -> Iterator[Line]:
     yield from _stripe(contacts["data"], workspace.client.data_attributes(), workspace.settings.rules)
 
 
-WORKSPACE_CHECKS: tuple[Callable[[Workspace], Iterator[Line]], ...] = (_token, _time_zone, _contacts)
+WORKSPACE_CHECKS: tuple[Callable[[Workspace], Iterator[Line]], ...] = (_token, _region, _time_zone, _contacts)
 """Every check at Intercom, in the order of the lines."""
 
 

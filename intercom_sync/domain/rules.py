@@ -12,6 +12,13 @@ from typing import Literal
 from intercom_sync.domain.currencies import DEFAULT_CURRENCY
 from intercom_sync.domain.rule_versions import MATCHING, PARSING, REVENUE, TEXT
 
+WEB_APPS = {
+    "us": "https://app.intercom.com",
+    "eu": "https://app.eu.intercom.com",
+    "au": "https://app.au.intercom.com",
+}
+"""Where teammates of a region's workspaces work: the addresses of links."""
+
 DAY = 86_400
 RECENT_DAYS = 30
 SEEN_DAYS = 7
@@ -69,7 +76,8 @@ class Rules:
         cancel_words: phrases that say a customer wants to leave.
         high_value_mrr: dollars a month above which a customer is of high value.
         mrr_change_ratio: share of the previous MRR by which a change is large.
-        app: address of Intercom's web app in the workspace's region, for links in alerts.
+        app: address of Intercom's web app in the workspace's region, for links in alerts; empty where no setting tells
+            the region, for Intercom itself to tell it.
     """
 
     attributes: AttributeNames = field(default_factory=AttributeNames)
@@ -80,7 +88,7 @@ class Rules:
     cancel_words: tuple[str, ...] = CANCEL_WORDS
     high_value_mrr: Decimal = Decimal(500)
     mrr_change_ratio: Decimal = Decimal("0.5")
-    app: str = "https://app.intercom.com"
+    app: str = WEB_APPS["us"]
 
     def contact_fingerprint(self) -> str:
         """Identify the rules that a contact was read by, so that changed rules read it again."""

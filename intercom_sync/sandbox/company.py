@@ -24,6 +24,7 @@ class Company:
         index_delay: seconds until a search sees what was put (documented as "a few minutes"). May be changed.
         clock: the time, in UNIX seconds.
         workspace_id: its id, which `/me` and contacts carry.
+        region: where it lives, as `/me` says.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class Company:
         index_delay: int = 0,
         clock: Callable[[], float] = time.time,
         workspace_id: str = WORKSPACE,
+        region: str = "US",
     ) -> None:
         self.workspace_id = workspace_id
+        self.region = region
         self.timezone = timezone
         self.index_delay = index_delay
         self.clock = clock

@@ -11,7 +11,7 @@ def me(call: Call) -> bytes:
         "type": "app",
         "id_code": call.company.workspace_id,
         "name": "Sandbox Company",
-        "region": "US",
+        "region": call.company.region,
         "timezone": call.company.timezone,
         "created_at": 1_500_000_000,
         "identity_verification": False,

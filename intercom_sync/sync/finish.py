@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.report import Figures
-from intercom_sync.domain.rules import Rules
-from intercom_sync.warehouse import glance, readings, runs
+from intercom_sync.domain.rules import WEB_APPS, Rules
+from intercom_sync.warehouse import glance, readings, runs, sync_state
 from intercom_sync.warehouse.clock import database_time
 from intercom_sync.warehouse.customers import Upserted, hold, upsert_customers
 from intercom_sync.warehouse.rejected_customers import Unwritten
@@ -48,7 +48,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
             run = runs.overtaken(session, run, _latest(session, run, clock()))
             catch_up_revenue(session, rules)
             catch_up_support(session, run.as_of, beside=False)
-        upserted = upsert_customers(session, run, reading, rules, beside=not had_company)
+        upserted = upsert_customers(session, run, reading, _with_app(session, rules), beside=not had_company)
         _, skipped = readings.skipped(session, reading)
         taken = _time_taken(session, run, clock())
         figures = Figures(
@@ -93,3 +93,8 @@ def _time_taken(session: Session, run: SyncRun, machine: datetime) -> timedelta:
     taken = machine - began.machine
     by_database = database_time(session) - began.database if began.database else taken
     return max(timedelta(0), min(taken, by_database) if taken > by_database + TOLERANCE else taken)
+
+
+def _with_app(session: Session, rules: Rules) -> Rules:
+    """Return the rules with the address of the web app: where no setting tells the region, Intercom has."""
+    return rules if rules.app else replace(rules, app=WEB_APPS.get(sync_state.region(session), Rules.app))

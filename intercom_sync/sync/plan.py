@@ -16,6 +16,8 @@ NOW = "now"
 _A_MOMENT = timedelta(seconds=1)
 _EVER = datetime.fromtimestamp(0, UTC)
 _FIRST_AS_OF = datetime(1971, 1, 1, tzinfo=UTC)
+_YEARS = (1970, 2200)
+"""Between these a time may lie: a window reaches back by the overlap, and forward to a partition's end."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,7 @@ def plan_run(
         clocks: what the clocks say, where they were read.
 
     Raises:
-        RunRefusedError: the instant asked for lies ahead, or before Intercom existed.
-        ValueError: a window that ends before it starts.
+        RunRefusedError: the instant asked for lies ahead, or before Intercom existed, or the window is none.
     """
     require_past(asked.as_of, clock)
     wanted = (asked.as_of or clock).astimezone(UTC)
@@ -97,6 +98,8 @@ def _scope(asked: Asked, partition: Window, covered: datetime | None, wanted: da
     start, end = asked.start or partition.start, asked.end or (wanted if asked.until_now else partition.end)
     if asked.catch_up and covered is not None:
         start = min(covered, end - _A_MOMENT)
+    if end <= start:
+        raise RunRefusedError(f"The window ends before it starts: end is {end.isoformat()}, start {start.isoformat()}.")
     return Window(start, end), False
 
 
@@ -123,10 +126,37 @@ def parse_time(text: str) -> datetime:
         ValueError: when it is none.
     """
     moment = datetime.fromisoformat(text.strip())
+    if not _YEARS[0] < moment.year < _YEARS[1]:
+        raise ValueError(f"{text!r} is no time from {_YEARS[0] + 1} to {_YEARS[1] - 1}")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def configured(full: bool, catch_up: bool, as_of: str, start: str, end: str) -> Asked:
+    """Return what the texts of a run's configuration ask for; an empty one asks for nothing.
+
+    Raises:
+        RunRefusedError: one is wrong, or they contradict each other; the message names it.
+    """
+    until_now = end.strip() == NOW
+    texts = {"as_of": as_of, "start": start, "end": "" if until_now else end}
+    times = {name: _configured_time(name, text) for name, text in texts.items() if text.strip()}
+    if full and (catch_up or times.keys() & {"start", "end"}):
+        raise RunRefusedError("full reads everything: leave catch_up, start and end out of the run's configuration.")
+    if catch_up and "start" in times:
+        raise RunRefusedError("catch_up starts where the last sync ended: leave start out of the run's configuration.")
+    if "start" in times and "end" in times and times["end"] <= times["start"]:
+        raise RunRefusedError(f"The window ends before it starts: end is {end.strip()}, start is {start.strip()}.")
+    return Asked(full, catch_up, until_now=until_now, **times)
+
+
+def _configured_time(name: str, text: str) -> datetime:
     try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{text!r} is no time in the years 1 to 9999 UTC") from None
+        return parse_time(text)
+    except ValueError:
+        raise RunRefusedError(
+            f"{name} in the run's configuration is not right: give a time from 1971 to 2199 such as "
+            "2026-01-01T06:00, UTC where it names no offset, or nothing."
+        ) from None
 
 
 def parse_window(text: str) -> Window:

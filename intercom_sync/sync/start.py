@@ -14,7 +14,7 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.sync.errors import RunRefusedError
 from intercom_sync.sync.plan import Asked, plan_run
-from intercom_sync.sync.workspace import fetch_workspace_id, require_workspace
+from intercom_sync.sync.workspace import Workspace, fetch_workspace, require_workspace
 from intercom_sync.warehouse import runs
 from intercom_sync.warehouse.clock import database_time
 from intercom_sync.warehouse.future_instants import correct_future_instants
@@ -45,9 +45,9 @@ def start_run(
         IntercomError: Intercom is away.
     """
     away: IntercomError | None = None
-    workspace = None
+    workspace = Workspace()
     try:
-        workspace = fetch_workspace_id(client)
+        workspace = fetch_workspace(client)
     except IntercomError as error:
         away = error
     with session.transaction():

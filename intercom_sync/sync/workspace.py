@@ -1,9 +1,10 @@
 """Which workspace a token belongs to, and whether it is the one whose records the tables hold."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from intercom_sync.domain.records import usable_id
+from intercom_sync.domain.rules import WEB_APPS
 from intercom_sync.intercom import queries
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
@@ -14,10 +15,20 @@ from intercom_sync.warehouse import sync_state
 from intercom_sync.warehouse.session import Session
 
 
-def fetch_workspace_id(client: IntercomClient) -> str | None:
-    """Return the id of the token's workspace; that of its newest contacts where the token may not read `/me`.
+class Workspace(NamedTuple):
+    """What Intercom says of the workspace of a token.
 
-    None where neither tells it.
+    Attributes:
+        id: its id; None where nothing tells it.
+        region: a key of `WEB_APPS`; empty where that is not told, or not known here.
+    """
+
+    id: str | None = None
+    region: str = ""
+
+
+def fetch_workspace(client: IntercomClient) -> Workspace:
+    """Return the token's workspace; its id is that of its newest contacts where the token may not read `/me`.
 
     Raises:
         Unavailable: Intercom gives no usable answer.
@@ -25,25 +36,32 @@ def fetch_workspace_id(client: IntercomClient) -> str | None:
     """
     try:
         app = client.me().get("app")
-        found = usable_id(app.get("id_code")) if isinstance(app, dict) else None
-        return found or _of_newest_contacts(client)
+        told = app if isinstance(app, dict) else {}
+        return Workspace(usable_id(told.get("id_code")) or _of_newest_contacts(client), region_of(told))
     except (Unavailable, Unreachable):
         raise
     except IntercomError:
-        return _of_newest_contacts(client)
+        return Workspace(_of_newest_contacts(client))
 
 
-def require_workspace(session: Session, found: str | None) -> None:
+def region_of(app: dict[str, Any]) -> str:
+    """Return the region that Intercom gives a workspace; empty where it gives none that is known here."""
+    region = str(app.get("region")).strip().lower()
+    return region if region in WEB_APPS else ""
+
+
+def require_workspace(session: Session, found: Workspace) -> None:
     """Refuse a workspace other than the stored one, and store the first. Runs inside the caller's transaction.
 
     Raises:
         RunRefusedError: the tables hold another workspace.
     """
-    if found is None:
-        return
-    if refusal := foreign_workspace(session, found):
-        raise RunRefusedError(refusal)
-    sync_state.store_workspace_id(session, found)
+    if found.id:
+        if refusal := foreign_workspace(session, found.id):
+            raise RunRefusedError(refusal)
+        sync_state.store_workspace_id(session, found.id)
+    if found.region:
+        sync_state.store_region(session, found.region)
 
 
 def foreign_workspace(session: Session, found: str) -> str | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from intercom_sync.warehouse.session import Session
 
-_WORKSPACE, _MESSAGES_SINCE = "workspace_id", "messages_since"
+_WORKSPACE, _REGION, _MESSAGES_SINCE = "workspace_id", "region", "messages_since"
 _HOLDS_RECORDS = (
     "SELECT EXISTS (SELECT FROM intercom_contacts) OR EXISTS (SELECT FROM intercom_conversations) "
     "OR EXISTS (SELECT FROM customer_writes)"
@@ -36,6 +36,16 @@ def stored_workspace_id(session: Session) -> str | None:
 def store_workspace_id(session: Session, id: str) -> None:
     """Store the id of the workspace."""
     _write(session, _WORKSPACE, id)
+
+
+def region(session: Session) -> str:
+    """Return the region of the workspace as Intercom told it last; empty before that."""
+    return _read(session, _REGION) or ""
+
+
+def store_region(session: Session, region: str) -> None:
+    """Store the region of the workspace."""
+    _write(session, _REGION, region)
 
 
 def messages_since(session: Session) -> datetime | None:

@@ -1,0 +1,70 @@
+"""What a person types into the launchpad: wrong values are refused by name, in one sentence, and nothing is written."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from intercom_sync.definitions import build
+from intercom_sync.jobs import read_config, sync_job
+from intercom_sync_tests.end_to_end.scenario import NOW, QUIET, Scenario, why
+
+
+def _launch(scenario: Scenario, config: dict[str, Any]) -> dg.ExecuteInProcessResult:
+    job = build().resolve_job_def(sync_job.name)
+    return job.execute_in_process(
+        run_config={"ops": {"raw": {"config": config}}} | QUIET,
+        partition_key="2026-06-15T06",
+        instance=scenario.instance,
+        raise_on_error=False,
+        op_selection=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"start": "yesterday"}, "start in the run's configuration is not right: "),
+        ({"end": "soon"}, "end in the run's configuration is not right: "),
+        ({"as_of": "2026-13-01"}, "as_of in the run's configuration is not right: "),
+        ({"as_of": "1750000000"}, "as_of in the run's configuration is not right: "),
+        ({"start": "0001-01-01T00:00+14:00"}, "start in the run's configuration is not right: "),
+        ({"end": "9999-12-31T23:59-14:00"}, "end in the run's configuration is not right: "),
+        ({"start": "1970-01-01"}, "start in the run's configuration is not right: "),
+        ({"start": "2026-06-02", "end": "2026-06-01"}, "The window ends before it starts: "),
+        ({"start": "2026-06-02", "end": "2026-06-02"}, "The window ends before it starts: "),
+        ({"end": "2026-06-01"}, "The window ends before it starts: "),
+        ({"start": "2026-07-01"}, "The window ends before it starts: "),
+        ({"full": True, "start": "2026-06-01"}, "full reads everything: leave "),
+        ({"full": True, "catch_up": True}, "full reads everything: leave "),
+        ({"catch_up": True, "start": "2026-06-01"}, "catch_up starts where "),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_one_sentence_that_names_it(scenario: Scenario, config: dict[str, Any], expected: str) -> None:
+    failed = _launch(scenario, config)
+    assert not failed.success
+    assert why(failed).startswith(expected)
+    assert "\n" not in why(failed)
+    assert scenario.rows("SELECT FROM sync_runs WHERE status = 'succeeded'") == []
+    assert scenario.requests(lambda request: request.path.endswith("/search")) == []
+
+
+@pytest.mark.parametrize("config", [{"full": "yes"}, {"start": 5}, {"begin": "2026-06-01"}], ids=str)
+def test_a_wrong_type_or_field_is_refused_before_the_run_begins(scenario: Scenario, config: dict[str, Any]) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=next(iter(config))):
+        _launch(scenario, config)
+
+
+def test_a_window_of_years_is_read(scenario: Scenario) -> None:
+    done = _launch(scenario, {"start": "2012-01-01", "end": "2026-06-15T12:00", "as_of": NOW.isoformat()})
+    assert done.success, why(done)
+
+
+def test_values_with_spaces_and_offsets_are_read(scenario: Scenario) -> None:
+    config = {"start": " 2026-06-14T06:00+02:00 ", "end": "2026-06-14 12:00", "as_of": " 2026-06-15T12:00 "}
+    done = _launch(scenario, config)
+    assert done.success, why(done)
+    row = scenario.one("SELECT window_start, window_end, as_of FROM sync_runs")
+    assert [f"{row[name]:%d %H:%M}" for name in row] == ["14 04:00", "14 12:00", "15 12:00"]
+    assert read_config(**config)["ops"] == {"raw": {"config": config}}
