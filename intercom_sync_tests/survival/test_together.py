@@ -19,7 +19,7 @@ from intercom_sync_tests.survival.victim import Victim, command, steps
 
 _ASKED = os.environ.get("INTERCOM_SYNC_KILLS")
 ROUNDS = int(_ASKED or 3)
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if _ASKED else 300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if _ASKED else 900)]
 
 
 @pytest.fixture
