@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from intercom_sync.domain import tables as catalogue
 from intercom_sync.warehouse.column_types import unfit
-from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
+from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.migration_plan import lacks_identity, plan
 from intercom_sync.warehouse.refusals import SETTING
 from intercom_sync.warehouse.schema_state import CUSTOMERS, SchemaState
@@ -47,6 +47,12 @@ _PUBLISHED = (
     "SELECT t.tablename::text AS name, min(t.pubname::text) AS publication FROM pg_publication_tables t "
     "JOIN pg_publication p ON p.pubname = t.pubname AND (p.pubupdate OR p.pubdelete) "
     "WHERE t.schemaname = $1 AND t.tablename = ANY(string_to_array($2, ',')) GROUP BY 1 ORDER BY 1"
+)
+_REFUSAL = "intercom_sync.refusal"
+# The error is caught by the server: after one the driver takes no statement but the end of the transaction.
+_ASK = (
+    f"DO $do$ BEGIN PERFORM set_config('{_REFUSAL}', '', TRUE); EXECUTE {{statement}}; "
+    f"EXCEPTION WHEN OTHERS THEN PERFORM set_config('{_REFUSAL}', SQLERRM, TRUE); END $do$"
 )
 _NAMES = ",".join(table.name for table in catalogue.TABLES)
 
@@ -202,13 +208,12 @@ def _replica_identity(session: Session, state: SchemaState) -> Iterator[str]:
             # A migration may give it what it lacks, and is checked again afterwards.
             continue
         column = quoted(next(iter(state.relations[name].columns)))
-        try:
-            session.execute("SAVEPOINT published")
-            update = f"EXPLAIN UPDATE {quoted(state.schema)}.{name} SET {column} = {column} WHERE FALSE"
-            session.execute(f"DO $do$ BEGIN EXECUTE {literal(update)}; END $do$")
-        except WarehouseError as error:
-            session.execute("ROLLBACK TO SAVEPOINT published")
-            yield f"The publication {publication} keeps the sync from writing {name}; {_give_identity(name)} {error}"
+        update = f"EXPLAIN UPDATE {quoted(state.schema)}.{name} SET {column} = {column} WHERE FALSE"
+        session.execute(_ASK.format(statement=literal(update)))
+        if refusal := session.value(f"SELECT current_setting('{_REFUSAL}')"):
+            yield (
+                f"The publication {publication} keeps the sync from writing {name} ({refusal}): {_give_identity(name)}"
+            )
 
 
 def _give_identity(table: str) -> str:
