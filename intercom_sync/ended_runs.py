@@ -14,6 +14,7 @@ from intercom_sync.domain.trouble import Note, failed_run
 from intercom_sync.domain.window import Window
 from intercom_sync.jobs import sync_job
 from intercom_sync.partitions import window_holding, windows
+from intercom_sync.resources import SCHEMA_TAG
 from intercom_sync.sync.plan import Asked, begin_run
 from intercom_sync.warehouse import outbox, runs
 from intercom_sync.warehouse.session import Session
@@ -25,9 +26,15 @@ _RETRIED_TAG = "dagster/will_retry"
 
 
 def ended_since(
-    instance: dg.DagsterInstance, since: datetime, location: str | None
+    instance: dg.DagsterInstance, since: datetime, location: str | None, schema: str
 ) -> tuple[Sequence[dg.RunRecord], datetime | None]:
     """Return the runs of our job and our assets that ended after a moment, the first to end first.
+
+    Args:
+        instance: where the runs are.
+        since: the moment.
+        location: the code location that asks; runs of others are not ours.
+        schema: the schema of our tables; runs in the foreground for others are not ours.
 
     Returns:
         The runs, and the moment up to which they are all there; None when there are no more.
@@ -35,7 +42,7 @@ def ended_since(
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since), limit=_MOST, order_by="update_timestamp", ascending=True
     )
-    ours = [record for record in records if _is_ours(record.dagster_run, location)]
+    ours = [record for record in records if _is_ours(record.dagster_run, location, schema)]
     return ours, records[-1].update_timestamp if len(records) == _MOST else None
 
 
@@ -109,9 +116,11 @@ def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[Evaluati
         )
 
 
-def _is_ours(run: dg.DagsterRun, location: str | None) -> bool:
+def _is_ours(run: dg.DagsterRun, location: str | None, schema: str) -> bool:
     origin = run.remote_job_origin
     if origin and location and origin.location_name != location:
+        return False
+    if run.tags.get(SCHEMA_TAG, schema) != schema:
         return False
     return _is_sync(run) or run.job_name.startswith("__ASSET_JOB")
 

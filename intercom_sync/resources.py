@@ -23,6 +23,9 @@ from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachabl
 from intercom_sync.warehouse.session import Session
 
 FOREGROUND_TAG = "intercom_sync/foreground"
+SCHEMA_TAG = "intercom_sync/schema"
+"""Whose a run in the foreground is: deployments with schemas of their own may share one Dagster instance."""
+
 _FORESEEN = (IntercomError, WarehouseError, SettingsError, RunRefusedError, dg.Failure, dg.RetryRequested)
 _RETRIES = 2
 _RETRY_SECONDS = 60

@@ -45,8 +45,9 @@ def trouble(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -
     now = datetime.now(UTC)
     since = _last_look(context.cursor, now)
     origin = context.code_location_origin
-    ended, upto = ended_since(context.instance, since, origin.location_name if origin else None)
+    location = origin.location_name if origin else None
     with without_words(*_FORESEEN), warehouse.connect() as session:
+        ended, upto = ended_since(context.instance, since, location, Settings.load().schema)
         news = sum(note_ended(context.instance, session, record) for record in ended)
         with session.transaction():
             news += note_trouble(session, read_present(session, now))

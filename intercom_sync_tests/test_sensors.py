@@ -10,10 +10,11 @@ import pytest
 from intercom_sync.definitions import build
 from intercom_sync.jobs import read_config, sync_job
 from intercom_sync.partitions import key_of, window_holding
-from intercom_sync.resources import FOREGROUND_TAG, AlertsSlackResource, WarehouseResource
+from intercom_sync.resources import FOREGROUND_TAG, SCHEMA_TAG, AlertsSlackResource, WarehouseResource
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sensors import slack_alerts, trouble
+from intercom_sync.settings import Settings
 from intercom_sync.slack.poster import SlackSetupError
 from intercom_sync.warehouse import outbox
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack
@@ -236,6 +237,18 @@ def test_runs_of_others_are_none_of_ours(session, instance, looks):
 
     other.execute_in_process(instance=instance, raise_on_error=False)
     assert looks.tick() == "looked at 0 runs that ended, 0 news"
+
+
+def test_the_runs_of_another_deployment_on_the_same_instance_are_not_ours(session, instance, looks):
+    ours = Settings.load().schema
+    for schema in ("us", "eu", ours):
+        run = dg.DagsterRun(sync_job.name, status=dg.DagsterRunStatus.STARTED, tags={SCHEMA_TAG: schema})
+        instance.add_run(run)
+        instance.report_run_failed(run, f"died in {schema}")
+    looks.tick()
+    assert sentences(session) == [f"The run of sync failed: died in {ours}"]
+    with session.transaction():
+        assert session.frame("SELECT run FROM sync_runs").height == 1
 
 
 def test_failed_checks_are_told_when_they_begin_to_fail(session, instance, looks):

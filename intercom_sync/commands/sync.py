@@ -21,7 +21,7 @@ from intercom_sync.domain.window import Window
 from intercom_sync.ended_runs import note_ended
 from intercom_sync.jobs import read_config, sync_job
 from intercom_sync.partitions import key_of, window_holding, windows
-from intercom_sync.resources import FOREGROUND_TAG
+from intercom_sync.resources import FOREGROUND_TAG, SCHEMA_TAG
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.sync.errors import RunRefusedError
 from intercom_sync.sync.plan import NOW, require_past
@@ -72,7 +72,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             instance=instance,
             partition_key=_partition(request.window.end - timedelta(seconds=1) if request.window else now),
             raise_on_error=False,
-            tags={FOREGROUND_TAG: "true"},
+            tags={FOREGROUND_TAG: "true", SCHEMA_TAG: settings.schema},
         )
         if not result.success:
             print(_why(result), file=sys.stderr)

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from intercom_sync.commands.instance import make_home, use_instance
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.warehouse.connect import open_warehouse
+from intercom_sync.warehouse.connect import database_url, open_warehouse
+from intercom_sync.warehouse.deployment import hold_schema
 
 FIRST_PORT = 3000
 _TRIED_PORTS = 100
@@ -33,12 +34,13 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
     Raises:
         AlreadyUpError: this deployment is up already.
         SettingsError: the port is taken.
-        WarehouseError: the database is not to be had.
+        WarehouseError: the database is not to be had, or another deployment uses the schema.
     """
     port = free_port(host, port)
     url = f"http://{host}:{port}"
-    with only_one(settings.home, url):
+    with only_one(settings.home, url), ExitStack() as stack:
         open_warehouse(settings)
+        stack.enter_context(hold_schema(database_url(settings), settings.schema))
         use_instance(settings)
         if settings.api_key:
             os.environ.setdefault("INTERCOM_API_KEY", settings.api_key)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from intercom_sync.warehouse.dagster_schema import choose_schema
+from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.migrate import pending_steps
 from intercom_sync.warehouse.migration_plan import Step
 from intercom_sync.warehouse.preflight import missing_rights, notes, problems
@@ -38,12 +39,18 @@ def inspect(url: str, schema: str, *, with_dagster: bool) -> Inspection:
     Raises:
         WarehouseError: it cannot be reached, or refuses to be looked at.
     """
-    with Session(url, schema) as session, session.transaction():
+    found: list[str] = []
+    with Session(url, schema) as session:
         session.execute("SET TRANSACTION READ ONLY")
-        state = read_state(lambda query: session.frame(query).rows(), schema)
-        found = list(problems(session, state))
-        if with_dagster and not found:
-            found += missing_rights(session, choose_schema(session, schema))
         version = str(session.value("SELECT current_setting('server_version')"))
         encoding = str(session.value("SELECT current_setting('server_encoding')"))
-        return Inspection(version, found, list(notes(state, encoding)), pending_steps(state))
+        state = read_state(lambda query: session.frame(query).rows(), schema)
+        try:
+            for problem in problems(session, state):
+                found.append(problem)
+            if with_dagster and not found:
+                found += missing_rights(session, choose_schema(session, schema))
+        except WarehouseError as error:
+            # A right that is missing may keep the next check from looking; then that right is the news.
+            found = found or [str(error)]
+    return Inspection(version, found, list(notes(state, encoding)), pending_steps(state))

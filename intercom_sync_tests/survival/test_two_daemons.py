@@ -1,4 +1,6 @@
-"""Two `intercom-sync up` with homes of their own on one database, and a sync in the foreground: harmless.
+"""Two Dagsters with homes of their own on one database, and a sync in the foreground: harmless.
+
+The second is started as a person does who does not use `intercom-sync up`, which refuses to be the second in a schema.
 
 Takes minutes, as sensors look once a minute; by command only, see the README beside this file.
 """
@@ -19,7 +21,7 @@ from intercom_sync_tests.model.harness import instant
 from intercom_sync_tests.slack.server import TOKEN
 from intercom_sync_tests.survival.state import BOOKS
 from intercom_sync_tests.survival.twins import Twins, twins
-from intercom_sync_tests.survival.victim import command
+from intercom_sync_tests.survival.victim import command as start_sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 _REPOSITORY = {"repositoryLocationName": "intercom_sync.definitions", "repositoryName": "__repository__"}
@@ -27,8 +29,17 @@ _LAUNCH = "mutation($execution: ExecutionParams!) { launchRun(executionParams: $
 _PATIENCE = 240
 
 
+_UP = ("-m", "intercom_sync", "up", "--port")
+_DAGSTER = (
+    "-c",
+    "import os, sys; from intercom_sync.commands.instance import use_instance; from intercom_sync.settings "
+    "import Settings; use_instance(Settings.load()); dagster = os.path.join(os.path.dirname(sys.executable), "
+    "'dagster'); os.execv(dagster, [dagster, 'dev', '-m', 'intercom_sync.definitions', '-p', sys.argv[1]])",
+)
+
+
 @contextmanager
-def _up(both: Twins, home: Path) -> Iterator[Dev]:
+def _up(both: Twins, home: Path, command: tuple[str, ...]) -> Iterator[Dev]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -44,7 +55,7 @@ def _up(both: Twins, home: Path) -> Iterator[Dev]:
     log = home.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "intercom_sync", "up", "--port", str(port)],
+            [sys.executable, *command, str(port)],
             env=os.environ | settings, stdout=output, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
@@ -75,11 +86,14 @@ def _wait(what: str, both: Twins, query: str) -> None:
 
 def test_two_daemons_and_a_sync_in_the_foreground_on_one_database(database_url: str, tmp_path: Path) -> None:
     with twins(database_url, 31, 120) as both, ExitStack() as stack:
-        devs = [stack.enter_context(_up(both, tmp_path / f"home-{one}")) for one in range(2)]
+        devs = [
+            stack.enter_context(_up(both, tmp_path / f"home-{one}", command))
+            for one, command in enumerate((_UP, _DAGSTER))
+        ]
         order = both.order("foreground")
         for dev in devs:
             dev.wait_for("the queue of a UI", lambda dev=dev: _launches(dev, order.as_of))
-        victim = command(order, tmp_path / "home", tmp_path / "log")
+        victim = start_sync(order, tmp_path / "home", tmp_path / "log")
         assert victim.wait() == 0, (tmp_path / "log").read_text()[-3000:]
         _wait("three runs", both, "SELECT count(*) = 3 FROM sync_runs WHERE status = 'succeeded'")
         both.sync_clean(order)
