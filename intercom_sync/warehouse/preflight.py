@@ -143,7 +143,7 @@ def _temporary_tables(session: Session, _: SchemaState) -> Iterator[str]:
 
 
 def _schema(session: Session, state: SchemaState) -> Iterator[str]:
-    if not state.exists and state.schema.startswith(_RESERVED):
+    if state.schema.startswith(_RESERVED):
         yield f"INTERCOM_SYNC_SCHEMA names the schema {state.schema}, and PostgreSQL keeps such names for itself."
     elif not state.exists or any(step.what.startswith("create ") for step in plan(state)):
         yield from missing_rights(session, state.schema)

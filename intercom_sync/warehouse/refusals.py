@@ -83,7 +83,9 @@ def from_driver(error: DBAPIError, url: str) -> WarehouseError:
     """Return what a failure means that came by SQLAlchemy."""
     text, state = str(error.orig), getattr(error.orig, "pgcode", None) or ""
     # Of a connection that could not be made psycopg2 keeps no result.
-    return unreachable(text, url) if text.startswith("connection to server") else refusal(text, state, url)
+    if text.startswith("connection to server"):
+        return unreachable(text, url)
+    return refusal(f"{text}\nQuery was {error.statement}", state, url)
 
 
 def from_storage(error: BaseException, url: str) -> WarehouseError | None:
