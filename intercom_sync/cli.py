@@ -1,6 +1,7 @@
 """The command line: what it understands, and how it ends.
 
-Exit codes: 0 done, 1 failed, 2 wrong use or configuration. What a command does is in `commands`.
+Exit codes: 0 done, 1 failed, 2 wrong use or configuration, and 128 plus the signal's number for a command that was
+stopped (130 by Ctrl-C; see `commands.stop_signals`). What a command does is in `commands`.
 """
 
 import argparse
@@ -32,9 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (WarehouseError, IntercomError) as error:
         print(error, file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("Stopped. What had landed stays; the next sync goes on from there.", file=sys.stderr)
-        return 130
     except Exception as error:
         print(told(error), file=sys.stderr)
         return FAILED

@@ -21,6 +21,7 @@ from intercom_sync.warehouse.session import Session
 from intercom_sync.warehouse.verdicts import Evaluation, judge
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_STATES = {dg.DagsterRunStatus.FAILURE: runs.FAILED, dg.DagsterRunStatus.CANCELED: runs.CANCELED}
 _MOST = 1_000
 _RETRIED_TAG = "dagster/will_retry"
 
@@ -42,29 +43,41 @@ def ended_since(
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since), limit=_MOST, order_by="update_timestamp", ascending=True
     )
-    ours = [record for record in records if _is_ours(record.dagster_run, location, schema)]
+    ours = [record for record in records if is_ours(record.dagster_run, location, schema)]
     return ours, records[-1].update_timestamp if len(records) == _MOST else None
 
 
-def note_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunRecord) -> int:
-    """Put into the outbox what is news of a run that ended; return how much was."""
+def note_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunRecord, *, crashed: bool = False) -> int:
+    """Put into the outbox what is news of a run that ended, and close it in `sync_runs`; return how much news it was.
+
+    Args:
+        instance: where its events are.
+        session: the warehouse.
+        record: the run.
+        crashed: whether its process ended without a word.
+    """
     run = record.dagster_run
-    if run.status is not dg.DagsterRunStatus.SUCCESS:
-        _keep_unfinished(session, record)
+    _close(session, record, crashed=crashed)
     with session.transaction():
         failed = run.status is dg.DagsterRunStatus.FAILURE
         news = int(failed and outbox.note(session, _failure(instance, record)))
         return news + sum(judge(session, one) for one in _evaluations(instance, run.run_id))
 
 
-def _keep_unfinished(session: Session, record: dg.RunRecord) -> None:
-    """Keep a run that failed or was cancelled in `sync_runs`, also one that came to its end before it began to read."""
+def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
+    """Close a run in `sync_runs`; one that did not succeed is kept there also when it ended before it began to read."""
     run, at = record.dagster_run, _ended_at(record)
     begun = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else at
-    if _is_sync(run):
+    succeeded = run.status is dg.DagsterRunStatus.SUCCESS
+    with session.transaction():
+        is_noted = runs.is_noted(session, run.run_id)
+    if not is_noted and not succeeded and _is_sync(run):
         begin_run(session, run.run_id, _asked(run), _window(run.tags.get("dagster/partition"), begun), begun)
     with session.transaction():
-        runs.fail(session, run.run_id, at)
+        if succeeded:
+            runs.end_partial(session, run.run_id, at)
+        else:
+            runs.end(session, run.run_id, runs.CRASHED if crashed else _STATES[run.status], at)
 
 
 def _asked(run: dg.DagsterRun) -> Asked:
@@ -98,7 +111,8 @@ def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Note:
         run.job_name if _is_sync(run) else "assets",
         _reason(instance, run.run_id),
         _ended_at(record),
-        tried_again=run.tags.get(_RETRIED_TAG) == "true",
+        # Without an origin, as in the foreground, the daemon cannot start it.
+        tried_again=run.tags.get(_RETRIED_TAG) == "true" and run.remote_job_origin is not None,
     )
 
 
@@ -116,7 +130,8 @@ def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[Evaluati
         )
 
 
-def _is_ours(run: dg.DagsterRun, location: str | None, schema: str) -> bool:
+def is_ours(run: dg.DagsterRun, location: str | None, schema: str) -> bool:
+    """Whether a run is one of our job or of our assets, of this location where that is known, and of this schema."""
     origin = run.remote_job_origin
     if origin and location and origin.location_name != location:
         return False

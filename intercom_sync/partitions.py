@@ -21,6 +21,17 @@ def six_hour_windows(start: datetime) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
+class UnknownPartitionError(ValueError):
+    """A partition key that names no window; the message says which there are."""
+
+    def __init__(self, key: str) -> None:
+        first, last = windows.get_first_partition_key(), windows.get_last_partition_key()
+        super().__init__(
+            f"There is no window {key!r}. Windows begin at 00, 06, 12 and 18 o'clock UTC, from {first} "
+            f"(INTERCOM_SYNC_PARTITIONS_START) to {last}: give one of those, or no partition for the newest."
+        )
+
+
 windows = six_hour_windows(Settings.load().partitions_start)
 
 

@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
+from intercom_sync.partitions import UnknownPartitionError
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.poster import quiet_client
 from intercom_sync.sync.errors import RunRefusedError
@@ -26,7 +27,15 @@ FOREGROUND_TAG = "intercom_sync/foreground"
 SCHEMA_TAG = "intercom_sync/schema"
 """Whose a run in the foreground is: deployments with schemas of their own may share one Dagster instance."""
 
-_FORESEEN = (IntercomError, WarehouseError, SettingsError, RunRefusedError, dg.Failure, dg.RetryRequested)
+_FORESEEN = (
+    IntercomError,
+    WarehouseError,
+    SettingsError,
+    RunRefusedError,
+    UnknownPartitionError,
+    dg.Failure,
+    dg.RetryRequested,
+)
 _RETRIES = 2
 _RETRY_SECONDS = 60
 
@@ -95,7 +104,7 @@ def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext)
             yield
     except UnforeseenError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    except (IntercomError, WarehouseError, SettingsError, RunRefusedError) as error:
+    except (IntercomError, WarehouseError, SettingsError, RunRefusedError, UnknownPartitionError) as error:
         passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError | DatabaseBusyError)
         if passing and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)

@@ -17,9 +17,13 @@ def _window_just_closed(context: dg.ScheduleEvaluationContext) -> str:
     return key_of(window_holding(context.scheduled_execution_time.astimezone(UTC) - WINDOW))
 
 
-def _request(key: str, run_key: str, **config: bool | str) -> dg.RunRequest | dg.SkipReason:
-    if not windows.has_partition_key(key):
-        return dg.SkipReason(f"The window {key} lies before the first one; see INTERCOM_SYNC_PARTITIONS_START.")
+def _request(
+    context: dg.ScheduleEvaluationContext, key: str, run_key: str, **config: bool | str
+) -> dg.RunRequest | dg.SkipReason:
+    # At the time of the tick, which the UI's "Test schedule" may put into the future.
+    with dg.partition_loading_context(effective_dt=context.scheduled_execution_time):
+        if not windows.has_partition_key(key):
+            return dg.SkipReason(f"The window {key} lies before the first one; see INTERCOM_SYNC_PARTITIONS_START.")
     return dg.RunRequest(run_key=run_key, partition_key=key, run_config=read_config(**config))
 
 
@@ -33,7 +37,7 @@ def _request(key: str, run_key: str, **config: bool | str) -> dg.RunRequest | dg
 def every_six_hours(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for the window just closed."""
     key = _window_just_closed(context)
-    yield _request(key, key, catch_up=True)
+    yield _request(context, key, key, catch_up=True)
 
 
 @dg.schedule(
@@ -46,4 +50,4 @@ def every_six_hours(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReq
 def weekly_full(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Ask for everything, on the window just closed."""
     key = _window_just_closed(context)
-    yield _request(key, f"full-{key}", full=True)
+    yield _request(context, key, f"full-{key}", full=True)

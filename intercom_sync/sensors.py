@@ -13,6 +13,7 @@ from functools import partial
 
 import dagster as dg
 
+from intercom_sync.dead_runs import close_dead_runs
 from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.ended_runs import ended_since, note_ended
@@ -43,6 +44,9 @@ _LOOK_BACK = timedelta(minutes=10)
 def trouble(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
     """Look at what ended since the last look."""
     now = datetime.now(UTC)
+    with without_words(*_FORESEEN), warehouse.connect() as session:
+        for sentence in close_dead_runs(context.instance, session):
+            context.log.warning(sentence)
     since = _last_look(context.cursor, now)
     origin = context.code_location_origin
     location = origin.location_name if origin else None

@@ -9,16 +9,15 @@ import dagster as dg
 
 from intercom_sync.assets.metadata import FRESHNESS, GROUP, OWNERS, table_metadata
 from intercom_sync.assets.report import of_reading
+from intercom_sync.assets.run import run_of
 from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
-from intercom_sync.domain.window import Window
 from intercom_sync.partitions import windows
 from intercom_sync.resources import IntercomResource, WarehouseResource, explained
 from intercom_sync.settings import Settings
 from intercom_sync.sync.plan import Asked, configured
 from intercom_sync.sync.progress import Progress
 from intercom_sync.sync.read import read
-from intercom_sync.sync.start import start_run
 
 RAW_CONTACTS = dg.AssetKey("raw_contacts")
 RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
@@ -87,9 +86,12 @@ def raw(
     for warning in settings.warnings():
         context.log.warning(warning)
     chosen = [key for key in _KINDS if key in context.selected_asset_keys]
-    with explained(context), warehouse.connect() as session, intercom.client() as client:
-        window = Window(*context.partition_time_window)
-        run = start_run(session, client, context.run.run_id, config.asked(), window, clock=clock)
+    with (
+        explained(context),
+        warehouse.connect() as session,
+        intercom.client() as client,
+        run_of(context, warehouse, session, clock, config.asked(), client) as run,
+    ):
         kinds = [_KINDS[key] for key in chosen]
         collected = read(client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress)
     context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.counts.requests)

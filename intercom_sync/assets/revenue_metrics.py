@@ -30,8 +30,7 @@ def revenue_metrics(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
     """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
-    with explained(context), warehouse.connect() as session:
-        run = run_of(context, session, clock)
+    with explained(context), warehouse.connect() as session, run_of(context, warehouse, session, clock) as run:
         rules = Settings.load().rules
         computed = refresh_revenue(session, rules, run.run, run.as_of)
         totals = decorated({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})

@@ -30,8 +30,7 @@ def support_metrics(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
     """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts of the email."""
-    with explained(context), warehouse.connect() as session:
-        run = run_of(context, session, clock)
+    with explained(context), warehouse.connect() as session, run_of(context, warehouse, session, clock) as run:
         customers = refresh_support(session, Settings.load().rules, run.as_of, run.earliest_now)
         totals = decorated({"totals": partial(support_totals, session)}).get("totals", {})
     figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals

@@ -29,8 +29,7 @@ def unified_customers(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
     """One row per customer: who they are, what they pay, how support goes, whether they are about to leave."""
-    with explained(context), warehouse.connect() as session:
-        run = run_of(context, session, clock)
+    with explained(context), warehouse.connect() as session, run_of(context, warehouse, session, clock) as run:
         rules = Settings.load().rules
         finished = finish_run(session, run, rules, clock)
         entry = finished.figures.log_entry(finished.finished_at)

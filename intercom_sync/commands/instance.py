@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import dagster as dg
 import yaml
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, notice_broken_connections
@@ -128,6 +129,15 @@ def stay_connected(instance: dg.DagsterInstance) -> None:
     for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
         if storage:
             storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_CONNECTIONS)
+
+
+def capture_no_output(instance: dg.DagsterInstance) -> None:
+    """Leave standard output and error to the terminal during a run in this process.
+
+    Dagster copies them to files by helper processes, which would die with a traceback each when a person types Ctrl-C.
+    """
+    instance._compute_log_manager = NoOpComputeLogManager()
+    instance._compute_log_manager.register_instance(instance)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from intercom_sync.commands.stop_signals import when_stopped
 from intercom_sync.sync.progress import Progress, silent
 
 
@@ -18,7 +19,9 @@ def shown() -> Iterator[Progress]:
         yield silent
         return
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    bars = Bars(*columns, console=Console(stderr=True), transient=True)
+    # A terminal whose command is stopped gets its cursor back.
+    with when_stopped(lambda _: bars.stop()), bars:
         tasks: dict[str, TaskID] = {}
 
         def tell(kind: str, done: int, expected: int | None) -> None:

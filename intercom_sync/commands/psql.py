@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from intercom_sync.commands.stop_signals import run_interactively
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, is_made
 from intercom_sync.warehouse.premises import client_program, server_path
@@ -34,7 +34,7 @@ def psql(settings: Settings, *, url_only: bool, command: str | None) -> int:
     arguments = ["-c", command] if command is not None else []
     options = f'{os.environ.get("PGOPTIONS", "")} -csearch_path="{settings.schema}"'.strip()
     environment = os.environ | ({"PGPASSWORD": password} if password else {}) | {"PGOPTIONS": options}
-    return subprocess.run([program, url, *arguments], env=environment, check=False).returncode
+    return run_interactively([program, url, *arguments], environment)
 
 
 def _without_password(url: str) -> tuple[str, str]:

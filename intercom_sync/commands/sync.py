@@ -5,17 +5,21 @@ Prints the log entry, or the figures as JSON, as its last output.
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import dagster as dg
 
-from intercom_sync.commands.instance import stay_connected, storage_explained, use_instance
+from intercom_sync.commands.instance import capture_no_output, stay_connected, storage_explained, use_instance
 from intercom_sync.commands.marking import mark_covered
 from intercom_sync.commands.progress import shown
+from intercom_sync.commands.stop_signals import say, when_stopped
+from intercom_sync.dead_runs import NOT_AGAIN, WORKER_TAG, close_dead_runs
 from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
 from intercom_sync.ended_runs import note_ended
@@ -25,11 +29,17 @@ from intercom_sync.resources import FOREGROUND_TAG, SCHEMA_TAG
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.sync.errors import RunRefusedError
 from intercom_sync.sync.plan import NOW, require_past
+from intercom_sync.sync.workers import this_worker
 from intercom_sync.warehouse import runs
 from intercom_sync.warehouse.clock import read_present
 from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.session import Session
+
+# A run that cannot be closed in that time, as the database is away or busy, is closed by the next start.
+_CLOSING_SECONDS = 5
+# No daemon can start a run of the foreground again, and none may announce that it will.
+_TAGS = {FOREGROUND_TAG: "true", "dagster/max_retries": "0"}
 
 
 @dataclass(frozen=True)
@@ -63,17 +73,25 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
     connect = open_warehouse(settings)
     now = _instant(connect, request.as_of)
     use_instance(settings)
-    with storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
+    said = when_stopped(lambda _: say("What had landed stays; the next sync goes on from there."))
+    with said, storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
         stay_connected(instance)
+        capture_no_output(instance)
+        with connect() as session:
+            for sentence in close_dead_runs(instance, session):
+                say(sentence)
         job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        result = job.execute_in_process(
-            run_config=request.config(now) | quiet,
-            instance=instance,
-            partition_key=_partition(request.window.end - timedelta(seconds=1) if request.window else now),
-            raise_on_error=False,
-            tags={FOREGROUND_TAG: "true", SCHEMA_TAG: settings.schema},
-        )
+        run_id = str(uuid4())
+        with when_stopped(lambda number: _stop(connect, instance, run_id, number), _CLOSING_SECONDS):
+            result = job.execute_in_process(
+                run_config=request.config(now) | quiet,
+                instance=instance,
+                partition_key=_partition(request.window.end - timedelta(seconds=1) if request.window else now),
+                raise_on_error=False,
+                run_id=run_id,
+                tags=_TAGS | {WORKER_TAG: this_worker().as_text(), SCHEMA_TAG: settings.schema},
+            )
         if not result.success:
             print(_why(result), file=sys.stderr)
             _keep(connect, instance, result.run_id)
@@ -108,6 +126,17 @@ def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: 
     with suppress(WarehouseError), connect() as session:
         if record:
             note_ended(instance, session, record)
+
+
+def _stop(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str, number: int) -> None:
+    """Close a run that a stop signal ends: canceled where a person typed Ctrl-C, failed where others ended it."""
+    run = instance.get_run_by_id(run_id)
+    if run and not run.is_finished:
+        if number == signal.SIGINT:
+            instance.report_run_canceled(run, "Stopped by Ctrl-C.")
+        else:
+            instance.report_run_failed(run, f"It was stopped by {signal.Signals(number).name}. {NOT_AGAIN}")
+        _keep(connect, instance, run_id)
 
 
 def _partition(moment: datetime) -> str:

@@ -3,25 +3,30 @@
 import errno
 import fcntl
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import IO
 
-from intercom_sync.commands.instance import make_home, use_instance
+import dagster as dg
+
+from intercom_sync.commands.dagster_process import DagsterProcess
+from intercom_sync.commands.guard import end_group
+from intercom_sync.commands.instance import make_home, storage_explained, use_instance
+from intercom_sync.commands.stop_signals import say, when_stopped
+from intercom_sync.dead_runs import close_dead_runs
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.connect import database_url, open_warehouse
 from intercom_sync.warehouse.deployment import hold_schema
+from intercom_sync.warehouse.session import Session
 
 FIRST_PORT = 3000
 _TRIED_PORTS = 100
-_PATIENCE_SECONDS = 120
+_GUARD_SECONDS = 25
+_POLL_SECONDS = 0.2
 
 
 class AlreadyUpError(OSError):
@@ -29,7 +34,7 @@ class AlreadyUpError(OSError):
 
 
 def up(settings: Settings, host: str, port: int | None, announce: Callable[[str], None] | None = None) -> int:
-    """Serve the UI until Ctrl-C or SIGTERM; return 0 when it was stopped, 1 when Dagster ended by itself.
+    """Serve the UI until a stop signal; return 1 when Dagster ended by itself.
 
     Raises:
         AlreadyUpError: this deployment is up already.
@@ -38,24 +43,44 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
     """
     port = free_port(host, port)
     url = f"http://{host}:{port}"
-    with only_one(settings.home, url), ExitStack() as stack:
-        open_warehouse(settings)
+    with only_one(settings.home, url), _only_dagster(settings.home) as lock, ExitStack() as stack:
+        connect = open_warehouse(settings)
         stack.enter_context(hold_schema(database_url(settings), settings.schema))
         use_instance(settings)
+        _close_dead_runs(settings, connect)
         if settings.api_key:
             os.environ.setdefault("INTERCOM_API_KEY", settings.api_key)
-        command = ["dagster", "dev", "-m", "intercom_sync.definitions", "-h", host, "-p", str(port)]
-        dagster = subprocess.Popen(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:], "--log-level", "warning"],
-            start_new_session=True,
-        )
-        with _stopped_together(dagster):
-            if not _answers(url, dagster):
-                print("Dagster did not start; its messages stand above.", file=sys.stderr)
-                return 1
-            (announce or _announce)(url)
-            return 1 if dagster.wait() else 0
-        return 0
+        arguments = ["-m", "intercom_sync.definitions", "-h", host, "-p", str(port), "--log-level", "warning"]
+        dagster = DagsterProcess(arguments, settings.home, lock.fileno())
+
+        def stop(_: int) -> None:
+            say("\nStopping.")
+            dagster.end()
+
+        with when_stopped(stop):
+            try:
+                return _serve(dagster, lock, url, announce or _announce)
+            finally:
+                dagster.end()
+
+
+def _close_dead_runs(settings: Settings, connect: Callable[[], Session]) -> None:
+    with storage_explained(settings), dg.DagsterInstance.get() as instance, connect() as session:
+        for sentence in close_dead_runs(instance, session):
+            say(sentence)
+
+
+def _serve(dagster: DagsterProcess, lock: IO[str], url: str, announce: Callable[[str], None]) -> int:
+    dagster.start()
+    _write(lock, str(dagster.group or ""))
+    answered = dagster.answers(url)
+    if answered:
+        announce(url)
+        dagster.wait()
+    if not dagster.is_ended:
+        what = "ended by itself" if answered else "did not start"
+        print(f"Dagster {what}; its messages are above.", file=sys.stderr)
+    return 1
 
 
 def free_port(host: str, port: int | None) -> int:
@@ -85,55 +110,52 @@ def only_one(home: Path, url: str) -> Iterator[None]:
         AlreadyUpError: another process holds it.
     """
     with (make_home(home) / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             lock.seek(0)
-            raise AlreadyUpError(f"It is up already: {lock.read().strip()}") from None
-        lock.truncate(0)
-        lock.write(url)
-        lock.flush()
+            raise AlreadyUpError(f"It is up already: {lock.read().strip()}")
+        _write(lock, url)
         yield
 
 
 @contextmanager
-def _stopped_together(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End the child and its children with this process, however that is asked for."""
+def _only_dagster(home: Path) -> Iterator[IO[str]]:
+    """Hold the lock that Dagster's processes inherit; yield its file, which names their process group.
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    When an `up` was killed, its guard ends Dagster within seconds and lets go; where the guard was killed too, Dagster
+    is ended here.
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("\nStopping.", file=sys.stderr)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        _end(child)
+    Raises:
+        AlreadyUpError: another Dagster of this deployment cannot be ended.
+    """
+    with (home / "dagster.lock").open("a+") as lock:
+        if not _locked(lock, _GUARD_SECONDS):
+            lock.seek(0)
+            group = lock.read().strip()
+            with suppress(ValueError):
+                end_group(int(group), lambda: True)
+            if not _locked(lock, _GUARD_SECONDS):
+                raise AlreadyUpError(f"Dagster of an earlier `up` still runs: end the process group {group}.")
+        yield lock
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    for number, patience in ((signal.SIGINT, 20), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-        if child.poll() is not None:
-            break
-        os.killpg(child.pid, number)
+def _locked(lock: IO[str], seconds: float = 0) -> bool:
+    """Try to lock a file, for some seconds at the most; return whether it worked."""
+    end = time.monotonic() + seconds
+    while True:
         try:
-            child.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
 
 
-def _answers(url: str, child: subprocess.Popen[bytes]) -> bool:
-    for _ in range(_PATIENCE_SECONDS * 2):
-        if child.poll() is not None:
-            return False
-        try:
-            with urlopen(f"{url}/server_info", timeout=5):  # noqa: S310  (our own address)
-                return True
-        except (URLError, OSError):
-            time.sleep(0.5)
-    return False
+def _write(lock: IO[str], text: str) -> None:
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
 
 
 def _announce(url: str) -> None:

@@ -145,7 +145,12 @@ SYNC_RUNS = Table(
         Column(
             "mode", Type.TEXT, "window or full; refresh: not both streams were read, and nothing is covered.", False
         ),
-        Column("status", Type.TEXT, "started, succeeded or failed.", nullable=False),
+        Column(
+            "status",
+            Type.TEXT,
+            "started, succeeded, failed, canceled (by a person) or crashed (its process ended without a word).",
+            nullable=False,
+        ),
         Column("as_of", Type.TIMESTAMP, "The sync's instant: its now.", nullable=False),
         Column("window_start", Type.TIMESTAMP, "Start of what it read; null for a full sync."),
         Column("window_end", Type.TIMESTAMP, "End of what it read.", nullable=False),
@@ -318,6 +323,17 @@ SYNC_MARKS = Table(
     key=("reading", "kind", "walk"),
 )
 
+SYNC_WORKERS = Table(
+    "sync_workers",
+    "The processes that work on runs, so that a run whose process is gone is known.",
+    (
+        Column("run", Type.TEXT, "The Dagster run.", nullable=False),
+        Column("worker", Type.TEXT, "Host, process id and when that process started.", nullable=False),
+        Column("alive_at", Type.TIMESTAMP, "Its last sign of life, by the database's clock.", nullable=False),
+    ),
+    key=("run",),
+)
+
 SUPPORT_METRICS = Table(
     "support_metrics",
     "How support goes with each customer that has conversations.",
@@ -383,6 +399,7 @@ TABLES = (
     SYNC_READINGS,
     SYNC_READS,
     SYNC_MARKS,
+    SYNC_WORKERS,
     FORGOTTEN,
     SYNC_STATE,
 )

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -117,6 +117,7 @@ def _server(app: App) -> uvicorn.Server:
         access_log=False,
         timeout_keep_alive=75,
         date_header=False,
+        timeout_graceful_shutdown=2,
     )
     return uvicorn.Server(config)
 
@@ -142,8 +143,9 @@ def serve(
     app = App(company, token=token, rate=rate, latency=latency_ms / 1000, clock=time.time)
     app.base = f"http://{host}:{connection.getsockname()[1]}"
     _announce(app.base, company, token)
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _stopped)
+    if current_thread() is main_thread():
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, _stopped)
     _server(app).run([connection])
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.window import Window
@@ -31,6 +32,7 @@ class Asked:
         start: start of a window of its own; None for the partition's.
         end: its end.
         until_now: whether a window without an end of its own ends now, rather than with the partition.
+        fill_gap: read, before the window, what earlier syncs left out.
     """
 
     full: bool = False
@@ -39,6 +41,7 @@ class Asked:
     start: datetime | None = None
     end: datetime | None = None
     until_now: bool = False
+    fill_gap: bool = False
 
 
 def plan_run(
@@ -51,7 +54,7 @@ def plan_run(
     newest: datetime | None = None,
     clocks: Clocks | None = None,
 ) -> SyncRun:
-    """Return the run that is asked for.
+    """Return the run that is asked for; the first of a workspace reads everything, whatever is asked for.
 
     An instant before the newest completed run's says what is read; the columns that depend on time stay at the newer.
 
@@ -92,12 +95,14 @@ def require_past(as_of: datetime | None, clock: datetime) -> None:
 
 def _scope(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
     """Return what a run reads, and whether that is everything."""
-    if asked.full or (asked.catch_up and covered is None):
+    if asked.full or covered is None:
         # A full sync covers all up to its instant.
         return Window(_EVER, wanted), True
     start, end = asked.start or partition.start, asked.end or (wanted if asked.until_now else partition.end)
-    if asked.catch_up and covered is not None:
+    if asked.catch_up:
         start = min(covered, end - _A_MOMENT)
+    elif asked.fill_gap:
+        start = min(covered, start)
     if end <= start:
         raise RunRefusedError(f"The window ends before it starts: end is {end.isoformat()}, start {start.isoformat()}.")
     return Window(start, end), False
@@ -139,7 +144,7 @@ def configured(full: bool, catch_up: bool, as_of: str, start: str, end: str) -> 
     """
     until_now = end.strip() == NOW
     texts = {"as_of": as_of, "start": start, "end": "" if until_now else end}
-    times = {name: _configured_time(name, text) for name, text in texts.items() if text.strip()}
+    times: dict[str, Any] = {name: _configured_time(name, text) for name, text in texts.items() if text.strip()}
     if full and (catch_up or times.keys() & {"start", "end"}):
         raise RunRefusedError("full reads everything: leave catch_up, start and end out of the run's configuration.")
     if catch_up and "start" in times:

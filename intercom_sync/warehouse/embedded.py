@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Lock
 
 from intercom_sync.warehouse.errors import DatabaseUnreachableError
 from intercom_sync.warehouse.premises import as_server_user, binaries, private_folder, server_folder
@@ -24,6 +25,8 @@ _LONGEST_SOCKET_PATH = 100
 _PATIENCE_SECONDS = 60
 _NEWEST_VERSION = "18"
 _held: dict[Path, "EmbeddedServer"] = {}
+_one_at_a_time = Lock()
+_ending = Event()
 
 
 class EmbeddedServer:
@@ -46,10 +49,12 @@ class EmbeddedServer:
         Raises:
             DatabaseUnreachableError: when it does not start, with the end of the server's own log.
         """
+        self._holder = os.getpid()
         with self._alone() as lock:
+            if _ending.is_set():
+                raise DatabaseUnreachableError("The embedded PostgreSQL is not started: this process is ending.")
             if not self._is_up():
                 self._start(lock)
-            self._holder = os.getpid()
             self._users = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._users, fcntl.LOCK_SH)
         atexit.register(self.release)
@@ -57,18 +62,28 @@ class EmbeddedServer:
     def release(self) -> None:
         """Let go of the server; the last process to do so stops it."""
         # A forked child shares the parent's lock, and must not end what the parent uses.
-        if self._users is None or self._holder != os.getpid():
+        if self._holder != os.getpid():
             return
         with self._alone():
-            try:
-                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pass  # others use it
-            else:
-                self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
+            if self._users is None:
+                return
+            self._stop_unused(self._users)
             os.close(self._users)
-        self._users = None
+            self._users = None
         _held.pop(self.folder, None)
+
+    def stop_unused(self) -> None:
+        """Stop a server that processes which were killed have left running, unless others use it."""
+        with self._alone(), (self.folder / "users.lock").open("a") as users:
+            if self._runs():
+                self._stop_unused(users.fileno())
+
+    def _stop_unused(self, users: int) -> None:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # others use it
+        self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
@@ -170,8 +185,28 @@ class EmbeddedServer:
 def embedded_url(home: Path) -> str:
     """Return the URL of the embedded server under `home`, started if need be and held by this process until it ends."""
     server = EmbeddedServer(home)
-    held = _held.get(server.folder)
-    if held is None:
-        server.hold()
-        _held[server.folder] = held = server
+    with _one_at_a_time:
+        held = _held.get(server.folder)
+        if held is None:
+            # Known before it is started, so that `release_all` in another thread waits for the start and stops it.
+            _held[server.folder] = held = server
+            try:
+                server.hold()
+            except BaseException:
+                del _held[server.folder]
+                raise
     return held.url
+
+
+def stop_unused(home: Path) -> None:
+    """Stop the server under `home` when one runs there and no process uses it any more."""
+    server = EmbeddedServer(home)
+    if (server.data / "postmaster.pid").exists():
+        server.stop_unused()
+
+
+def release_all() -> None:
+    """Release every server of a process that is about to end, also one that another thread is starting."""
+    _ending.set()
+    for server in list(_held.values()):
+        server.release()

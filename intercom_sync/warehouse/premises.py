@@ -115,7 +115,10 @@ def _packaged(version: int) -> Path:
 def as_server_user(
     command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as the server's user, with its errors kept; it inherits the open files to `keep`."""
+    """Run a program as the server's user, with its errors kept; it inherits the open files to `keep`.
+
+    It has a session of its own: Ctrl-C in the terminal of the command that runs it must not break off a start.
+    """
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
         user = server_user()
@@ -130,5 +133,6 @@ def as_server_user(
         stderr=subprocess.PIPE,
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
         pass_fds=keep,
+        start_new_session=True,
         **identity,
     )

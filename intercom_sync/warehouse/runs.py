@@ -1,4 +1,7 @@
-"""`sync_runs`: one row a run, begun by its first asset and closed by its last."""
+"""`sync_runs`: one row a run, begun by its first asset and closed by its last.
+
+States: started; succeeded; failed; canceled by a person; crashed, when its process ended without a word.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +14,10 @@ from intercom_sync.warehouse.session import Session
 FULL = "full"
 WINDOW = "window"
 REFRESH = "refresh"
+
+FAILED = "failed"
+CANCELED = "canceled"
+CRASHED = "crashed"
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,10 @@ class SyncRun:
 
 
 def begin(session: Session, run: SyncRun) -> SyncRun:
-    """Note that a run began, unless one of its assets did already; return it as it was noted first."""
+    """Note that a run began, unless one of its assets did already; return it as it was noted first.
+
+    A run that failed before it had written its customers, or of which an asset is done, is open again.
+    """
     with session.transaction():
         return note_begun(session, run)
 
@@ -83,6 +93,15 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
         *known.values(),
     )
     return begun(session, run.run) or run
+
+
+def reopen(session: Session, run: str) -> None:
+    """Note that a run goes on after one of its tries ended; runs inside the caller's transaction."""
+    session.execute(
+        "UPDATE sync_runs SET status = 'started', finished_at = NULL WHERE run = $1 AND contacts_synced IS NULL "
+        "AND status <> 'started'",
+        run,
+    )
 
 
 def begun(session: Session, run: str) -> SyncRun | None:
@@ -187,10 +206,26 @@ def errors(session: Session, run: str) -> int:
     return int(session.value("SELECT errors FROM sync_runs WHERE run = $1", run) or 0)
 
 
-def fail(session: Session, run: str, finished_at: datetime) -> None:
-    """Note that a run failed, unless it had written its customers; runs inside the caller's transaction."""
+def is_noted(session: Session, run: str) -> bool:
+    """Whether a run has begun; runs inside the caller's transaction."""
+    return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run = $1)", run))
+
+
+def end(session: Session, run: str, status: str, finished_at: datetime) -> None:
+    """Note how an open run ended without writing its customers; runs inside the caller's transaction."""
     session.execute(
-        "UPDATE sync_runs SET status = 'failed', finished_at = $2 WHERE run = $1 AND status = 'started'",
+        "UPDATE sync_runs SET status = $2, finished_at = $3 WHERE run = $1 AND status = 'started'",
+        run,
+        status,
+        finished_at,
+    )
+
+
+def end_partial(session: Session, run: str, finished_at: datetime) -> None:
+    """Note that a run of some assets only has done one of them; runs inside the caller's transaction."""
+    session.execute(
+        f"UPDATE sync_runs SET status = 'succeeded', mode = '{REFRESH}', finished_at = $2 "
+        "WHERE run = $1 AND status = 'started'",
         run,
         finished_at,
     )

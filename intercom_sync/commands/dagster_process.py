@@ -1,0 +1,76 @@
+"""`dagster dev` as a child of `intercom-sync up`, with all that it starts: a process group that does not outlive it."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from intercom_sync.commands.guard import end_group, start_guard
+from intercom_sync.commands.stop_signals import signals_received
+
+_POLL_SECONDS = 0.2
+_START_SECONDS = 240
+
+
+class DagsterProcess:
+    """Dagster's web server, daemon and code servers.
+
+    `end` may be called from another thread, also before `start`, which then does nothing.
+    """
+
+    def __init__(self, arguments: Sequence[str], home: Path, lock: int) -> None:
+        self._command = [str(Path(sys.executable).with_name("dagster")), "dev", *arguments]
+        self._home, self._lock = home, lock
+        self._starting = threading.Lock()
+        self.is_ended = False
+        self._child: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def group(self) -> int | None:
+        """The number of its process group, once it has started."""
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        """Start it. It inherits the lock that says that Dagster runs, as does the guard."""
+        with self._starting:
+            if not self.is_ended:
+                self._child = subprocess.Popen(self._command, start_new_session=True, pass_fds=[self._lock])
+                self._guard = start_guard(self._child.pid, self._home, self._lock)
+
+    def answers(self, url: str) -> bool:
+        """Wait until the web server answers; False when Dagster ends before that."""
+        end = time.monotonic() + _START_SECONDS
+        while not self._has_ended() and time.monotonic() < end:
+            try:
+                with urlopen(f"{url}/server_info", timeout=5):  # noqa: S310  (our own address)
+                    return True
+            except (URLError, OSError):
+                time.sleep(_POLL_SECONDS)
+        return False
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; return the exit code."""
+        while not self._has_ended():
+            time.sleep(_POLL_SECONDS)
+        return self._child.returncode if self._child else 1
+
+    def end(self) -> None:
+        """End all of it; a further stop signal makes that faster and rougher."""
+        with self._starting:
+            self.is_ended = True
+        if self._child:
+            before = signals_received()
+            end_group(self._child.pid, self._has_ended, lambda: signals_received() - before)
+        if self._guard and self._guard.stdin:
+            self._guard.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._guard.wait(10)
+
+    def _has_ended(self) -> bool:
+        return self._child is None or self._child.poll() is not None

@@ -1,0 +1,75 @@
+"""A small process beside `intercom-sync up` that ends Dagster when `up` itself was killed and could not.
+
+It reads from a pipe whose other end only `up` holds: the end of the file comes however `up` ends.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from intercom_sync.warehouse.embedded import stop_unused
+
+# SIGTERM, not SIGINT: programs that Dagster starts beside a run would print a traceback each.
+_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+_POLL_SECONDS = 0.1
+
+
+def start_guard(group: int, home: Path, lock: int) -> subprocess.Popen[bytes]:
+    """Start the guard of a process group; it inherits the lock that says that Dagster runs."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "intercom_sync.commands.guard", str(group), str(home)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=[lock],
+    )
+
+
+def end_group(group: int, has_ended: Callable[[], bool], hurry: Callable[[], int] = lambda: 0) -> None:
+    """End a process group: ask, then insist, then kill.
+
+    Args:
+        group: its number.
+        has_ended: whether its leader has ended; called before others of the group are reaped.
+        hurry: how many of the waits to skip.
+    """
+    for step, (number, seconds) in enumerate(_STEPS):
+        if has_ended() and _is_gone(group):
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+        end = time.monotonic() + seconds
+        while not (has_ended() and _is_gone(group)) and time.monotonic() < end and hurry() <= step:
+            time.sleep(_POLL_SECONDS)
+
+
+def _is_gone(group: int) -> bool:
+    # The first process of a container inherits orphans, and must reap them.
+    with suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def main(group: int, home: Path) -> None:
+    """Wait until `up` has ended, and end what it left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    if not _is_gone(group):
+        end_group(group, lambda: True)
+        stop_unused(home)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,135 @@
+"""A command in a real pseudo-terminal, its output, and every process that it started."""
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+CTRL_C = b"\x03"
+_MARK = "TERMINAL_TEST"
+_POLL_SECONDS = 0.05
+
+
+class Terminal:
+    """A command that has a pseudo-terminal of its own as controlling terminal.
+
+    Its processes are known by a mark in their environment, and an embedded server by its home folder.
+    """
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], home: Path) -> None:
+        self._mark = f"{_MARK}={os.urandom(8).hex()}"
+        self._home = home
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**environment, _MARK: self._mark.partition("=")[2], "TERM": "xterm"},
+            start_new_session=True,
+            preexec_fn=_take_terminal,  # noqa: PLW1509  (no lock is taken in it)
+        )
+        os.close(slave)
+        self._output = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        self.close()
+
+    @property
+    def output(self) -> str:
+        """What the terminal shows."""
+        return self._output.decode(errors="replace").replace("\r\n", "\n")
+
+    def type(self, keys: bytes) -> None:
+        """Type keys: ^C becomes a SIGINT for the foreground process group."""
+        os.write(self._master, keys)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the command alone, as `kill` does."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def close(self) -> None:
+        """Close the window: the command gets SIGHUP, and its terminal is gone."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+
+    def wait_for(self, text: str, seconds: float = 120) -> None:
+        """Wait until the terminal shows a text."""
+        self.wait_until(lambda: text in self.output, seconds)
+
+    def wait_until(self, seen: Callable[[], bool], seconds: float = 120) -> None:
+        """Wait until something is so, while the command runs."""
+        end = time.monotonic() + seconds
+        while not seen():
+            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.output}"
+            assert time.monotonic() < end, f"it did not come:\n{self.output}"
+            time.sleep(_POLL_SECONDS)
+
+    def ends(self, seconds: float) -> int:
+        """Wait until the command and all that it started have ended; return its exit code."""
+        end = time.monotonic() + seconds
+        while self.process.poll() is None or self.processes():
+            assert time.monotonic() < end, f"still there after {seconds} s: {self._described()}\n{self.output}"
+            time.sleep(_POLL_SECONDS)
+        if self._master >= 0:
+            self._reader.join(5)
+        return self.process.returncode
+
+    def processes(self) -> list[int]:
+        """Return every living process of the command, and of an embedded server in its home."""
+        return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._is_ours(found)]
+
+    def _is_ours(self, process: Path) -> bool:
+        try:
+            if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
+            if self._mark.encode() in (process / "environ").read_bytes():
+                return True
+            return str(self._home).encode() in (process / "cmdline").read_bytes() and self._is_server(process)
+        except OSError:
+            return False
+
+    @staticmethod
+    def _is_server(process: Path) -> bool:
+        return (process / "comm").read_text().strip() == "postgres"
+
+    def _described(self) -> list[str]:
+        found = []
+        for pid in self.processes():
+            command = Path(f"/proc/{pid}/cmdline")
+            found.append(f"{pid} {command.read_bytes().replace(bytes(1), b' ').decode()[:160]}")
+        return found
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self._output += data
+
+
+def _take_terminal() -> None:
+    """Make standard input the controlling terminal of the new session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
