@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from importlib.metadata import version
 from typing import TypeVar
 
 from intercom_sync.domain.emails import clean_email
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"settings, from the environment or a .env file:\n{settings}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('intercom-sync')}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_up(commands.add_parser("up", help="Dagster UI, daemon, schedules and sensors, until Ctrl-C"))
     _add_demo(commands.add_parser("demo", help="the same on a sandbox Intercom and a database of its own"))

@@ -5,6 +5,7 @@ Metadata is kept for ever and read by everybody who may open the UI, so emails a
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ import dagster as dg
 from intercom_sync.assets.metadata import column_lineage
 from intercom_sync.assets.pictures import Bar, picture
 from intercom_sync.domain.currencies import format_amount, read_currency, rounded_amount
-from intercom_sync.domain.report import harmless, mask_email
+from intercom_sync.domain.report import ContactCounts, harmless, mask_email
 from intercom_sync.domain.tables import UNIFIED_CUSTOMERS
 from intercom_sync.sync.collected import Collected
 from intercom_sync.sync.finish import Finished
@@ -27,6 +28,7 @@ Metadata = dict[str, Any]
 
 _LOG = logging.getLogger("intercom_sync.assets")
 _PLANS_DRAWN = 6
+_CONTACTS = "contacts/"
 _PREVIEWED = 10
 
 
@@ -37,6 +39,11 @@ def numbers(figures: Mapping[str, int | float | None]) -> Metadata:
         for name, number in figures.items()
         if number is not None
     }
+
+
+def counts_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> ContactCounts:
+    """Return the counts of contacts that `of_customers` reported."""
+    return ContactCounts(**{one.name: int(metadata[f"{_CONTACTS}{one.name}"].value) for one in fields(ContactCounts)})
 
 
 def decorated(what: Mapping[str, Callable[[], Any]]) -> Metadata:
@@ -71,6 +78,7 @@ def of_reading(collected: Collected, mode: str, requests: int) -> Metadata:
 def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str, currency: str) -> Metadata:
     """Report the customers: the success metrics, the log entry, pictures and a masked preview."""
     figures = finished.figures.as_json() | {
+        **{f"{_CONTACTS}{name}": count for name, count in asdict(finished.counts).items()},
         "alerts_generated": finished.figures.alerts_generated,
         f"mrr_total_{currency}": float(rounded_amount(finished.upserted.mrr, currency)),
         "dagster/row_count": finished.upserted.customers,

@@ -26,7 +26,7 @@ from intercom_sync.warehouse.session import Session
 
 _PARTITION_TAG = "dagster/partition"
 _TAKEN_TAG = "intercom_sync/newest_partition"
-_CUSTOMERS = dg.AssetKey("unified_customers")
+CUSTOMERS = dg.AssetKey("unified_customers")
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def run_of(
         with suppress(WarehouseError), warehouse.connect() as ending, ending.transaction():
             runs.end(ending, context.run.run_id, _how_it_ends(context), read_present(ending, clock()))
         raise
-    if _CUSTOMERS not in context.job_def.asset_layer.selected_asset_keys:
+    if CUSTOMERS not in context.job_def.asset_layer.selected_asset_keys:
         with session.transaction():
             runs.end_partial(session, run.run, read_present(session, clock()))
 

@@ -15,6 +15,8 @@ from uuid import uuid4
 
 import dagster as dg
 
+from intercom_sync.assets.report import counts_of
+from intercom_sync.assets.run import CUSTOMERS
 from intercom_sync.commands.instance import capture_no_output, stay_connected, storage_explained, use_instance
 from intercom_sync.commands.marking import mark_covered
 from intercom_sync.commands.progress import shown
@@ -101,6 +103,9 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             covered = runs.covered_by(session, result.run_id)
         if covered:
             mark_covered(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
+    if sys.stdout.isatty():
+        made = result.asset_materializations_for_node(CUSTOMERS.path[-1])
+        print(counts_of(made[-1].metadata).summary(figures), end="\n\n")
     print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
     return 0
 

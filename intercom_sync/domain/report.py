@@ -61,6 +61,56 @@ class Figures:
         )
 
 
+@dataclass(frozen=True)
+class ContactCounts:
+    """What became of the contacts that a run read, each counted once.
+
+    Attributes:
+        read: contacts met.
+        customers: customers written of them.
+        same_email: those that share their customer with another of them.
+        without_email: usable, but without an email.
+        rejected: refused for a rule.
+        erased: kept out, as they belong to people that were forgotten.
+        unwritten: those whose row the table of customers refused.
+    """
+
+    read: int
+    customers: int
+    same_email: int
+    without_email: int
+    rejected: int
+    erased: int
+    unwritten: int
+
+    @property
+    def skipped(self) -> int:
+        """Those of which no customer comes."""
+        return self.without_email + self.rejected + self.erased + self.unwritten
+
+    def summary(self, figures: Figures) -> str:
+        """Return the counts as a person reads them: the parts add up to the whole, and each has its name."""
+        parts = (
+            (self.customers, "customers"),
+            (self.same_email, "merged by email"),
+            (self.without_email, "without an email"),
+            (self.rejected, "rejected (rejected_records says why)"),
+            (self.erased, "kept out (forgotten)"),
+            (self.unwritten, "refused by unified_customers (rejected_records says why)"),
+        )
+        named = " + ".join(f"{count:,} {name}" for count, name in parts if count or name == "customers")
+        lines = [f"Contacts read: {self.read:,} = {named}"]
+        if earlier := figures.contacts_synced - self.customers:
+            lines.append(f"Customers of contacts that earlier runs had read: {earlier:,}")
+        if 0 < figures.contacts_synced < FEW_ROWS:
+            lines.append(f"The average quality is over {figures.contacts_synced} customers only.")
+        return "\n".join(lines)
+
+
+FEW_ROWS = 10
+"""An average over fewer rows is shown with their number."""
+
+
 def harmless(text: str) -> str:
     """Return words of others as people may safely see them; the tables keep them as they are.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
-from intercom_sync.domain.report import Figures
+from intercom_sync.domain.report import ContactCounts, Figures
 from intercom_sync.domain.rules import WEB_APPS, Rules
 from intercom_sync.warehouse import glance, readings, runs, sync_state
 from intercom_sync.warehouse.clock import database_time
@@ -27,6 +27,7 @@ class Finished:
     """What a run brought, and when it was done."""
 
     figures: Figures
+    counts: ContactCounts
     upserted: Upserted
     finished_at: datetime
 
@@ -49,13 +50,13 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
             catch_up_revenue(session, rules)
             catch_up_support(session, run.as_of, beside=False)
         upserted = upsert_customers(session, run, reading, _with_app(session, rules), beside=not had_company)
-        _, skipped = readings.skipped(session, reading)
+        counts = readings.contact_counts(session, reading, sum(one.read for one in upserted.unwritten))
         taken = _time_taken(session, run, clock())
         figures = Figures(
             contacts_synced=upserted.new + upserted.updated,
             new_contacts=upserted.new,
             updated_contacts=upserted.updated,
-            skipped_contacts=skipped + sum(one.read for one in upserted.unwritten),
+            skipped_contacts=counts.skipped,
             errors=runs.errors(session, run.run),
             sync_duration_seconds=taken.total_seconds(),
             avg_quality_score=upserted.average_quality,
@@ -71,7 +72,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
         analyze(session, "unified_customers", "customer_writes", rows=upserted.new)
     readings.let_go(run.run)
     _log_unwritten(upserted.unwritten)
-    return Finished(figures, upserted, finished_at)
+    return Finished(figures, counts, upserted, finished_at)
 
 
 def _log_unwritten(unwritten: Sequence[Unwritten]) -> None:

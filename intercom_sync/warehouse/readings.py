@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from intercom_sync.domain.report import ContactCounts
 from intercom_sync.warehouse.runs import REFRESH, SyncRun
 from intercom_sync.warehouse.session import Session
 
@@ -149,16 +150,26 @@ def is_whole(session: Session, reading: str) -> bool:
     )
 
 
-def skipped(session: Session, reading: str) -> tuple[int, int]:
-    """Return how many contacts a reading met, and how many of them were refused or have no email."""
+def contact_counts(session: Session, reading: str, unwritten: int) -> ContactCounts:
+    """Return what became of the contacts that a reading met; `unwritten` customers of them were refused."""
     row = session.frame(
-        "SELECT count(*) AS met, count(*) FILTER (WHERE r.id IS NOT NULL OR c.email_key IS NULL) AS skipped "
+        "SELECT count(*) AS read, count(*) FILTER (WHERE state = 'rejected') AS rejected, "
+        "count(*) FILTER (WHERE state = 'erased') AS erased, "
+        "count(*) FILTER (WHERE state = 'without email') AS without_email, "
+        "count(*) FILTER (WHERE state = 'usable') AS usable, "
+        "count(DISTINCT email_key) FILTER (WHERE state = 'usable') AS customers FROM ("
+        "SELECT c.email_key, CASE WHEN r.id IS NOT NULL THEN 'rejected' WHEN c.id IS NULL THEN 'erased' "
+        "WHEN c.email_key IS NULL THEN 'without email' ELSE 'usable' END AS state "
         "FROM sync_reads s LEFT JOIN intercom_contacts c ON c.id = s.id "
         "LEFT JOIN rejected_records r ON r.kind = 'contact' AND r.id = s.id "
-        "WHERE s.reading = $1 AND s.kind = 'contact'",
+        "WHERE s.reading = $1 AND s.kind = 'contact') met",
         reading,
-    ).row(0)
-    return int(row[0]), int(row[1])
+    ).row(0, named=True)
+    usable = int(row.pop("usable"))
+    same_email = usable - row["customers"]
+    return ContactCounts(
+        **row | {"customers": row["customers"] - unwritten}, same_email=same_email, unwritten=unwritten
+    )
 
 
 def finish(session: Session, reading: str, run: str) -> None:

@@ -86,12 +86,13 @@ def catch_up_support(session: Session, now: datetime, *, beside: bool) -> int:
 
 
 def support_totals(session: Session) -> dict[str, int | float | None]:
-    """Return how many customers speak of leaving and wait for an answer, and the mean of their ratings."""
+    """Return how many customers speak of leaving and wait for an answer; the mean rating, and of how many it is."""
     with session.transaction():
         return session.frame(
             "SELECT count(*) FILTER (WHERE mentioned_cancel) AS customers_mentioning_cancel, "
             "count(*) FILTER (WHERE open_tickets > 0) AS customers_with_open_tickets, "
-            "avg(csat_score)::float8 AS avg_csat_score FROM support_metrics"
+            "avg(csat_score)::float8 AS avg_csat_score, count(csat_score) AS customers_with_csat_score "
+            "FROM support_metrics"
         ).row(0, named=True)
 
 

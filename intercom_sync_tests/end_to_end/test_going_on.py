@@ -30,6 +30,7 @@ def _landed(scenario: Scenario) -> int:
 
 @pytest.mark.parametrize("full", [True, False])
 def test_the_next_try_of_the_same_reading_goes_on_where_the_last_one_stopped(scenario: Scenario, full: bool) -> None:
+    scenario.sync(NOW - 30 * DAY)  # the first sync reads everything, whatever is asked for
     _many(scenario, 700)
     window = None if full else Window(NOW - 3 * DAY, NOW)
     scenario.sandbox.faults.add(error(400, "parameter_invalid", "no"), match="POST /contacts/search", after=2)
@@ -46,6 +47,7 @@ def test_the_next_try_of_the_same_reading_goes_on_where_the_last_one_stopped(sce
 
 
 def test_another_scope_does_not_go_on_with_what_it_did_not_ask_for(scenario: Scenario) -> None:
+    scenario.sync(NOW - 30 * DAY)
     _many(scenario, 400)
     scenario.sandbox.faults.add(error(400, "parameter_invalid", "no"), match="POST /contacts/search", after=1)
     assert not scenario.run(full=True).result.success

@@ -44,8 +44,8 @@ class Syncs:
     def window_of(self, asked: Asked) -> tuple[int, int] | None:
         """The seconds that a sync must read, without the overlap; None for everything."""
         open_end = int(partition(self.world.now).end.timestamp())
-        if asked.full or (asked.catch_up and self.covered() is None):
-            return None
+        if asked.full or self.covered() is None:
+            return None  # the first sync reads everything, whatever is asked for
         if asked.catch_up:
             return min(self.covered() or 0, open_end - 1), open_end
         assert asked.start

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from intercom_sync.warehouse.premises import server_path
+
 CTRL_C = b"\x03"
 _MARK = "TERMINAL_TEST"
 _POLL_SECONDS = 0.05
@@ -25,7 +27,7 @@ class Terminal:
 
     def __init__(self, command: list[str], environment: Mapping[str, str], home: Path) -> None:
         self._mark = f"{_MARK}={os.urandom(8).hex()}"
-        self._home = home
+        self._server_folder = str(server_path(home))
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         self.began = time.monotonic()
@@ -94,23 +96,21 @@ class Terminal:
             self._reader.join(5)
         return self.process.returncode
 
-    def processes(self) -> list[int]:
+    def processes(self, *, server: bool = True) -> list[int]:
         """Return every living process of the command, and of an embedded server in its home."""
-        return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._is_ours(found)]
+        return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._is_ours(found, server=server)]
 
-    def _is_ours(self, process: Path) -> bool:
+    def _is_ours(self, process: Path, *, server: bool) -> bool:
         try:
             if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return False
             if self._mark.encode() in (process / "environ").read_bytes():
                 return True
-            return str(self._home).encode() in (process / "cmdline").read_bytes() and self._is_server(process)
+            if not server or (process / "comm").read_text().strip() != "postgres":
+                return False
+            return self._server_folder.encode() in (process / "cmdline").read_bytes()
         except OSError:
             return False
-
-    @staticmethod
-    def _is_server(process: Path) -> bool:
-        return (process / "comm").read_text().strip() == "postgres"
 
     def _described(self) -> list[str]:
         found = []
