@@ -115,6 +115,22 @@ def reply(world: World, which: int, kind: str, body: str | None, part_type: str,
         world.reply(name, kind, body, part_type, speaker=speaker)
 
 
+def talk_of_unknown(world: World, which: int, age: int) -> None:
+    """A conversation that does not say who opened it."""
+    if first := _pick(world.people, which):
+        world.add_talk([first], "user", None, age=age, counted=True, known=False)
+
+
+def appear(world: World, which: int, body: str | None, back: int | None) -> None:
+    if name := _pick(world.talks, which):
+        world.appear(name, body, back)
+
+
+def redact(world: World, which: int, part: int) -> None:
+    if name := _pick(world.talks, which):
+        world.redact(name, part)
+
+
 def rate(world: World, which: int, score: int | None, named: bool) -> None:
     if name := _pick(world.talks, which):
         world.rate(name, score, named=named)
@@ -159,6 +175,9 @@ talk_edits = st.one_of(
     _edit(talk, _which, _both, _writers, _bodies, _ages, st.booleans()),
     _edit(reply, _which, _writers, _bodies, st.sampled_from(["comment", "note", "close"]), st.integers(0, 2)),
     _edit(reply, _which, _customer, _bodies, st.just("comment"), st.integers(0, 2)),
+    _edit(talk_of_unknown, _which, _ages),
+    _edit(appear, _which, _bodies, st.sampled_from([None, None, 60, 5 * DAY, 29 * DAY])),
+    _edit(redact, _which, _which),
     _edit(rate, _which, st.sampled_from([None, 0, 1, 2, 5, 5, 6]), st.booleans()),
     _edit(change_talk, _which, _states),
     _edit(change_talk, _which, _nothing, st.integers(0, len(TALK_SPOILS) - 1)),

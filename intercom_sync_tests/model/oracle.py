@@ -59,15 +59,19 @@ class Oracle:
             if name in self.talks and isinstance(live.get(name, {}).get("contacts"), dict):
                 self.said[name] = mentions(live[name], parts_of(live[name]))
 
-    def written_under(self, authors: dict[tuple[str, int], str], ends_in: Callable[[str], str]) -> None:
-        """Take the ids that words stand under here, which may be older than the author's own: parts are not read again.
+    def written_under(self, authors: dict[tuple[str, int], set[str]], ends_in: Callable[[str], str]) -> None:
+        """Take the ids that words are stored under here, which may be older than the author's own.
 
-        Every one of them must have become the author.
+        Parts are not read again for a merge. Every author must be one whom an id that is stored has become.
         """
         for name, said in self.said.items():
-            stands = [(authors.get((name, at), author), at) for author, at in said]
-            assert [ends_in(author) for author, _ in stands] == [ends_in(author) for author, _ in said]
-            self.said[name] = [*dict.fromkeys(stands)]
+            stored: dict[tuple[str, int], None] = {}
+            for author, at in said:
+                ids = sorted(authors.get((name, at), {author}))
+                became = [id for id in ids if ends_in(id) == ends_in(author)]
+                assert became, (name, author, ids)
+                stored |= dict.fromkeys((id, at) for id in became)
+            self.said[name] = [*stored]
 
     def _meet(self, kind: str, record: Any, read: Any, good: dict[str, Json]) -> bool:
         name = name_of(record)

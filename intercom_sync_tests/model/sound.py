@@ -1,6 +1,7 @@
 """Which records the rules can use, and what they say: contacts and conversations as plain dictionaries."""
 
 from typing import Any
+from unicodedata import category
 
 from intercom_sync_tests.model.money import Broken, moment, revenue
 from intercom_sync_tests.model.words import BAD_EMAILS, BODIES, CUSTOMERS, NO_EMAILS
@@ -39,7 +40,7 @@ def read_contact(record: Any) -> Json:
     name = (record.get("name") or "").replace("\0", "")
     return {
         "id": record["id"],
-        "key": None if email in NO_EMAILS else email.strip().lower(),
+        "key": None if email in NO_EMAILS else _shown(email).lower(),
         "created_at": moment(record.get("created_at")),
         "updated_at": moment(record.get("updated_at")),
         "name": name if name.strip() else None,
@@ -49,6 +50,12 @@ def read_contact(record: Any) -> Json:
         "last_seen_at": None if seen is None else moment(seen),
         **revenue(record.get("custom_attributes")),
     }
+
+
+def _shown(email: str) -> str:
+    """The email without what is not shown before and after it: spaces, and marks of Unicode's format category."""
+    shown = [place for place, each in enumerate(email) if not each.isspace() and category(each) != "Cf"]
+    return email[shown[0] : shown[-1] + 1]
 
 
 def read_talk(record: Any) -> Json:

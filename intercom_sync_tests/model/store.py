@@ -93,12 +93,15 @@ class Store:
         """Which contact took in which."""
         return dict(self.query("SELECT source_id, contact_id FROM contact_merges"))
 
-    def authors(self) -> dict[tuple[str, int], str]:
-        """The id that each message stands under, by its conversation and second."""
+    def authors(self) -> dict[tuple[str, int], set[str]]:
+        """The ids that messages are stored under, by their conversation and second."""
         found = self.query(
             "SELECT conversation_id, extract(epoch FROM created_at)::bigint, author_id FROM intercom_messages"
         )
-        return {(name, at): author for name, at, author in found}
+        authors: dict[tuple[str, int], set[str]] = {}
+        for name, at, author in found:
+            authors.setdefault((name, at), set()).add(author)
+        return authors
 
     # What others do.
 

@@ -95,13 +95,18 @@ class World:
     # Conversations. Their index does not lag behind edits: parts are fetched live, so what a lagging search says of
     # them has no single right answer. New ones do lag.
 
-    def add_talk(self, people: list[str], kind: str, body: str | None, *, age: int, counted: bool) -> None:
+    def add_talk(
+        self, people: list[str], kind: str, body: str | None, *, age: int, counted: bool, known: bool = True
+    ) -> None:
+        """Open a conversation; with no statistics where it is not counted, and without a source where not `known`."""
         self._made += 1
         writer = author(kind, people[-1] if kind in ("user", "lead", "contact") else "7001")
         made = conversation(
             id=str(self._made), contact_ids=people, created_at=self.now - age, source=message(body=body, author=writer)
         )
         made["updated_at"] = self.now
+        if not known:
+            made |= {"source": None, "statistics": dict.fromkeys(made["statistics"]) | {"count_conversation_parts": 2}}
         self.talks[made["id"]] = made if counted else made | {"statistics": None}
         self.company.put_conversation(self.talks[made["id"]])
 
@@ -109,15 +114,35 @@ class World:
         talk = self.talks[name]
         people = [one["id"] for one in talk["contacts"]["contacts"]]
         person = people[speaker % len(people)] if kind in ("user", "lead", "contact") else "7001"
+        self.now += 1  # Intercom's versions are seconds: a change within the second of a sync has none of its own
+        self._add_part(name, part_type=part_type, body=body, author=author(kind, person), created_at=self.now)
+
+    def appear(self, name: str, body: str | None, back: int | None) -> None:
+        """A message of a contact appears that is older: so long, or as old as the conversation."""
+        talk = self.talks[name]
+        person = talk["contacts"]["contacts"][-1]["id"]
+        self.now += 1
+        created_at = talk["created_at"] if back is None else self.now - back
+        self._add_part(name, body=body, author=author("user", person), created_at=created_at)
+
+    def redact(self, name: str, which: int) -> None:
+        """Somebody redacts a part."""
+        if parts := self.talks[name]["conversation_parts"]["conversation_parts"]:
+            self.now += 1
+            place = which % len(parts)
+            redacted = parts[place] | {"body": None, "redacted": True}
+            self.change_talk(name, {"conversation_parts": part_list([*parts[:place], redacted, *parts[place + 1 :]])})
+
+    def _add_part(self, name: str, **fields: Any) -> None:
+        talk = self.talks[name]
         self._made += 1
-        self.now += 1  # nobody opens a conversation and answers themselves within a second
-        said = part(
-            id=f"p{self._made}", created_at=self.now, part_type=part_type, body=body, author=author(kind, person)
-        )
-        parts = [*talk["conversation_parts"]["conversation_parts"], said]
+        parts = [*talk["conversation_parts"]["conversation_parts"], part(id=f"p{self._made}", **fields)]
+        parts.sort(key=lambda each: each["created_at"])
+        changed = {"conversation_parts": part_list(parts)}
         source, created = talk["source"], talk["created_at"]
-        changed = conversation_times(created, source, parts) | {"conversation_parts": part_list(parts)}
-        if talk["statistics"] is not None:
+        if source:
+            changed |= conversation_times(created, source, parts)
+        if source and talk["statistics"] is not None:
             changed["statistics"] = statistics_of(created, source, parts)
         self.change_talk(name, changed)
 
