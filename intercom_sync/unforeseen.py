@@ -92,7 +92,7 @@ def _scrubbed(text: str) -> str:
     line = " ".join(text.split())
     for secret in secrets():
         line = line.replace(secret, "***")
-    line = re.sub(r"[^\s'\"]+@[^\s'\"]+", "…", line)
+    line = re.sub(r"[^\s'\"]+", lambda word: "…" if "@" in word[0] else word[0], line)
     return line if len(line) <= _MAX_LENGTH else f"{line[: _MAX_LENGTH - 1]}…"
 
 

@@ -6,12 +6,20 @@ again is decided in `answers`.
 
 import re
 
-_PERSONAL = re.compile(r"\S*@\S*|\"[^\"]*\"|'[^']*'|\S*\d{5,}\S*|\S{40,}")
+_QUOTATION = re.compile(r"\"[^\"]*\"|'[^']*'")
+_WORD = re.compile(r"\S+")
+_LONG_NUMBER = re.compile(r"\d{5}")
+_LONGEST_WORD = 39
 
 
 def without_personal_data(text: str) -> str:
     """Mask what in Intercom's own error text may name a person: addresses, quotations, long numbers and ids."""
-    return _PERSONAL.sub("…", text)[:200]
+    return _WORD.sub(_masked, _QUOTATION.sub("…", text))[:200]
+
+
+def _masked(word: re.Match[str]) -> str:
+    text = word[0]
+    return "…" if "@" in text or len(text) > _LONGEST_WORD or _LONG_NUMBER.search(text) else text
 
 
 class IntercomError(Exception):

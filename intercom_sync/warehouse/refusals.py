@@ -112,7 +112,7 @@ def _reason(text: str, url: str) -> str:
     first = re.split(r"\n|Query was|DETAIL|CONTEXT", said.strip())[0].strip()
     for secret in _secrets(url):
         first = first.replace(secret, "***")
-    return re.sub(r"\S+@\S+", "…", first).rstrip(".") or _BROKE
+    return re.sub(r"\S+", lambda word: "…" if "@" in word[0] else word[0], first).rstrip(".") or _BROKE
 
 
 def _harmless(reason: str, state: str) -> str:

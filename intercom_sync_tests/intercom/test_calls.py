@@ -32,6 +32,7 @@ from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync_tests.growth import is_linear
 from intercom_sync_tests.intercom.scenario import TOKEN, HandClock, brief, client_of, company_of, talks_of
 
 BODY = search("created_at", descending=False)
@@ -247,6 +248,34 @@ def test_json_without_a_bottom_costs_only_what_has_none() -> None:
     assert (read[0]["id"], read[0]["b"], read[1]) == ("]", [1], {"id": "good"})
     with pytest.raises(ValueError, match=r".+"):
         answers.decode(b"[" * 100_000)
+
+
+CUT = {
+    "in a long body": lambda n: b'{"source":{"body":"' + b'<a href=\\"x\\">' * n,
+    "in an escape": lambda n: b'{"body":"' + b'\\"' * n + b"\\",
+    "after half a surrogate": lambda n: b'["\\ud83d",' + b'"",' * n,
+    "in nested lists": lambda n: b"[" * n,
+    "in a number": lambda n: b"[" + b"9" * n,
+    "between quotes": lambda n: b'"' * n,
+    "in spaces": lambda n: b"[" + b" " * n,
+}
+
+
+@pytest.mark.parametrize("cut", CUT)
+def test_an_answer_that_is_cut_short_is_read_in_linear_time(cut: str) -> None:
+    def read(body: bytes) -> None:
+        with suppress(ValueError, RecursionError):
+            answers.decode(body)
+
+    assert is_linear(read, CUT[cut], 10_000)
+
+
+def test_a_long_error_text_of_an_answer_is_masked_in_linear_time() -> None:
+    assert is_linear(without_personal_data, lambda n: "a1234" * n + "\"'" * n, 10_000)
+    assert (
+        without_personal_data("id 65f0a1b2c3d4 of 'ada' \"x@y\" 123456 a@b " + "x" * 40)
+        == "id 65f0a1b2c3d4 of … … … … …"
+    )
 
 
 def test_a_deleted_conversation_is_gone_and_no_error() -> None:
