@@ -34,7 +34,7 @@ def test_every_module_that_a_rule_needs_belongs_to_it():
         ("prices", '"week": 52', '"week": 53', {"revenue"}),
         ("currencies", '"jpy", ', "", {"revenue"}),
         ("contacts", 'get("email")', 'get("mail")', {"parsing"}),
-        ("cancel", "(?i)", "", {"matching"}),
+        ("cancel", '"Mc", ', "", {"matching"}),
         ("prices", '"""What one active', '"""Whatever one active', set()),
         ("prices", "PARTS\n", "PARTS  # a comment\n", set()),
     ],
