@@ -187,7 +187,8 @@ class Syncs:
         theirs = {"crm_owner": None, "crm_grade": 3}
         wanted = {key: theirs | row for key, row in self.oracle.rows.items()}
         assert rows == wanted, _differences(rows, wanted)
-        assert sorted(self.store.alerts().get(attempt.run.run, [])) == sorted(self.oracle.alerts[-1])
+        made, due = sorted(self.store.alerts().get(attempt.run.run, [])), sorted(self.oracle.alerts[-1])
+        assert made == due, (made, due)
         refused = self.store.refused()
         named = {each for each in refused if not each[1].startswith("sha256:")}
         assert named == {each for each in self.oracle.refused if not each[1].startswith(("nameless", "sha256:"))}
