@@ -268,7 +268,7 @@ INTERCOM_MESSAGES = Table(
         Column("created_at", Type.TIMESTAMP, "When it was written.", nullable=False),
         Column("text", Type.TEXT, "Its visible text.", nullable=False, personal=True),
         Column("mentions_cancel", Type.BOOLEAN, "Whether it says one of the cancel words.", nullable=False),
-        Column("rules", Type.TEXT, "Fingerprint of the words it was searched for.", nullable=False),
+        Column("rules", Type.TEXT, "Fingerprint of the rules that read its text, and of the words.", nullable=False),
     ),
     key=("conversation_id", "message_id"),
 )
