@@ -129,7 +129,7 @@ def test_everybody_else_is_as_in_a_company_that_never_had_them(
     scenario.sync(NOW + HOUR, full=True)
     without = _customers(scenario)
     for table in ("unified_customers", "customer_writes", "customer_alerts", "sync_runs"):
-        scenario.rows(f"TRUNCATE {table}")
+        scenario.rows(f"TRUNCATE {table} RESTART IDENTITY")
     scenario.put(person("z1", EMAIL, name=NAME, stripe=_PAYING))
     scenario.talks(talk("700", "z1", WORDS))
     scenario.sync(full=True)

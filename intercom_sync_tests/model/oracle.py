@@ -23,17 +23,19 @@ class Oracle:
         said: who mentioned leaving in each conversation, and when, as far as it was read.
         merged: which contact took in which, as far as a sync could learn of it.
         refused: the version of each record that is rejected, by kind and id; None where it has no version.
+        refuses: whether a constraint of the table refuses a row.
         rows: unified_customers by key.
         wrote: what the sync itself wrote last, by key.
         alerts: kind and key of every alert decided, in the order of runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, refuses: Callable[[Json], bool] = lambda row: False) -> None:
         self.contacts: dict[str, Json] = {}
         self.talks: dict[str, Json] = {}
         self.said: dict[str, list[tuple[str, int]]] = {}
         self.merged: dict[str, str] = {}
         self.refused: dict[tuple[str, str], int | None] = {}
+        self.refuses = refuses
         self.rows: dict[str, Json] = {}
         self.wrote: dict[str, Json] = {}
         self.alerts: list[list[tuple[str, str]]] = []
@@ -109,8 +111,11 @@ class Oracle:
             read: ids of the contacts that the run met.
         """
         support = support_of(self.contacts, self.talks, self.said, self.merged, now)
-        made = rows.write(self.contacts, support, self.rows, self.wrote, now, read)
+        made = rows.write(self.contacts, support, self.rows, self.wrote, now, read, self.refuses)
         self.alerts.append(made.alerts)
+        for key in [key for key in self.refused if key[0] == "customer"]:
+            del self.refused[key]
+        self.refused |= {("customer", contact): None for contact, _ in made.refused.values()}
         skipped = {
             name
             for name in read
@@ -121,7 +126,7 @@ class Oracle:
             "contacts_synced": len(scores),
             "new_contacts": len(made.new),
             "updated_contacts": len(made.updated),
-            "skipped_contacts": len(skipped),
+            "skipped_contacts": len(skipped) + sum(was_read for _, was_read in made.refused.values()),
             "alerts_generated": len(made.alerts),
             "avg_quality_score": sum(scores) / len(scores) if scores else None,
         }

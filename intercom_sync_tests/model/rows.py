@@ -1,5 +1,6 @@
 """The rows of unified_customers and the alerts, one customer at a time, by the rules' sentences."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,15 +18,18 @@ INTERCOM = (
 TIMED = ("days_since_seen", "quality_score")
 COLUMNS = ("email", "intercom_contact_id", "name", *INTERCOM, *COUNTS, *TIMED, "intercom_deleted_at")
 EMPTY = dict.fromkeys((*COLUMNS, "last_intercom_sync"))
+# What other systems may write and the sync cannot represent: it stays, and counts as unknown.
+STRANGE = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 
 
 @dataclass
 class Written:
-    """What writing did: keys of the customers made and of those updated, and the alerts."""
+    """What writing did: keys made and updated, alerts, and by refused key its contact and whether that was read."""
 
     new: set[str] = field(default_factory=set)
     updated: set[str] = field(default_factory=set)
     alerts: list[tuple[str, str]] = field(default_factory=list)
+    refused: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
 
 def write(
@@ -35,15 +39,16 @@ def write(
     wrote: dict[str, Json],
     now: int,
     read: set[str],
+    refuses: Callable[[Json], bool],
 ) -> Written:
-    """Make every row right at an instant, in place."""
+    """Make every row right at an instant, in place; a row that the table refuses stays as it was."""
     done = Written()
     by_key: dict[str, list[Json]] = {}
     for contact in contacts.values():
         by_key.setdefault(contact["key"], []).append(contact)
     by_key.pop(None, None)  # type: ignore[call-overload]
     for key in {*by_key, *rows}:
-        before, sharing = rows.get(key), by_key.get(key)
+        before, sharing, wrote_before = rows.get(key), by_key.get(key), wrote.get(key)
         after = dict(before or EMPTY)
         if sharing:
             _from_contact(after, key, sharing, support.get(key, NONE), before, wrote)
@@ -52,21 +57,41 @@ def write(
         else:
             after |= {name: NONE[name] for name in COUNTS}
         if sharing or key not in wrote:
-            after["days_since_seen"] = _days(after["last_seen_at"], now)
+            after["days_since_seen"] = _days(known(after["last_seen_at"]), now)
             after["quality_score"] = _quality(after, now)
         was_read = any(contact["id"] in read for contact in sharing or ())
+        if refuses(after):
+            done.refused[key] = (after["intercom_contact_id"], was_read)
+            wrote.pop(key)
+            wrote |= {key: wrote_before} if wrote_before else {}
+            continue
         if before is None:
             done.new.add(key)
         elif was_read:
             done.updated.add(key)
         if before != after:
-            done.alerts += [(kind, key) for kind in _alerts(before or EMPTY, after)]
+            is_known = before is not None and before["intercom_deleted_at"] is None
+            done.alerts += [(kind, key) for kind in _alerts(before if before and is_known else EMPTY, after)]
         if before != after or was_read:
             after["last_intercom_sync"] = now
         # None of the future stays, as a sync under a clock that was ahead leaves it.
         after["last_intercom_sync"] = min(after["last_intercom_sync"] or 0, now) or None
         rows[key] = after
+    _leave_ids(rows, {key for key in by_key if key not in done.refused})
     return done
+
+
+def _leave_ids(rows: dict[str, Json], written: set[str]) -> None:
+    """A contact's id, which the table wants unique, has left every row but that of its customer."""
+    owners = {rows[key]["intercom_contact_id"]: key for key in written}
+    for key, row in rows.items():
+        if owners.get(row["intercom_contact_id"], key) != key:
+            row["intercom_contact_id"] = None
+
+
+def known(value: Any) -> Any:
+    """A value as the sync sees it."""
+    return None if isinstance(value, str) and value in STRANGE else value
 
 
 def _from_contact(
@@ -97,20 +122,21 @@ def _days(seen: int | None, now: int) -> int | None:
 def _quality(row: Json, now: int) -> int:
     count = row["subscription_count"]
     active = count > 0 if count is not None else row["subscription_status"] == "active"
-    recent = row["last_seen_at"] is not None and row["last_seen_at"] >= now - 7 * DAY
+    seen, ltv = known(row["last_seen_at"]), known(row["ltv"])
+    recent = seen is not None and seen >= now - 7 * DAY
     return (
         20 * bool(row["stripe_customer_id"])
         + 20 * active
-        + 15 * ((row["ltv"] or 0) > 0)
+        + 15 * ((ltv or 0) > 0)
         + 15 * recent
         + 10 * bool(row["location_country"] or row["location_city"])
         + 10 * (row["intercom_convos_total"] > 0)
-        + 10 * (row["csat_score"] is not None)
+        + 10 * (known(row["csat_score"]) is not None)
     )
 
 
 def _alerts(before: dict[str, Any], after: Json) -> list[str]:
-    old, new = before["mrr"], after["mrr"]
+    old, new = known(before["mrr"]), known(after["mrr"])
     found = {
         "new_high_value": (new or 0) > 500 and (old or 0) <= 500,
         "cancel_mention": bool(after["mentioned_cancel"]) and not before["mentioned_cancel"],

@@ -12,10 +12,10 @@ from intercom_sync_tests.model.world import World
 
 
 @contextmanager
-def tables(url: str, schema: str) -> Iterator[tuple[Pool, Store]]:
-    """Connections to one schema: the syncs' own, and one of another system."""
+def tables(url: str, schema: str, theirs: str = THEIRS) -> Iterator[tuple[Pool, Store]]:
+    """Connections to one schema: the syncs' own, and one of another system, which adds what is its own."""
     pool, store = Pool(url, schema), Store(url, schema)
-    store.query(f"ALTER TABLE unified_customers {THEIRS}")
+    store.query(f"ALTER TABLE unified_customers {theirs}")
     try:
         yield pool, store
     finally:

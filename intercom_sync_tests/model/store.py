@@ -1,6 +1,7 @@
 """The tables as they are, in the oracle's terms; and what other systems do to the customers."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import psycopg2
@@ -13,6 +14,13 @@ from intercom_sync_tests.model.words import DAY
 _TIMES = {"signup_date", "last_payment_date", "last_seen_at", "intercom_deleted_at", "last_intercom_sync"}
 # Columns of others: one that the sync knows nothing of, and one that is required.
 THEIRS = "ADD COLUMN crm_owner text, ADD COLUMN crm_grade integer NOT NULL DEFAULT 3"
+# Constraints of theirs: one that a contact breaks that moves to another email, and one that refuses some rows.
+CONSTRAINTS = "ADD UNIQUE (intercom_contact_id), ADD CHECK (location_city <> 'Cork' OR external_id <> 'account-2')"
+
+
+def refuses(row: dict[str, Any]) -> bool:
+    """Whether the second of the constraints refuses a row."""
+    return bool(row["location_city"] == "Cork" and row["external_id"] == "account-2")
 
 
 class Store:
@@ -43,9 +51,10 @@ class Store:
     def customers(self) -> dict[str, dict[str, Any]]:
         """Every row by its key; times as UNIX seconds."""
         names = (*COLUMNS, "last_intercom_sync", "crm_owner", "crm_grade")
-        listed = ", ".join(f"extract(epoch FROM {n})::bigint" if n in _TIMES else n for n in names)
+        second = "CASE WHEN isfinite({0}) THEN extract(epoch FROM {0})::bigint::text ELSE {0}::text END"
+        listed = ", ".join(second.format(n) if n in _TIMES else n for n in names)
         found = self.query(f"SELECT lower(email), {listed} FROM unified_customers")
-        return {key: dict(zip(names, row, strict=True)) for key, *row in found}
+        return {key: {n: _seen(n, value) for n, value in zip(names, row, strict=True)} for key, *row in found}
 
     def alerts(self) -> dict[str, list[tuple[str, str]]]:
         """Kind and key of every alert, by run."""
@@ -119,6 +128,13 @@ class Store:
     def delete(self, key: str) -> None:
         """Another system deletes a customer's row."""
         self.query("DELETE FROM unified_customers WHERE lower(email) = %s", key)
+
+
+def _seen(name: str, value: Any) -> Any:
+    """A value in the oracle's terms: what the sync cannot represent as text."""
+    if name in _TIMES and value is not None:
+        return int(value) if value.lstrip("-").isdigit() else value
+    return str(value) if isinstance(value, Decimal) and not value.is_finite() else value
 
 
 Write = Callable[[Store], None]

@@ -23,7 +23,7 @@ from intercom_sync_tests.model.harness import Harness, Off, instant
 from intercom_sync_tests.model.others import Other, others
 from intercom_sync_tests.model.run import Syncs
 from intercom_sync_tests.model.scene import tables
-from intercom_sync_tests.model.store import Store
+from intercom_sync_tests.model.store import CONSTRAINTS, THEIRS, Store, refuses
 from intercom_sync_tests.model.words import DAY, ZONES
 from intercom_sync_tests.model.world import START, World
 
@@ -76,6 +76,7 @@ class Company(RuleBasedStateMachine):
         self.sandbox = Sandbox(self.world.company, clock=lambda: self.world.now).__enter__()
         self.harness = Harness(self.world, self.sandbox, type(self).connect, version, per_page, bucket)
         self.syncs = Syncs(self.world, self.harness, self.store)
+        self.syncs.oracle.refuses = refuses
         self._live([*people, *talks], 3600)
 
     def _live(self, changes: list[Edit], seconds: int) -> None:
@@ -201,7 +202,7 @@ class Company(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(connect: Callable[[], Session], database_url: str, schema: str) -> Iterator[type[Company]]:
-    with tables(database_url, schema) as (pool, store):
+    with tables(database_url, schema, f"{THEIRS}, {CONSTRAINTS}") as (pool, store):
         yield type("Workspace", (Company,), {"connect": staticmethod(pool.connect), "store": store})
 
 
