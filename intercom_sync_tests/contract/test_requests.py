@@ -66,6 +66,7 @@ def test_every_request_is_one_that_intercom_describes(described: Any, requests: 
         "POST /conversations/search",
         "GET /conversations/{conversation_id}",
         "GET /conversations/deleted",
+        "GET /me",
     }
 
 

@@ -61,6 +61,8 @@ def test_new_contact_with_stripe_data(scenario: Scenario) -> None:
         "quality_score": 20 + 20 + 15 + 15 + 10,
         "intercom_deleted_at": None,
         "last_intercom_sync": NOW,
+        "currency": "usd",
+        "customer_id": 1,
     }
 
 

@@ -63,7 +63,7 @@ class _Database:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command as the role."""
         command = [sys.executable, "-m", "intercom_sync", *arguments]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=600, check=False)
 
     def is_refused(self, *arguments: str, naming: str) -> None:
         """A command that must fail with one sentence that says what to grant."""

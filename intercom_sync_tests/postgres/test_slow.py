@@ -53,5 +53,6 @@ def test_every_connection_has_limits_unless_the_url_names_its_own() -> None:
         "keepalives_interval": ["10"],
         "keepalives_count": ["6"],
         "tcp_user_timeout": ["120000"],
+        "client_encoding": ["UTF8"],
     }
     assert "connect_timeout=10" in patient_url("postgresql:///db")

@@ -270,6 +270,9 @@ def test_a_first_full_sync_of_20_000_customers_is_one_message(session, slack, de
             after_last_payment_amount=pl.lit(Decimal(9), money),
             after_last_payment_date=pl.lit(NOW),
             after_stripe_customer_id=pl.format("cus_{}", "n"),
+            before_currency=pl.lit("usd"),
+            after_currency=pl.lit("usd"),
+            after_mixed_currencies=pl.lit(False),
         ),
         Rules(),
     )

@@ -31,7 +31,10 @@ STEPS = ("start", "read", "revenue", "support", "customers", "alerts")
 
 @dataclass(frozen=True)
 class Order:
-    """What to sync, where from and where to; times in UNIX seconds. Without Slack the alerts stay where they are."""
+    """What to sync, where from and where to; times in UNIX seconds. Without Slack the alerts stay where they are.
+
+    `ends` is the machine's clock when the run ends: a second after `as_of` where it is not given.
+    """
 
     run: str
     url: str
@@ -41,6 +44,7 @@ class Order:
     full: bool = False
     start: int | None = None
     end: int | None = None
+    ends: int | None = None
     slack: str = ""
     per_page: int = 20
 
@@ -74,7 +78,12 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Finis
         tell("support")
         refresh_support(session, settings.rules, run.as_of)
         tell("customers")
-        return finish_run(session, run, settings.rules, lambda: run.as_of + timedelta(seconds=1))
+        return finish_run(
+            session,
+            run,
+            settings.rules,
+            lambda: instant(order.ends) if order.ends else run.as_of + timedelta(seconds=1),
+        )
 
 
 def deliver(order: Order) -> Delivery:

@@ -51,7 +51,7 @@ def test_a_run_that_another_overtook_ends_in_the_later_ones_tables(both: Twins, 
     early = both.order("early", full=full)
     both.life.goes_on_gently(15)
     late = both.order("late")
-    sync(early, lambda begun: sync(late) and None if begun == step else None)
+    sync(replace(early, ends=late.as_of + 2), lambda begun: sync(late) and None if begun == step else None)
     both.sync_clean(replace(late, full=full))
     found, wanted = both.disturbed.tables(), both.clean.tables()
     assert {name for name in wanted if name != "customer_alerts" and found[name] != wanted[name]} == set()
@@ -72,7 +72,7 @@ def test_time_does_not_go_back_when_an_older_run_ends_after_a_newer_one(both: Tw
     early = both.order("early")
     life.world.now = said + 30 * DAY + 60
     late = both.order("late")
-    sync(early, lambda begun: sync(late) and None if begun == "revenue" else None)
+    sync(replace(early, ends=late.as_of + 2), lambda begun: sync(late) and None if begun == "revenue" else None)
     row = "SELECT mentioned_cancel, days_since_seen FROM unified_customers WHERE email = 'leaver@example.com'"
     assert both.disturbed.query(row) == [(False, 30)]
     assert _alerts(both).count(("cancel_mention", "leaver@example.com")) == 1
@@ -91,7 +91,7 @@ def test_a_contact_that_another_run_has_only_landed_makes_no_alert_that_it_would
     world.add_contact({"email": "same@example.com", "custom_attributes": _pays(60_000)})
     world.now += 60
     late = both.order("late")
-    sync(early, lambda begun: _lands_only(late) if begun == "customers" else None)
+    sync(replace(early, ends=late.as_of + 2), lambda begun: _lands_only(late) if begun == "customers" else None)
     assert both.disturbed.query("SELECT mrr FROM unified_customers WHERE email = 'same@example.com'") == [(600,)]
     sync(replace(late, run="late again"))
     assert _alerts(both) == seen
