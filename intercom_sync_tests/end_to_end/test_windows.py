@@ -101,7 +101,7 @@ def test_a_failed_sync_covers_nothing(scenario: Scenario) -> None:
 
     scenario.sync(full=True)
     _changed(scenario, lost=NOW + HOUR)
-    scenario.sandbox.faults.add(error(403, "forbidden", "no"), times=1)
+    scenario.sandbox.faults.add(error(403, "forbidden", "no"), match="POST /contacts/search", times=1)
     assert not scenario.run(NOW + DAY).result.success
     scenario.sandbox.faults.clear()
     assert scenario.sync(NOW + 2 * DAY).row["window_start"] == NOW

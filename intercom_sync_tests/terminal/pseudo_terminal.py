@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -42,6 +43,7 @@ class Terminal:
         )
         os.close(slave)
         self._output = bytearray()
+        self._closing = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -71,6 +73,8 @@ class Terminal:
     def close(self) -> None:
         """Close the window: the command gets SIGHUP, and its terminal is gone."""
         if self._master >= 0:
+            self._closing.set()
+            self._reader.join(5)
             os.close(self._master)
             self._master = -1
 
@@ -120,7 +124,10 @@ class Terminal:
         return found
 
     def _read(self) -> None:
-        while True:
+        """Collect what the terminal shows. A read that waits would keep the window open after `close`."""
+        while not self._closing.is_set():
+            if not select.select([self._master], [], [], _POLL_SECONDS)[0]:
+                continue
             try:
                 data = os.read(self._master, 65536)
             except OSError:

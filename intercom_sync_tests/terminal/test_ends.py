@@ -114,7 +114,7 @@ def test_a_first_sync_that_makes_its_embedded_server(settings: dict[str, str], h
 @pytest.mark.parametrize("arguments", [("doctor",), ("migrate",), ("sandbox", "--port", "0")], ids=lambda a: a[0])
 def test_the_other_commands(named: dict[str, str], way: str, arguments: tuple[str, ...]) -> None:
     with _start(named, *arguments) as terminal:
-        time.sleep(1.5)
+        time.sleep(0.4)  # doctor and migrate are done after a second or two
         _end(terminal, way)
 
 
@@ -133,7 +133,10 @@ def test_psql_answers_ctrl_c_itself_and_ends_with_the_window(named: dict[str, st
         time.sleep(1)
         terminal.type(CTRL_C)
         terminal.wait_for("canceling statement", 30)
-        _end(terminal, "closed")
+        terminal.close()
+        # psql may see the end of its input before the signal; then it ends by itself, with 0.
+        assert terminal.ends(_END_SECONDS) in {0, _WAYS["closed"][1]}, terminal.output
+        assert "Traceback" not in terminal.output
 
 
 def _daemons(terminal: Terminal) -> int:
