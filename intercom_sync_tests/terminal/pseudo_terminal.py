@@ -90,10 +90,13 @@ class Terminal:
             assert time.monotonic() < end, f"it did not come:\n{self.output}"
             time.sleep(_POLL_SECONDS)
 
-    def ends(self, seconds: float) -> int:
-        """Wait until the command and all that it started have ended; return its exit code."""
+    def ends(self, seconds: float, *, server: bool = True) -> int:
+        """Wait until the command and all that it started have ended; return its exit code.
+
+        Without `server`, the embedded database may go on: the next start takes it over.
+        """
         end = time.monotonic() + seconds
-        while self.process.poll() is None or self.processes():
+        while self.process.poll() is None or self.processes(server=server):
             assert time.monotonic() < end, f"still there after {seconds} s: {self._described()}\n{self.output}"
             time.sleep(_POLL_SECONDS)
         if self._master >= 0:

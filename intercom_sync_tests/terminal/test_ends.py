@@ -60,14 +60,14 @@ def _start(settings: dict[str, str], *arguments: str) -> Terminal:
     return Terminal([_COMMAND, *arguments], settings, Path(settings["INTERCOM_SYNC_HOME"]))
 
 
-def _end(terminal: Terminal, way: str, *, twice: bool = False) -> None:
+def _end(terminal: Terminal, way: str, *, twice: bool = False, server: bool = True) -> None:
     """End a command and look that it ended as it should, with all that it started."""
     act, code = _WAYS[way]
     act(terminal)
     if twice:
         time.sleep(0.3)
         terminal.signal(signal.SIGINT)
-    assert terminal.ends(_END_SECONDS) == code, terminal.output
+    assert terminal.ends(_END_SECONDS, server=server) == code, terminal.output
     assert "Traceback" not in terminal.output
     assert "Exception" not in terminal.output
 
@@ -149,10 +149,10 @@ def test_up_ends_whole_and_starts_again_whatever_ended_it(settings: dict[str, st
     for way, twice in (("ctrl-c", False), ("closed", False), ("SIGTERM", True)):
         with _start(settings, "up") as starting:
             starting.wait_until(lambda starting=starting: len(starting.processes()) > 3, _START_SECONDS)
-            _end(starting, way)
+            _end(starting, way, server=False)
         with _start(settings, "up") as running:
             running.wait_for("Dagster is up", _START_SECONDS)
-            _end(running, way, twice=twice)
+            _end(running, way, twice=twice, server=False)
     with _start(settings, "up") as killed, _start(settings, "up") as second:
         killed.wait_for("Dagster is up", _START_SECONDS)
         assert second.ends(_START_SECONDS) == 1
@@ -160,9 +160,9 @@ def test_up_ends_whole_and_starts_again_whatever_ended_it(settings: dict[str, st
         killed.signal(signal.SIGKILL)
         with _start(settings, "up") as again:
             again.wait_for("Dagster is up", _START_SECONDS)
-            assert killed.processes() == []
+            assert killed.processes(server=False) == []
             assert _daemons(again) == 1
-            _end(again, "ctrl-c")
+            _end(again, "ctrl-c", server=False)
 
 
 @pytest.mark.parametrize("way", _WAYS)
@@ -171,7 +171,7 @@ def test_the_demo(settings: dict[str, str], home: Path, way: str) -> None:
     with passing(home / "demo"):
         with _start(settings, *demo) as syncing:
             syncing.wait_for("Sandbox Intercom with", _START_SECONDS)
-            _end(syncing, way)
+            _end(syncing, way, server=False)
         with _start(settings, *demo) as running:
             running.wait_for("Ctrl-C stops it all", _START_SECONDS)
-            _end(running, way)
+            _end(running, way, server=False)
