@@ -1,7 +1,7 @@
 """Runs whose process is gone, as after a power cut: they are closed, so that no other run waits for them.
 
 Dagster believes a run until its time is over, hours later. Here a run has to prove that it lives: by its process where
-that is on this host, by a sign of life in `sync_runs` where it is on another. A run of which neither is known is left
+that is on this host, by a sign of life in `sync_workers` where it is on another. A run of which neither is known is left
 to Dagster.
 """
 
