@@ -1,8 +1,8 @@
 """Runs whose process is gone, as after a power cut: they are closed, so that no other run waits for them.
 
 Dagster believes a run until its time is over, hours later. Here a run has to prove that it lives: by its process where
-that is on this host, by a sign of life in `sync_workers` where it is on another. A run of which neither is known is left
-to Dagster.
+that is on this host, by a sign of life in `sync_workers` where it is on another. A run of which neither is known is
+left to Dagster.
 """
 
 from collections.abc import Iterator
