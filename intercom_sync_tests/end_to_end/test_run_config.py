@@ -1,13 +1,19 @@
 """What a person types into the launchpad: wrong values are refused by name, in one sentence, and nothing is written."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from intercom_sync.cli import WRONG_USE, main
 from intercom_sync.definitions import build
 from intercom_sync.jobs import read_config, sync_job
-from intercom_sync_tests.end_to_end.scenario import NOW, QUIET, Scenario, why
+from intercom_sync.resources import WarehouseResource
+from intercom_sync.sensors import trouble
+from intercom_sync_tests.end_to_end.scenario import DAY, NOW, QUIET, Scenario, person, talk, why
+
+_WRITTEN = ("unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "sync_readings")
 
 
 def _launch(scenario: Scenario, config: dict[str, Any]) -> dg.ExecuteInProcessResult:
@@ -68,3 +74,54 @@ def test_values_with_spaces_and_offsets_are_read(scenario: Scenario) -> None:
     row = scenario.one("SELECT window_start, window_end, as_of FROM sync_runs")
     assert [f"{row[name]:%d %H:%M}" for name in row] == ["14 04:00", "14 12:00", "15 12:00"]
     assert read_config(**config)["ops"] == {"raw": {"config": config}}
+
+
+@pytest.fixture
+def synced(scenario: Scenario) -> Scenario:
+    """A company that was synced, with a message that retention would delete 40 days from now."""
+    now = datetime.now(UTC)
+    scenario.put(person("c1", "ada@example.com", updated=now - DAY))
+    scenario.talks(talk("500", "c1", "Hello", "please cancel", created=now - DAY))
+    scenario.sync(None, full=True)
+    scenario.sandbox.requests.clear()
+    return scenario
+
+
+def _dump(scenario: Scenario, *more: str) -> dict[str, list[str]]:
+    return {name: sorted(scenario.values(f"SELECT t::text FROM {name} t")) for name in (*_WRITTEN, *more)}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), 40 * DAY], ids=str)
+def test_an_as_of_ahead_of_the_clock_is_wrong_use_of_the_command_and_nothing_is_written(
+    synced: Scenario, capsys: pytest.CaptureFixture[str], ahead: timedelta
+) -> None:
+    before = _dump(synced, "sync_runs", "customer_alerts", "sync_state")
+    assert main(["sync", "--full", "--as-of", (datetime.now(UTC) + ahead).isoformat()]) == WRONG_USE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("as_of is ")
+    assert "which is later than now" in said.err
+    assert said.err.count("\n") == 1
+    assert _dump(synced, "sync_runs", "customer_alerts", "sync_state") == before
+    assert synced.sandbox.requests == []
+
+
+def test_an_as_of_ahead_of_the_clock_fails_in_the_launchpad_by_one_sentence_and_one_alert(synced: Scenario) -> None:
+    before = _dump(synced)
+    ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
+    failed = _launch(synced, {"full": True, "as_of": ahead})
+    assert why(failed).startswith("as_of is ")
+    assert "which is later than now" in why(failed)
+    assert "\n" not in why(failed)
+    for _ in range(2):
+        with dg.build_sensor_context(synced.instance, resources={"warehouse": WarehouseResource()}) as context:
+            trouble(context)
+    told = synced.values("SELECT details->>'sentence' FROM customer_alerts WHERE kind <> 'cancel_mention'")
+    assert told == [f"The run of sync failed: {why(failed)}"]
+    assert _dump(synced) == before
+
+
+def test_an_as_of_less_than_a_minute_ahead_is_taken(synced: Scenario) -> None:
+    """Clocks differ by seconds: one who gives the instant of another machine is not refused."""
+    done = _launch(synced, {"full": True, "as_of": (datetime.now(UTC) + timedelta(seconds=30)).isoformat()})
+    assert done.success, why(done)
