@@ -94,18 +94,26 @@ def require_past(as_of: datetime | None, clock: datetime) -> None:
 
 
 def _scope(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
-    """Return what a run reads, and whether that is everything."""
-    if asked.full or covered is None:
-        # A full sync covers all up to its instant.
-        return Window(_EVER, wanted), True
+    """Return what a run reads, and whether that is everything; a window that is none is refused by the first sync too.
+
+    A full sync covers all up to its instant.
+    """
+    if not asked.full:
+        window = _window(asked, partition, covered, wanted)
+        if covered is not None:
+            return window, False
+    return Window(_EVER, wanted), True
+
+
+def _window(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> Window:
     start, end = asked.start or partition.start, asked.end or (wanted if asked.until_now else partition.end)
     if asked.catch_up:
-        start = min(covered, end - _A_MOMENT)
+        start = min(covered or start, end - _A_MOMENT)
     elif asked.fill_gap:
-        start = min(covered, start)
+        start = min(covered or end - _A_MOMENT, start)
     if end <= start:
         raise RunRefusedError(f"The window ends before it starts: end is {end.isoformat()}, start {start.isoformat()}.")
-    return Window(start, end), False
+    return Window(start, end)
 
 
 def begin_run(session: Session, run: str, asked: Asked, partition: Window, clock: datetime) -> SyncRun:

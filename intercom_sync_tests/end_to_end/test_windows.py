@@ -109,11 +109,16 @@ def test_a_failed_sync_covers_nothing(scenario: Scenario) -> None:
 
 
 def test_a_sync_of_the_past_does_not_take_newer_rows_back(scenario: Scenario) -> None:
-    scenario.put(person("c1", "ada@example.com", updated=NOW, name="Newer"))
+    """Nor a mention, which would make a second alert when it came back."""
+    scenario.put(person("c1", "ada@example.com", updated=NOW, name="Newer", last_seen_at=at(NOW - 2 * DAY)))
+    scenario.talks(talk("500", "c1", "please cancel", created=NOW - DAY))
     scenario.sync(NOW + HOUR, full=True)
-    scenario.sync(NOW - 5 * DAY)
-    ada = scenario.customer("ada@example.com")
-    assert (ada["name"], ada["intercom_deleted_at"]) == ("Newer", None)
+    for instant in (NOW - 5 * DAY, NOW - 40 * DAY, NOW + HOUR):
+        scenario.sync(instant)
+        ada = scenario.customer("ada@example.com")
+        assert (ada["name"], ada["intercom_deleted_at"]) == ("Newer", None)
+        assert (ada["days_since_seen"], ada["mentioned_cancel"]) == (2, True)
+    assert scenario.alerts() == [("cancel_mention", "ada@example.com")]
 
 
 @pytest.mark.parametrize("moment", [at(NOW), at(datetime(2025, 11, 1, tzinfo=NOW.tzinfo))])
