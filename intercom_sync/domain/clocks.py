@@ -49,22 +49,35 @@ class Clocks:
         return min(self.plausible.values(), default=None)
 
     @property
+    def agreed(self) -> datetime | None:
+        """The time on which Intercom's clock and another one agree; None where none agrees with it.
+
+        The machine's and the database's may be one and the same, so those two do not outvote Intercom's.
+        """
+        known = self.plausible
+        intercom, others = known.get(INTERCOM), [at for name, at in known.items() if name != INTERCOM]
+        return next((at for at in others if intercom and abs(at - intercom) <= TOLERANCE), None)
+
+    @property
     def present(self) -> datetime | None:
         """The present; None where no clock can be right.
 
         Where they disagree it is the earliest, since an instant of the future does more harm than one of the past.
-        A clock that alone is behind is the exception: Intercom's and another one that agree are right. The machine's
-        and the database's may be one and the same, so those two do not outvote Intercom's.
+        A clock that alone is behind is the exception: Intercom's and another one that agree are right.
         """
         known = self.plausible
-        intercom, others = known.get(INTERCOM), [at for name, at in known.items() if name != INTERCOM]
-        if intercom is not None:
-            for at in others:
-                if abs(at - intercom) <= TOLERANCE:
-                    return at
-        elif len(others) == 2 and abs(others[0] - others[1]) <= TOLERANCE:
-            return others[0]
-        return self.earliest
+        if self.agreed or INTERCOM in known:
+            return self.agreed or self.earliest
+        # Without Intercom's, the machine's where the two agree.
+        machine, earliest = known.get(MACHINE), self.earliest
+        return machine if machine and earliest and machine - earliest <= TOLERANCE else earliest
+
+    def present_after(self, past: datetime | None) -> datetime | None:
+        """Return the present, not before an instant that was past for certain at an earlier sync.
+
+        Two clocks that agree are right all the same: then all of them were ahead at that sync.
+        """
+        return self.agreed or max((at for at in (self.present, past) if at), default=None)
 
     def off(self, present: datetime) -> dict[str, timedelta]:
         """Return the clocks that are off from the present, and by how much; those ahead are above 0."""

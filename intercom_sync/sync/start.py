@@ -80,12 +80,12 @@ def present_of(session: Session, clocks: Clocks) -> datetime:
     Raises:
         RunRefusedError: no clock can be right.
     """
-    present, past = clocks.present, runs.confirmed_past(session)
-    if present is None and past is None:
+    present = clocks.present_after(runs.confirmed_past(session))
+    if present is None:
         raise RunRefusedError(
             f"The clock of this machine says {clocks.machine:%Y-%m-%d %H:%M} UTC, which cannot be right: set it."
         )
-    return max(at for at in (present, past) if at is not None).astimezone(UTC)
+    return present.astimezone(UTC)
 
 
 def _warn(clocks: Clocks, present: datetime, met: int) -> None:

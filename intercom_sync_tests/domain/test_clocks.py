@@ -49,3 +49,22 @@ def test_clocks_that_are_off_are_named() -> None:
 def test_the_earliest_leaves_out_a_clock_that_was_never_set() -> None:
     assert Clocks(_NEVER, _NOW + _DAY, _NOW).earliest == _NOW
     assert Clocks(_NEVER).earliest is None
+
+
+@pytest.mark.parametrize(
+    ("clocks", "past", "present"),
+    [
+        (Clocks(_NOW, _NOW, _NOW - _DAY), _NOW - _SECOND, _NOW - _SECOND),  # Intercom's alone is behind
+        (Clocks(_NOW - _DAY, _NOW), _NOW - _SECOND, _NOW - _SECOND),
+        (Clocks(_NOW - _DAY, _NOW, _NOW), _NOW - _SECOND, _NOW),
+        (Clocks(_NOW, _NOW, _NOW), _NOW + 40 * _DAY, _NOW),  # all of them were ahead
+        (Clocks(_NOW, _NOW + 40 * _DAY, _NOW), _NOW + 40 * _DAY, _NOW),
+        (Clocks(_NEVER), _NOW, _NOW),
+        (Clocks(_NEVER), None, None),
+        (Clocks(_NOW), None, _NOW),
+    ],
+)
+def test_the_present_is_not_before_what_was_past_unless_intercoms_clock_and_another_agree(
+    clocks: Clocks, past: datetime | None, present: datetime | None
+) -> None:
+    assert clocks.present_after(past) == present

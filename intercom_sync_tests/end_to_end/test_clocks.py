@@ -154,6 +154,19 @@ def test_the_first_sync_after_a_clock_was_ahead_heals_everything(clocked: Clocke
     _is_right(clocked, now)
 
 
+def test_every_clock_that_was_ahead_intercoms_too_is_outvoted_when_intercoms_and_another_are_right_again(
+    clocked: Clocked,
+) -> None:
+    now = datetime.now(UTC) - _AHEAD
+    _fill(clocked, now)
+    clocked.sync(None, full=True)
+    assert clocked.customer(_EMAIL)["mentioned_cancel"] is False
+    clocked.set_intercom(-_AHEAD)
+    clocked.set_machine(-_AHEAD)
+    assert clocked.sync(None).row["future_instants"] > 0
+    _is_right(clocked, now)
+
+
 def test_the_run_that_meets_future_instants_says_so(clocked: Clocked) -> None:
     _fill(clocked, datetime.now(UTC) - _AHEAD)
     _poison(clocked, full=True)
