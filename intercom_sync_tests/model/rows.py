@@ -69,7 +69,8 @@ def write(
             done.new.add(key)
         elif was_read:
             done.updated.add(key)
-        if before != after:
+        # A customer that stays deleted makes none, also where the instant of its deletion was of the future.
+        if before != after and (sharing or key not in wrote):
             is_known = before is not None and before["intercom_deleted_at"] is None
             done.alerts += [(kind, key) for kind in _alerts(before if before and is_known else EMPTY, after)]
         if before != after or was_read:
