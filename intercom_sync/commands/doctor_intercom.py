@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+from intercom_sync.commands.doctor_agreement import check_agreement
 from intercom_sync.domain.currencies import minor_units
 from intercom_sync.domain.rejection import RejectionError
 from intercom_sync.domain.revenue import Revenue, read_revenue
@@ -64,6 +65,11 @@ def _time_zone(workspace: Workspace) -> Iterator[Line]:
     yield True, f"time zone: {workspace.app.get('timezone', 'unknown')} (windows are right in any)"
 
 
+def _agreement(workspace: Workspace) -> Iterator[Line]:
+    """Compare the time and the workspace with the database's."""
+    yield from check_agreement(workspace.client, workspace.settings)
+
+
 def _contacts(workspace: Workspace) -> Iterator[Line]:
     contacts = _newest(workspace.client, CONTACTS)
     yield True, f"contacts: may be searched, {contacts['total_count']:,} there"
@@ -71,7 +77,13 @@ def _contacts(workspace: Workspace) -> Iterator[Line]:
     yield from _stripe(contacts["data"], workspace.client.data_attributes(), workspace.settings.rules)
 
 
-WORKSPACE_CHECKS: tuple[Callable[[Workspace], Iterator[Line]], ...] = (_token, _region, _time_zone, _contacts)
+WORKSPACE_CHECKS: tuple[Callable[[Workspace], Iterator[Line]], ...] = (
+    _token,
+    _agreement,
+    _region,
+    _time_zone,
+    _contacts,
+)
 """Every check at Intercom, in the order of the lines."""
 
 

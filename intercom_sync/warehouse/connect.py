@@ -1,6 +1,7 @@
 """Which database, and is it ready: the named server or the embedded one, with its tables brought up to date."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from sqlalchemy import event
@@ -41,6 +42,18 @@ def inspect_database(settings: Settings, *, with_dagster: bool) -> Inspection:
         WarehouseError: it cannot be reached, or refuses to be looked at.
     """
     return inspect(database_url(settings), settings.schema, with_dagster=with_dagster)
+
+
+@contextmanager
+def open_unchanged(settings: Settings) -> Iterator[Session]:
+    """Open a session that changes nothing, in a transaction, whether or not the tables are up to date.
+
+    Raises:
+        WarehouseError: the database cannot be reached, or refuses what is asked of it.
+    """
+    with Session(database_url(settings), settings.schema) as session, session.transaction():
+        session.execute("SET TRANSACTION READ ONLY")
+        yield session
 
 
 def migrate_database(settings: Settings, *, dry_run: bool) -> list[Step]:

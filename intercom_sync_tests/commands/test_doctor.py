@@ -1,5 +1,8 @@
 """`intercom-sync doctor` against a real sandbox and database."""
 
+import re
+import time
+
 import pytest
 
 from intercom_sync.commands.doctor import doctor
@@ -38,6 +41,7 @@ def test_all_good_is_said_line_by_line_and_ends_with_0(database_url, schema, cap
         assert doctor(looked_at(company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 0
     said = capsys.readouterr().out
     assert "MEND" not in said
+    assert "clocks: those of this machine, the database, Intercom agree within a minute" in said
     assert "time zone: Asia/Kolkata" in said
     assert "contacts: may be searched, 1 there" in said
     assert "attribute 'Stripe Payments': list" in said
@@ -52,6 +56,23 @@ def test_a_flat_amount_in_dollars_is_noticed_by_its_payments(database_url, schem
     with Sandbox(company) as sandbox:
         assert doctor(looked_at(company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 1
     assert "MEND  unit of the last charge: off by 100" in capsys.readouterr().out
+
+
+def test_clocks_that_differ_are_named_with_how_much(database_url, schema, capsys):
+    prepare(database_url, schema)
+    with Sandbox(Company(), clock=lambda: time.time() - 3_000) as sandbox:
+        assert doctor(looked_at(sandbox.company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MEND")]
+    assert re.search(r"clocks: that of this machine is (2,99\d|3,00\d) seconds ahead, that of the database is", line)
+    assert "set the clock right" in line
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_clocks_are_compared_without_tables_and_without_a_date_of_intercoms(dated, database_url, schema, capsys):
+    with Sandbox(Company(), dated=dated) as sandbox:
+        assert doctor(looked_at(sandbox.company, database_url, f"{schema}_none", INTERCOM_BASE_URL=sandbox.url)) == 0
+    compared = ", ".join(["this machine", "the database", *["Intercom"] * dated])
+    assert f"clocks: those of {compared} agree within a minute" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from intercom_sync.commands.doctor import doctor
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Fault, error
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.settings import Settings
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, talk, why
 
 _TABLES = (
@@ -64,6 +66,22 @@ def test_another_workspace_is_refused_by_a_sentence_that_names_both(
     assert "abroad9" in sentence
     assert "sandbox1" in sentence
     assert "INTERCOM_SYNC_SCHEMA" in sentence
+    assert _dump(scenario) == before
+
+
+def test_the_doctor_says_that_a_key_is_of_another_workspace(
+    scenario: Scenario, foreign: Callable[[str], Sandbox], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fill(scenario)
+    scenario.sync(full=True)
+    before = _dump(scenario)
+    assert doctor(Settings.load()) == 0
+    assert "another schema" not in capsys.readouterr().out
+    foreign("abroad9")
+    assert doctor(Settings.load()) == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MEND")]
+    assert line.startswith("MEND  workspace: INTERCOM_API_KEY is of workspace abroad9, but the tables hold")
+    assert "sandbox1" in line
     assert _dump(scenario) == before
 
 
