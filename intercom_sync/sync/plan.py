@@ -94,10 +94,7 @@ def require_past(as_of: datetime | None, clock: datetime) -> None:
 
 
 def _scope(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
-    """Return what a run reads, and whether that is everything; a window that is none is refused by the first sync too.
-
-    A full sync covers all up to its instant.
-    """
+    """Return what a run reads, and whether that is everything up to its instant."""
     if not asked.full:
         window = _window(asked, partition, covered, wanted)
         if covered is not None:
