@@ -137,6 +137,25 @@ _OTHER_ROWS = {
     "end_to_end.test_missing::test_a_missing_contact_that_cannot_be_asked_for_stays_until_the_next_full_sync": (
         "a missing contact cannot be asked for, or the list of deleted conversations cannot be read"
     ),
+    "end_to_end.test_clocks::test_the_first_sync_after_a_clock_was_ahead_heals_everything": (
+        "a clock of the machine or the database is wrong"
+    ),
+    "end_to_end.test_run_config::test_an_as_of_ahead_of_the_clock_is_wrong_use_of_the_command_and_nothing_is_written": (
+        "`--as-of` is later than now"
+    ),
+    "end_to_end.test_workspace::test_another_workspace_is_refused_by_a_sentence_that_names_both": (
+        "the key is of another workspace"
+    ),
+    "commands.test_deployments::test_a_second_up_in_one_schema_is_refused": "a second `up` in the schema of another",
+    "warehouse.test_foreign_tables::test_a_table_of_another_program_is_refused_by_name": (
+        "another program's table has one of our names"
+    ),
+    "postgres.test_encodings::test_what_the_database_can_hold_is_right_and_the_rest_is_rejected": (
+        "the database's encoding is not UTF8"
+    ),
+    "postgres.test_published::test_where_no_index_will_do_a_sentence_says_what_to_do": (
+        "a publication (change data capture) lacks what identifies a row"
+    ),
     "slack.test_deliver::test_a_slack_that_is_down_delays_alerts_and_loses_none": "Slack is away",
 }
 ELSEWHERE = {row: f"intercom_sync_tests.{test}" for test, row in _OTHER_ROWS.items()}

@@ -23,6 +23,7 @@ def _entry(synced) -> re.Match[str]:
 
 def test_the_run_the_entry_and_the_metadata_tell_the_same(scenario: Scenario) -> None:
     company = generate(contacts=220, conversations=240, now=at(NOW))
+    scenario.company.workspace_id = company.workspace_id
     scenario.put(*company.contacts())
     scenario.talks(*company.conversations())
     synced = scenario.sync(full=True, checked=True)

@@ -69,6 +69,7 @@ def test_a_row_whose_contact_was_read_and_did_not_change_gets_only_the_time_of_t
 
 def test_a_whole_invented_company_twice(scenario: Scenario) -> None:
     company = generate(contacts=260, conversations=300, now=at(NOW))
+    scenario.company.workspace_id = company.workspace_id
     scenario.put(*company.contacts())
     scenario.talks(*company.conversations())
     first = scenario.sync(full=True)
