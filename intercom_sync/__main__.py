@@ -7,6 +7,9 @@ import sys
 
 from intercom_sync.commands.stop_signals import run_until_stopped, when_stopped
 
+# An embedded server that is just being made or started is waited for, so that it does not go on without a user.
+_RELEASE_SECONDS = 60
+
 
 def main() -> int:
     """Run one command and return its exit code."""
@@ -17,7 +20,7 @@ def _command() -> int:
     from intercom_sync.cli import main as command  # noqa: PLC0415
     from intercom_sync.warehouse.embedded import release_all  # noqa: PLC0415
 
-    with when_stopped(lambda _: release_all()):
+    with when_stopped(lambda _: release_all(), _RELEASE_SECONDS):
         return command()
 
 

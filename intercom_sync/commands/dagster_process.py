@@ -66,7 +66,7 @@ class DagsterProcess:
             self.is_ended = True
         if self._child:
             before = signals_received()
-            end_group(self._child.pid, self._has_ended, lambda: signals_received() - before)
+            end_group(self._child.pid, self._has_ended, lambda: signals_received() > before)
         if self._guard and self._guard.stdin:
             self._guard.stdin.close()
             with suppress(subprocess.TimeoutExpired):

@@ -29,21 +29,24 @@ def start_guard(group: int, home: Path, lock: int) -> subprocess.Popen[bytes]:
     )
 
 
-def end_group(group: int, has_ended: Callable[[], bool], hurry: Callable[[], int] = lambda: 0) -> None:
-    """End a process group: ask, then insist, then kill.
+def end_group(group: int, has_ended: Callable[[], bool], hurry: Callable[[], bool] = lambda: False) -> None:
+    """End a process group: ask, then kill.
 
     Args:
         group: its number.
         has_ended: whether its leader has ended; called before others of the group are reaped.
-        hurry: how many of the waits to skip.
+        hurry: whether to kill without waiting any longer for what was asked.
     """
-    for step, (number, seconds) in enumerate(_STEPS):
+    for number, seconds in _STEPS:
         if has_ended() and _is_gone(group):
             return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
         end = time.monotonic() + seconds
-        while not (has_ended() and _is_gone(group)) and time.monotonic() < end and hurry() <= step:
+        # Killed ones are waited for: they hold the embedded server until they are gone.
+        while not (has_ended() and _is_gone(group)) and time.monotonic() < end:
+            if number == signal.SIGTERM and hurry():
+                break
             time.sleep(_POLL_SECONDS)
 
 

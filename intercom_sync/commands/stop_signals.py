@@ -102,7 +102,8 @@ def _ignore() -> None:
 
 def _stop(number: int) -> None:
     """Undo what was registered, the newest first, and end the process without waiting for its threads."""
-    for undo, seconds in reversed(_undo):
+    # A copy: the command's thread, which may see its child end, takes entries out meanwhile, and they are still due.
+    for undo, seconds in reversed(_undo.copy()):
         undoing = threading.Thread(target=_quietly, args=(undo, number), daemon=True)
         undoing.start()
         undoing.join(seconds)

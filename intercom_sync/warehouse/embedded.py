@@ -23,7 +23,6 @@ from intercom_sync.warehouse.premises import as_server_user, binaries, private_f
 
 _LONGEST_SOCKET_PATH = 100
 _PATIENCE_SECONDS = 60
-_ENDING_SECONDS = 3.0
 _NEWEST_VERSION = "18"
 _held: dict[Path, "EmbeddedServer"] = {}
 _one_at_a_time = Lock()
@@ -71,12 +70,8 @@ class EmbeddedServer:
             self._stop_unused(self._users)
             os.close(self._users)
             self._users = None
+        atexit.unregister(self.release)
         _held.pop(self.folder, None)
-
-    def is_running(self) -> bool:
-        """Whether the server's process lives."""
-        with self._alone():
-            return self._runs()
 
     def stop_unused(self) -> None:
         """Stop a server that processes which were killed have left running, unless others use it."""
@@ -216,8 +211,3 @@ def release_all() -> None:
     _ending.set()
     for server in list(_held.values()):
         server.release()
-        # Processes that were killed a moment ago may still hold their locks.
-        until = time.monotonic() + _ENDING_SECONDS
-        while server.is_running() and time.monotonic() < until:
-            time.sleep(0.2)
-            server.stop_unused()
