@@ -7,6 +7,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -16,6 +17,9 @@ from pathlib import Path
 from intercom_sync.warehouse.premises import server_path
 
 CTRL_C = b"\x03"
+# A busy machine needs minutes to start Dagster.
+START_SECONDS = 600
+_COMMAND = str(Path(sys.executable).with_name("intercom-sync"))
 _MARK = "TERMINAL_TEST"
 _POLL_SECONDS = 0.05
 
@@ -90,13 +94,10 @@ class Terminal:
             assert time.monotonic() < end, f"it did not come:\n{self.output}"
             time.sleep(_POLL_SECONDS)
 
-    def ends(self, seconds: float, *, server: bool = True) -> int:
-        """Wait until the command and all that it started have ended; return its exit code.
-
-        Without `server`, the embedded database may go on: the next start takes it over.
-        """
+    def ends(self, seconds: float) -> int:
+        """Wait until the command and all that it started have ended; return its exit code."""
         end = time.monotonic() + seconds
-        while self.process.poll() is None or self.processes(server=server):
+        while self.process.poll() is None or self.processes():
             assert time.monotonic() < end, f"still there after {seconds} s: {self._described()}\n{self.output}"
             time.sleep(_POLL_SECONDS)
         if self._master >= 0:
@@ -143,3 +144,8 @@ class Terminal:
 def _take_terminal() -> None:
     """Make standard input the controlling terminal of the new session."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def started(settings: Mapping[str, str], *arguments: str) -> Terminal:
+    """Start `intercom-sync` in a terminal of its own."""
+    return Terminal([_COMMAND, *arguments], settings, Path(settings["INTERCOM_SYNC_HOME"]))
