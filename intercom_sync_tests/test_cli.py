@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,16 @@ def test_a_full_sync_ends_with_the_log_entry_and_the_next_one_prints_its_figures
         "avg_quality_score",
     ]  # fmt: skip
     assert (figures["new_contacts"], figures["updated_contacts"], figures["errors"]) == (1, customers, 0)
+
+
+@pytest.mark.parametrize("command", [["intercom-sync"], ["python", "-m", "intercom_sync"]], ids=["script", "module"])
+def test_the_version_is_that_of_the_installed_package(command: list[str]) -> None:
+    program = str(Path(sys.executable).with_name(command[0]))
+    asked = subprocess.run(
+        [program, *command[1:], "--version"], capture_output=True, text=True, timeout=120, check=False
+    )
+    said = f"intercom-sync {version('intercom-sync')}\n"
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, said, "")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from intercom_sync.domain.report import Figures, mask_email
+from intercom_sync.domain.report import ContactCounts, Figures, mask_email
 
 SAMPLE = Figures(1234, 56, 1178, 3, 0, 45.2, 78.5, 12)
+COUNTS = ContactCounts(read=1_300, customers=1_230, same_email=30, without_email=20, rejected=9, erased=7, unwritten=4)
 
 
 def test_the_success_metrics_are_the_directives():
@@ -47,6 +49,23 @@ def test_without_customers_there_is_no_average():
     figures = Figures(0, 0, 0, 2, 0, 0.04, None, 0)
     assert figures.as_json()["avg_quality_score"] is None
     assert "- Duration: 0.0s\n- Quality: n/a avg\n" in figures.log_entry(datetime(2024, 1, 15, tzinfo=UTC))
+
+
+def test_each_part_of_the_contacts_read_is_named_and_the_parts_add_up():
+    assert COUNTS.summary(SAMPLE) == (
+        "Contacts read: 1,300 = 1,230 customers + 30 merged by email + 20 without an email "
+        "+ 9 rejected (rejected_records says why) + 7 kept out (forgotten) "
+        "+ 4 refused by unified_customers (rejected_records says why)\n"
+        "Customers of contacts that earlier runs had read: 4"
+    )
+
+
+@pytest.mark.parametrize(("customers", "said"), [(0, False), (1, True), (9, True), (10, False)])
+def test_an_average_over_fewer_than_ten_says_over_how_many(customers, said):
+    counts = ContactCounts(customers, customers, 0, 0, 0, 0, 0)
+    summary = counts.summary(replace(SAMPLE, contacts_synced=customers))
+    assert (f"The average quality is over {customers} customers only." in summary) is said
+    assert summary.startswith(f"Contacts read: {customers} = {customers} customers")
 
 
 @pytest.mark.parametrize(

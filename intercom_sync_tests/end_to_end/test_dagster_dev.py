@@ -1,7 +1,8 @@
-"""A real `dagster dev` on the project: it loads, its schedules run, and a partition materialized in it lands."""
+"""A real `dagster dev` on the project: it loads, its schedules run and can be tested, and runs launched in it land."""
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg2
@@ -26,6 +27,13 @@ _NODES = (
 _LAUNCH = """mutation($execution: ExecutionParams!) { launchRun(executionParams: $execution) { __typename
   ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
   ... on RunConfigValidationInvalid { errors { message } } } }"""
+_DRY_RUN = """mutation($schedule: ScheduleSelector!, $moment: Float!) {
+  scheduleDryRun(selectorData: $schedule, timestamp: $moment) { __typename
+    ... on PythonError { message }
+    ... on DryRunInstigationTick { evaluationResult { skipReason error { message }
+      runRequests { runConfigYaml tags { key value } } } } } }"""
+_FUTURE = datetime(2099, 6, 14, 12, 7, tzinfo=UTC)
+_RANGE = {"start": "2026-06-14T06", "end": _PARTITION}
 _RUN = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _MADE = """{ assetNodes { assetKey { path } assetMaterializations(limit: 1) { partition
   metadataEntries { label ... on IntMetadataEntry { intValue } } } } }"""
@@ -43,6 +51,39 @@ def _repository(dev: Dev) -> dict[str, str]:
         return None
 
     return dev.wait_for("the code location", loaded)
+
+
+def _launch(dev: Dev, repository: dict[str, str], tags: dict[str, str], **config: bool) -> str:
+    execution = {
+        "selector": {**repository, "jobName": "sync"},
+        "runConfigData": {"ops": {"raw": {"config": config}}},
+        "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+    }
+    launched = dev.ask(_LAUNCH, execution=execution)["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return str(launched["run"]["runId"])
+
+
+def _end(dev: Dev, run: str) -> str:
+    """The status with which a run ends."""
+
+    def ended() -> str | None:
+        status = dev.ask(_RUN, id=run)["runOrError"]["status"]
+        return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    return str(dev.wait_for("the end of the run", ended))
+
+
+def _assert_a_future_tick_can_be_tested(dev: Dev, repository: dict[str, str]) -> None:
+    """What "Test schedule" in the UI asks for."""
+    schedule = {**repository, "scheduleName": "every_six_hours"}
+    tick = dev.ask(_DRY_RUN, schedule=schedule, moment=_FUTURE.timestamp())["scheduleDryRun"]
+    assert tick["__typename"] == "DryRunInstigationTick", tick
+    found = tick["evaluationResult"]
+    assert (found["error"], found["skipReason"]) == (None, None)
+    (request,) = found["runRequests"]
+    assert {"key": "dagster/partition", "value": "2099-06-14T06"} in request["tags"]
+    assert "catch_up: true" in request["runConfigYaml"]
 
 
 def test_a_partition_materialized_in_the_ui_lands_and_nothing_is_left_running(
@@ -68,25 +109,14 @@ def test_a_partition_materialized_in_the_ui_lands_and_nothing_is_left_running(
             for name in _ASSETS:
                 assert nodes[name]["isPartitioned"]
                 assert nodes[name]["partitionKeyConnection"]["results"]
-            launched = dev.ask(
-                _LAUNCH,
-                execution={
-                    "selector": {**repository, "jobName": "sync"},
-                    "runConfigData": {"ops": {"raw": {"config": {"full": True}}}},
-                    "executionMetadata": {"tags": [{"key": "dagster/partition", "value": _PARTITION}]},
-                },
-            )["launchRun"]
-            assert launched["__typename"] == "LaunchRunSuccess", launched
-            run = launched["run"]["runId"]
-
-            def ended() -> str | None:
-                status = dev.ask(_RUN, id=run)["runOrError"]["status"]
-                return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
-
-            assert dev.wait_for("the end of the run", ended) == "SUCCESS"
+            _assert_a_future_tick_can_be_tested(dev, repository)
+            assert _end(dev, _launch(dev, repository, {"dagster/partition": _PARTITION}, full=True)) == "SUCCESS"
             made = {one["assetKey"]["path"][-1]: one["assetMaterializations"] for one in dev.ask(_MADE)["assetNodes"]}
             assert {name for name, found in made.items() if found and found[0]["partition"] == _PARTITION} >= _ASSETS
             figures = {one["label"]: one.get("intValue") for one in made["unified_customers"][0]["metadataEntries"]}
+            over = {f"dagster/asset_partition_range_{name}": key for name, key in _RANGE.items()}
+            for run in [_launch(dev, repository, tags) for tags in ({}, over)]:
+                assert _end(dev, run) == "SUCCESS"
     connection = psycopg2.connect(plain_url(database_url))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {schema}.unified_customers")
