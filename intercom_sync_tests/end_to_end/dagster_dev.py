@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import intercom_sync
 
 ROOT = Path(intercom_sync.__file__).parents[1]
-_PATIENCE = 150
+_PATIENCE = 600  # a busy machine needs minutes to start Dagster
 
 
 class Dev:
@@ -70,7 +70,7 @@ def dagster_dev(folder: Path, settings: Mapping[str, str]) -> Iterator[Dev]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(60)
+            process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise

@@ -14,7 +14,7 @@ from intercom_sync.warehouse.urls import plain_url
 from intercom_sync_tests.end_to_end.dagster_dev import ROOT, Dev, dagster_dev
 from intercom_sync_tests.homes import passing
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 _ASSETS = {"raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers"}
 _PARTITION = "2026-06-15T06"
 _LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError {

@@ -142,7 +142,12 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Make standard input the controlling terminal of the new session."""
+    """Make standard input the controlling terminal of the new session, which ignores no signal of its keys or window.
+
+    Tests that run in the background, or under `nohup`, ignore some, and their children would too.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
