@@ -5,6 +5,7 @@ Pure reading of a status, headers and a body (Intercom's reference, "Errors"). W
 
 import json
 import re
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ _CANONICAL = re.compile(r"<[^>]*/contacts/([^/>?]+)[^>]*>\s*;[^,]*rel=\"?canonic
 # A text without an end reaches to the end of the body: looking for one from each quote inside would take hours.
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _DEEPEST = 200
+_ONE_AT_A_TIME = threading.Lock()
+"""What orjson does not read is copied some times while it is read."""
 _LONGEST_LINK = 1_000
 _UNAUTHORIZED = frozenset({401, 402, 403})
 _TRANSIENT = frozenset({304, 408, 425})
@@ -33,7 +36,16 @@ class Transient(Exception):
         self.too_slow = too_slow
 
 
-def decode(body: bytes) -> Any:
+def memory(body: bytes | bytearray) -> int:
+    """About the most that a body's JSON takes in memory, by how many objects, lists, values and characters it has.
+
+    One character that is not ASCII may make those of its whole text four times as wide.
+    """
+    text = len(body) * (1 if body.isascii() and b"\\u" not in body else 4)
+    return text + 90 * (len(body) - len(body.translate(None, b"{[,:")))  # one pass, which takes less than counting each
+
+
+def decode(body: bytes | bytearray) -> Any:
     r"""The JSON value of a body in UTF-8 or, by its first bytes, in another Unicode encoding.
 
     orjson refuses half of a surrogate pair (`"\ud83d"`, an emoji cut in two), which is JSON all the same:
@@ -49,13 +61,18 @@ def decode(body: bytes) -> Any:
         encoding = json.detect_encoding(body)
         if encoding != "utf-8":
             return decode(body.decode(encoding).lstrip("\ufeff").encode())
-        # Python refuses to read or write thousands of digits: such a number is none to it, but infinite.
-        found = json.loads(_with_a_bottom(body), parse_int=lambda digits: (int, float)[len(digits) > 400](digits))
-        whole = json.dumps(found, ensure_ascii=False)
-        return json.loads(whole.encode("utf-8", "ignore"))
+        with _ONE_AT_A_TIME:
+            return _decoded(body)
 
 
-def _with_a_bottom(body: bytes) -> bytes:
+def _decoded(body: bytes | bytearray) -> Any:
+    # Python refuses to read or write thousands of digits: such a number is none to it, but infinite.
+    found = json.loads(_with_a_bottom(body), parse_int=lambda digits: (int, float)[len(digits) > 400](digits))
+    whole = json.dumps(found, ensure_ascii=False)
+    return json.loads(whole.encode("utf-8", "ignore"))
+
+
+def _with_a_bottom(body: bytes | bytearray) -> bytes:
     """Leave out what lies deeper than `_DEEPEST`; in one pass, whatever the body."""
     pieces, depth, at = [], 0, 0
     for token in _NESTING.finditer(body):
@@ -70,7 +87,7 @@ def _with_a_bottom(body: bytes) -> bytes:
     return b"".join([*pieces, body[at:]])
 
 
-def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) -> Any:
+def value(status: int, headers: Mapping[str, str], body: bytes | bytearray, shape: Shape) -> Any:
     """The JSON value of an answer that has the shape asked for.
 
     Raises:
@@ -97,7 +114,7 @@ def value(status: int, headers: Mapping[str, str], body: bytes, shape: Shape) ->
     raise RequestRefused(status, code, message)
 
 
-def _expected(body: bytes, shape: Shape) -> Any:
+def _expected(body: bytes | bytearray, shape: Shape) -> Any:
     if not body.strip():
         raise Transient("an empty answer")
     try:
@@ -109,7 +126,7 @@ def _expected(body: bytes, shape: Shape) -> Any:
     return found
 
 
-def _first_error(body: bytes) -> tuple[str, str]:
+def _first_error(body: bytes | bytearray) -> tuple[str, str]:
     """The code and message of an error list, or `unknown` and nothing: bodies may be empty or of any other form."""
     try:
         first = orjson.loads(body)["errors"][0]

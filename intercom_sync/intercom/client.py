@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from intercom_sync.intercom import shapes
 from intercom_sync.intercom.answers import Shape
+from intercom_sync.intercom.budget import Budget, Share
 from intercom_sync.intercom.calls import Call, Caller, Counts
 from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
 from intercom_sync.intercom.pages import PageSize
@@ -31,7 +32,8 @@ class IntercomClient:
     """The calls, safe for threads; close it, or use it in a `with`.
 
     Contact searches have a cap of their own per second; conversations only follow what the headers allow, unless
-    given one. `connections` is how many calls may be under way at once over kept-open connections.
+    given one. `connections` is how many calls may be under way at once over kept-open connections; `budget` is the
+    memory of all their answers together. Who gives a call a `share` of it releases it when the answer was handed on.
 
     Every call raises `Unauthorized` (401, 402, 403), `Gone` (404, 410) or `RequestRefused` (another 4xx) at once, and
     `Unavailable` or `Unreachable` only after its retries; `Stopped` when `stop` is set while it waits.
@@ -48,6 +50,7 @@ class IntercomClient:
         connections: int = 400,
         timeouts: tuple[float, float] = TIMEOUTS,
         largest_answer: int = LARGEST_ANSWER,
+        budget: Budget | None = None,
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
         sleep: Sleep = time.sleep,
@@ -67,7 +70,8 @@ class IntercomClient:
             largest_answer=largest_answer,
             wall=wall,
         )
-        self._caller = Caller(self._transport, wall=wall, sleep=sleep)
+        self.budget = budget or Budget()
+        self._caller = Caller(self._transport, self.budget, wall=wall, sleep=sleep)
 
     def __enter__(self) -> "IntercomClient":
         return self
@@ -98,16 +102,20 @@ class IntercomClient:
         found = self._get("/data_attributes?model=contact", shape=partial(shapes.has_list, "data"))
         return list(found["data"])
 
-    def conversation(self, conversation_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
+    def conversation(
+        self, conversation_id: str, *, stop: threading.Event | None = None, share: Share | None = None
+    ) -> dict[str, Any]:
         """One conversation with its parts (at most the newest 500), bodies as HTML."""
         path = f"/conversations/{quote(conversation_id, safe='')}"
-        found: dict[str, Any] = self._get(path, partial(shapes.is_conversation, conversation_id), stop)
+        found: dict[str, Any] = self._get(path, partial(shapes.is_conversation, conversation_id), stop, share)
         return found
 
-    def contact(self, contact_id: str, *, stop: threading.Event | None = None) -> dict[str, Any]:
+    def contact(
+        self, contact_id: str, *, stop: threading.Event | None = None, share: Share | None = None
+    ) -> dict[str, Any]:
         """One contact; `Gone` says what it was merged into."""
         path = f"/contacts/{quote(contact_id, safe='')}"
-        found: dict[str, Any] = self._get(path, partial(shapes.is_contact, contact_id), stop)
+        found: dict[str, Any] = self._get(path, partial(shapes.is_contact, contact_id), stop, share)
         return found
 
     def deleted_conversations(self, page: int) -> dict[str, Any]:
@@ -124,26 +132,37 @@ class IntercomClient:
         *,
         turn: Turn | None = None,
         stop: threading.Event | None = None,
+        share: Share | None = None,
     ) -> dict[str, Any]:
         """One page of a search.
 
         Args:
             stream: What is searched.
             body: The search, from `queries.search`.
-            size: How many records each attempt asks for; shrinks when an answer takes too long.
+            size: How many records each attempt asks for; shrinks when an answer takes too long or is too large.
             turn: A turn of the stream's limiter taken already.
             stop: Ends every wait when set.
+            share: Of the budget; holds what the answer takes. None when the answer is used at once.
         """
+        asked = size.current
+
+        def paged() -> dict[str, Any]:
+            nonlocal asked
+            asked = size.current
+            return {**body, "pagination": {**body["pagination"], "per_page": asked}}
+
         call = Call(
             "POST",
             stream.asked(self.version),
             shape=partial(shapes.is_search_page, stream.key),
-            body=lambda: {**body, "pagination": {**body["pagination"], "per_page": size.current}},
+            body=paged,
             too_slow=size.shrink,
+            too_large=lambda: size.shrink_below(asked),
         )
-        found: dict[str, Any] = self._caller.make(call, self.limiters[stream], turn=turn, stop=stop)
+        found: dict[str, Any] = self._caller.make(call, self.limiters[stream], turn=turn, stop=stop, share=share)
         size.grow()
         return found
 
-    def _get(self, path: str, shape: Shape, stop: threading.Event | None = None) -> Any:
-        return self._caller.make(Call("GET", path, shape=shape), self.limiters[Stream.CONVERSATIONS], stop=stop)
+    def _get(self, path: str, shape: Shape, stop: threading.Event | None = None, share: Share | None = None) -> Any:
+        limiter = self.limiters[Stream.CONVERSATIONS]
+        return self._caller.make(Call("GET", path, shape=shape), limiter, stop=stop, share=share)

@@ -7,10 +7,12 @@ import logging
 import queue
 import threading
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from intercom_sync.intercom import pages
+from intercom_sync.intercom.budget import Share
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import RequestRefused, Stopped
 from intercom_sync.intercom.limits import Limiter, Turn
@@ -35,6 +37,8 @@ class Page:
     mark: Mark
     total: int | None
     """How many records the search matched, as far as known: for a progress bar, not for a decision."""
+    size: int = 0
+    """About the bytes of memory that the records take."""
 
 
 class Crew:
@@ -48,7 +52,7 @@ class Crew:
         self._workers = workers
         self._news = threading.Condition()
         self._delivery = threading.Lock()
-        self._queue: queue.Queue[Page | BaseException | None] = queue.Queue(_WAITING_PAGES)
+        self._queue: queue.Queue[tuple[Page | BaseException | None, Share]] = queue.Queue(_WAITING_PAGES)
         self._stop = threading.Event()
         self._closed = threading.Event()
 
@@ -63,13 +67,25 @@ class Crew:
         for number in range(self._workers):
             threading.Thread(target=self._work, name=f"intercom-{number}", daemon=True).start()
         try:
-            while (item := self._queue.get()) is not None:
+            while (item := self._take()) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 yield item
         finally:
             self._closed.set()
             self._halt()
+            self._drop()
+
+    def _take(self) -> Page | BaseException | None:
+        item, share = self._queue.get()
+        share.release()
+        return item
+
+    def _drop(self) -> None:
+        """Leave no page behind: an error that the reader may keep refers to all this."""
+        with suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()[1].release()
 
     def _work(self) -> None:
         try:
@@ -95,19 +111,29 @@ class Crew:
             return not self._stop.is_set()
 
     def _read(self, walk: Walk, turn: Turn) -> None:
+        share = self._client.budget.share()
+        try:
+            self._read_holding(share, walk, turn)
+        except BaseException:
+            share.release()
+            raise
+
+    def _read_holding(self, share: Share, walk: Walk, turn: Turn) -> None:
         """Read a walk's next page and hand it on, in the same order in which the plan heard of it."""
         try:
-            answer = self._client.search(walk.stream, walk.body(), self._size, turn=turn, stop=self._stop)
+            answer = self._client.search(walk.stream, walk.body(), self._size, turn=turn, stop=self._stop, share=share)
         except RequestRefused as error:
             self._start_over(walk, error)
             return
         with self._delivery:
             with self._news:
                 kept = self._plan.give(walk, pages.read(walk.stream, answer, self._size.current))
-                page = None if kept is None else Page(kept, walk.mark(), self._plan.line.total)
+                page = None if kept is None else Page(kept, walk.mark(), self._plan.line.total, share.held)
                 self._news.notify_all()
-            if page is not None:
-                self._put(page)
+            if page is None:
+                share.release()
+            else:
+                self._put(page, share)
         self._release(walk)
 
     def _start_over(self, walk: Walk, error: RequestRefused) -> None:
@@ -129,17 +155,21 @@ class Crew:
     def _finish(self, last: BaseException | None) -> None:
         self._halt()
         with self._delivery:
-            self._put(last)
+            self._put(last, self._client.budget.share())
 
     def _halt(self) -> None:
         self._stop.set()
         with self._news:
             self._news.notify_all()
 
-    def _put(self, item: Page | BaseException | None) -> None:
+    def _put(self, item: Page | BaseException | None, share: Share) -> None:
         while not self._closed.is_set():
             try:
-                self._queue.put(item, timeout=0.2)
+                self._queue.put((item, share), timeout=0.2)
             except queue.Full:
                 continue
-            return
+            break
+        else:
+            share.release()
+        if self._closed.is_set():
+            self._drop()

@@ -6,13 +6,29 @@ Which records are worth a fetch is the caller's decision.
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import Any, Protocol
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, Protocol
 
+from intercom_sync.intercom.budget import Budget, Share
 from intercom_sync.intercom.errors import Gone, IntercomError, Stopped, Unauthorized
 from intercom_sync.intercom.limits import Limiter
 
-Detail = tuple[str, dict[str, Any] | Gone | IntercomError]
+
+class Detail(NamedTuple):
+    """A record, or why there is none.
+
+    Attributes:
+        id: what was asked for.
+        answer: the record, `Gone` where there is none any more, or the error after its retries.
+        size: about the bytes of memory that it takes.
+    """
+
+    id: str
+    answer: dict[str, Any] | Gone | IntercomError
+    size: int = 0
+
 
 FAILURES_IN_A_ROW = 20
 """Records that may fail one after another before Intercom is asked for others, to see whether it answers at all.
@@ -23,18 +39,27 @@ MOST_WORKERS = 400
 _RESERVE = 1.3
 """More calls under way than the allowance needs: answers do not all take the same time."""
 _MOST_ASKED = 5
+_SMALL = 2**20
 
 
 class Fetch(Protocol):
     """One of the client's calls for a single record."""
 
-    def __call__(self, name: str, /, *, stop: threading.Event | None = None) -> dict[str, Any]:
+    def __call__(
+        self, name: str, /, *, stop: threading.Event | None = None, share: Share | None = None
+    ) -> dict[str, Any]:
         """Fetch it."""
         ...
 
 
 def details(
-    fetch: Fetch, ids: Iterable[str], *, limiter: Limiter, workers: int, known: Callable[[], Sequence[str]] = tuple
+    fetch: Fetch,
+    ids: Iterable[str],
+    *,
+    limiter: Limiter,
+    workers: int,
+    budget: Budget,
+    known: Callable[[], Sequence[str]] = tuple,
 ) -> Generator[Detail, None, None]:
     """Each id with its record, `Gone` where there is none any more, or the error after its retries; in no set order.
 
@@ -46,6 +71,7 @@ def details(
         ids: What to fetch.
         limiter: That of the call.
         workers: Calls under way at once.
+        budget: The memory of the answers that were not taken yet.
         known: Asked, in the caller's thread, for some records that Intercom should have, when many have failed.
 
     Raises:
@@ -62,10 +88,11 @@ def details(
         return max(workers, min(more, MOST_WORKERS))
 
     try:
-        for name, answer in _side_by_side(fetch, iter(ids), pool, width, stop):
+        for detail in _side_by_side(fetch, iter(ids), pool, width, stop, budget):
+            name, answer, _ = detail
             if isinstance(answer, Unauthorized | Stopped):
                 raise answer
-            yield name, answer
+            yield detail
             if not _is_failure(answer):
                 in_a_row, good = 0, name
                 continue
@@ -85,9 +112,44 @@ def _is_failure(answer: dict[str, Any] | IntercomError) -> bool:
 
 
 def _is_any_answered(fetch: Fetch, names: Sequence[str], pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
-    """Whether Intercom answers for one of some records: then the others' failures are their own."""
-    asked = [pool.submit(_one, fetch, name, stop) for name in names[:_MOST_ASKED]]
-    return any(not _is_failure(each.result()[1]) for each in asked)
+    """Whether Intercom answers for one of some records: then the others' failures are their own.
+
+    These answers are not kept, and must not wait until those that are kept are taken: that is, for this to end.
+    """
+    apart = Budget(_SMALL)
+    asked = [pool.submit(_is_answered, fetch, name, stop, apart) for name in names[:_MOST_ASKED]]
+    return any(each.result() for each in asked)
+
+
+def _is_answered(fetch: Fetch, name: str, stop: threading.Event, budget: Budget) -> bool:
+    with budget.share() as share:
+        return not _is_failure(_one(fetch, name, stop, share).answer)
+
+
+class _Done:
+    """The answers that were not taken yet, and what each holds of the budget."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._queue: SimpleQueue[tuple[Future[Detail], Share]] = SimpleQueue()
+        self._stop = stop
+
+    def put(self, share: Share, future: Future[Detail]) -> None:
+        """Add an answer."""
+        self._queue.put((future, share))
+        if self._stop.is_set():
+            self.drop()
+
+    def take(self) -> Detail:
+        """Wait for the next answer."""
+        future, share = self._queue.get()
+        share.release()
+        return future.result()
+
+    def drop(self) -> None:
+        """Leave no answer behind."""
+        with suppress(Empty):
+            while True:
+                self._queue.get_nowait()[1].release()
 
 
 def _side_by_side(
@@ -96,22 +158,31 @@ def _side_by_side(
     pool: ThreadPoolExecutor,
     width: Callable[[], int],
     stop: threading.Event,
+    budget: Budget,
 ) -> Iterator[Detail]:
-    done: SimpleQueue[Future[Detail]] = SimpleQueue()
-    under_way = 0
-    while True:
-        most = width()
-        while under_way < most and (name := next(ids, None)) is not None:
-            pool.submit(_one, fetch, name, stop).add_done_callback(done.put)
-            under_way += 1
-        if not under_way:
-            return
-        yield done.get().result()
-        under_way -= 1
-
-
-def _one(fetch: Fetch, name: str, stop: threading.Event) -> Detail:
+    done, under_way = _Done(stop), 0
     try:
-        return name, fetch(name, stop=stop)
+        while True:
+            most = width()
+            while under_way < most and (name := next(ids, None)) is not None:
+                share = budget.share()
+                pool.submit(_one, fetch, name, stop, share).add_done_callback(partial(done.put, share))
+                under_way += 1
+            if not under_way:
+                return
+            yield done.take()
+            under_way -= 1
+    finally:
+        stop.set()
+        done.drop()
+
+
+def _one(fetch: Fetch, name: str, stop: threading.Event, share: Share) -> Detail:
+    try:
+        return Detail(name, fetch(name, stop=stop, share=share), share.held)
     except IntercomError as error:
-        return name, error
+        # Many errors may be kept for a while, and each would keep the frames it came through.
+        return Detail(name, error.with_traceback(None))
+    except BaseException:
+        share.release()
+        raise

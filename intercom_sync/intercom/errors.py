@@ -76,10 +76,18 @@ class Gone(IntercomError):
 class Unavailable(IntercomError):
     """429, 408, 5xx, a time-out or an empty answer, still so after every retry. Later it may work."""
 
-    def __init__(self, reason: str, attempts: int) -> None:
-        super().__init__(f"Intercom gave no usable answer after {attempts} attempts ({reason}); try again later.")
+    def __init__(self, reason: str, attempts: int, advice: str = "try again later") -> None:
+        super().__init__(f"Intercom gave no usable answer after {attempts} attempts ({reason}); {advice}.")
         self.reason = reason
         self.attempts = attempts
+
+
+class AnswerTooLarge(Unavailable):
+    """An answer is larger than what is read of any, also when a single record was asked for."""
+
+    def __init__(self, call: str, reason: str, attempts: int) -> None:
+        advice = "make that record smaller in Intercom, or ask Intercom why its answer is so large"
+        super().__init__(f"{call}: {reason}", attempts, advice)
 
 
 class CursorRepeated(IntercomError):

@@ -62,7 +62,10 @@ def is_sorted(seconds: Sequence[int], *, descending: bool) -> bool:
 
 
 class PageSize:
-    """How many records the pages of one read hold: halved when Intercom is too slow, growing back slowly."""
+    """How many records the pages of one read hold: halved when Intercom is too slow or a page too large.
+
+    They grow back slowly.
+    """
 
     def __init__(self, most: int = MAX_PER_PAGE) -> None:
         self._most = most
@@ -79,11 +82,19 @@ class PageSize:
     def shrink(self) -> None:
         """An answer took too long."""
         with self._lock:
-            self._current = max(self._current // 2, min(_LEAST_PER_PAGE, self._most))
+            self._current = max(self._current // 2, min(_LEAST_PER_PAGE, self._current))
             self._good = 0
 
+    def shrink_below(self, asked: int) -> bool:
+        """An answer with so many records was too large: ask for fewer, down to one; False when it had one."""
+        with self._lock:
+            if asked > 1 and self._current >= asked:
+                self._current = asked // 2
+            self._good = 0
+            return asked > 1
+
     def grow(self) -> None:
-        """An answer came in time."""
+        """An answer came in time, and whole."""
         with self._lock:
             self._good += 1
             if self._good >= _GROW_AFTER:

@@ -124,7 +124,7 @@ class Reader:
         self, fetch: Fetch, ids: Iterable[str], known: Callable[[], Sequence[str]]
     ) -> Generator[Detail, None, None]:
         limiter = self._client.limiters[Stream.CONVERSATIONS]
-        return details(fetch, ids, limiter=limiter, workers=self._workers, known=known)
+        return details(fetch, ids, limiter=limiter, workers=self._workers, budget=self._client.budget, known=known)
 
     def _read(
         self, scope: Scope, resume: Sequence[Mark], known: Sequence[int] | None = None

@@ -4,26 +4,33 @@ Nothing is tried again here and no answer judged: see `calls` and `answers`.
 """
 
 import os
+import threading
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import requests
+import urllib3
 from requests.utils import get_environ_proxies
 
+from intercom_sync.intercom.budget import Share
 from intercom_sync.intercom.limits import Clock
 from intercom_sync.intercom.patience import PatientAdapter
 from intercom_sync.intercom.server_clock import ServerClock
+from intercom_sync.intercom.unpacking import PIECE, TooLarge, unpacked
 
 TIMEOUTS = (10.0, 75.0)
 """Seconds to connect, and that may pass without a byte; a page of conversations may take most of a minute.
 
 A whole answer may take twice the latter (see `patience`)."""
-LARGEST_ANSWER = 256 * 2**20
-"""Bytes of an answer, unpacked: far more than the largest page, and less than a machine's memory."""
-_PIECE = 2**17
+LARGEST_ANSWER = 32 * 2**20
+"""Bytes of an answer, packed or unpacked: far more than the largest page. Several are in memory at once (`budget`)."""
+_LARGEST_ERROR = 2**16
+"""Bytes that are read of any answer but a 200: its words fit into them, and nothing else of it is used."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +39,17 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | bytearray
 
 
 class NoAnswer(Exception):
-    """Nothing usable came back: the network failed, or the answer took too long."""
+    """Nothing usable came back: the network failed, or the answer took too long or was too large."""
 
-    def __init__(self, reason: str, *, too_slow: bool) -> None:
+    def __init__(self, reason: str, *, too_slow: bool = False, too_large: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.too_slow = too_slow
+        self.too_large = too_large
 
 
 class _Token(requests.auth.AuthBase):
@@ -53,6 +61,14 @@ class _Token(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+class _Session(requests.Session):
+    """Sees no redirect in an answer: requests would unpack the whole body of one before it leaves it alone."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return nothing."""
+        del resp
 
 
 class Transport:
@@ -72,8 +88,8 @@ class Transport:
         self.server_clock = ServerClock(wall)
         self.base_url = base_url.rstrip("/")
         self._timeouts = timeouts
-        self._largest_answer = largest_answer
-        self._session = requests.Session()
+        self.largest_answer = largest_answer
+        self._session = _Session()
         # Looked up once: requests would ask the environment and the proxy settings again for every call.
         self._session.trust_env = False
         self._session.proxies = get_environ_proxies(self.base_url)
@@ -95,11 +111,26 @@ class Transport:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, self._adapter)
 
-    def send(self, method: str, path: str, asked: Mapping[str, Any] | None) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        asked: Mapping[str, Any] | None,
+        share: Share,
+        stop: threading.Event | None = None,
+    ) -> Answer:
         """Send one request and read the whole answer. Redirects are not followed: the token stays with its host.
+
+        Args:
+            method: Of HTTP.
+            path: Below the base URL, with its query.
+            asked: The body, as JSON.
+            share: Holds the bytes of the answer's body.
+            stop: Ends the wait for those bytes when set.
 
         Raises:
             NoAnswer: no connection, a broken one, or the answer took longer or was larger than it may be.
+            Stopped: `stop` was set.
         """
         try:
             with self._session.request(
@@ -111,23 +142,25 @@ class Transport:
                 stream=True,
             ) as response:
                 self.server_clock.note(response.headers)
-                whole = self._whole(response)
-                # An error may repeat what it was asked with, and its words are told to people.
-                body = whole if response.ok or not self._token else whole.replace(self._token, b"***")
+                body = self._body(response, share, stop)
                 return Answer(response.status_code, response.headers, body)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The name alone: the text of some holds a proxy's password.
             timed_out = isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error)
             raise NoAnswer(type(error).__name__, too_slow=timed_out) from None
+        except zlib.error:
+            raise NoAnswer("an answer that is not packed as its header says") from None
+        except TooLarge:
+            raise NoAnswer(f"an answer of more than {self.largest_answer >> 20} MB", too_large=True) from None
 
-    def _whole(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response, share: Share, stop: threading.Event | None) -> bytearray:
+        if response.status_code == 200:
+            return _whole(response, bytearray(), self.largest_answer, share, stop)
         body = bytearray()
-        for piece in response.iter_content(_PIECE):
-            body += piece
-            if len(body) > self._largest_answer:
-                # Smaller pages may help, as they do where an answer is too slow.
-                raise NoAnswer(f"an answer of more than {self._largest_answer >> 20} MB", too_slow=True)
-        return bytes(body)
+        with suppress(TooLarge):
+            _whole(response, body, _LARGEST_ERROR, share, stop)
+        # An error may repeat what it was asked with, and its words are told to people.
+        return body.replace(self._token, b"***") if self._token else body
 
     def close(self) -> None:
         """Close the connections."""
@@ -136,3 +169,18 @@ class Transport:
             for pool in [manager.pools[key] for key in manager.pools.keys()]:  # noqa: SIM118  (no iteration of its own)
                 pool.close()
         self._session.close()
+
+
+def _whole(
+    response: requests.Response, body: bytearray, limit: int, share: Share, stop: threading.Event | None
+) -> bytearray:
+    """Append a body to the bytes given, and return them; what was read stays there when it turns out too large."""
+    for piece in unpacked(_as_sent(response), response.headers.get("Content-Encoding", ""), limit):
+        share.hold(len(body) + len(piece), stop)
+        body += piece
+    return body
+
+
+def _as_sent(response: requests.Response) -> Iterator[bytes]:
+    while piece := response.raw.read(PIECE, decode_content=False):
+        yield piece

@@ -43,7 +43,7 @@ def ask_for_missing(session: Session, reader: Reader, reading: str, take_in: Tak
     try:
         for answers in batches(reader.contact_details(missing, lambda: _found(session, reading)), _BATCH):
             kept -= _gone(session, answers)
-            take_in([answer for _, answer in answers if isinstance(answer, dict)])
+            take_in([answer for _, answer, _ in answers if isinstance(answer, dict)])
             _tell_failed(answers)
     except Unauthorized:
         raise
@@ -76,7 +76,7 @@ def _found(session: Session, reading: str) -> list[str]:
 
 
 def _gone(session: Session, answers: Sequence[Detail]) -> set[str]:
-    gone = {name: answer.merged_into for name, answer in answers if isinstance(answer, Gone)}
+    gone = {name: answer.merged_into for name, answer, _ in answers if isinstance(answer, Gone)}
     with session.transaction():
         alone(session, "contact")
         merges.note(session, {name: target for name, target in gone.items() if target})
@@ -84,7 +84,7 @@ def _gone(session: Session, answers: Sequence[Detail]) -> set[str]:
 
 
 def _tell_failed(answers: Sequence[Detail]) -> None:
-    for name, answer in answers:
+    for name, answer, _ in answers:
         if isinstance(answer, IntercomError) and not isinstance(answer, Gone):
             _LOG.warning(
                 "Contact %s is missing from the scan and could not be asked for, so it stays: %s", name, answer

@@ -6,11 +6,11 @@ Which conversations are worth it was decided when they landed. When the rules ch
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from intercom_sync.domain.conversations import read_conversation
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.sift import sift
+from intercom_sync.intercom.details import Detail
 from intercom_sync.intercom.errors import Gone, IntercomError
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.sync.batches import batches
@@ -46,8 +46,8 @@ def fetch_parts(
     with session.transaction():
         wanted = wanting_parts(session)
     for answers in batches(reader.conversation_details(wanted, lambda: _others(session, wanted)), _BATCH):
-        found = [answer for _, answer in answers if isinstance(answer, dict)]
-        vanished = [one for one, answer in answers if isinstance(answer, Gone)]
+        found = [answer for _, answer, _ in answers if isinstance(answer, dict)]
+        vanished = [one for one, answer, _ in answers if isinstance(answer, Gone)]
         with session.transaction():
             found = keep_out(session, "conversation", found)
             refused = land_parts(session, found, rules, as_of)
@@ -80,16 +80,16 @@ def fetch_rejected(session: Session, reader: Reader, rules: Rules, stamp: Stamp)
     with session.transaction():
         rejected = rejected_by_other_rules(session, stamp.rules)
     for answers in batches(reader.conversation_details(rejected, lambda: _others(session, rejected)), _BATCH):
-        found = [answer for _, answer in answers if isinstance(answer, dict)]
-        judged = [one for one, answer in answers if isinstance(answer, dict | Gone)]
+        found = [answer for _, answer, _ in answers if isinstance(answer, dict)]
+        judged = [one for one, answer, _ in answers if isinstance(answer, dict | Gone)]
         with session.transaction():
             sifted = sift(keep_out(session, "conversation", found), read_conversation)
             land_conversations(session, sifted, rules, stamp)
             note_judged(session, judged, stamp.rules)
 
 
-def _count_given_up(collected: Collected, answers: Sequence[tuple[str, Any]]) -> None:
-    for conversation, answer in answers:
+def _count_given_up(collected: Collected, answers: Sequence[Detail]) -> None:
+    for conversation, answer, _ in answers:
         if isinstance(answer, IntercomError) and not isinstance(answer, Gone):
             collected.given_up += 1
             _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)

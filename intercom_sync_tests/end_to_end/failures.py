@@ -20,7 +20,7 @@ BROKEN_SERVER = "408, 500, 502, 503, 504, whatever the body"
 BROKEN_CONNECTION = "a connection refused, reset, or broken off inside an answer"
 BROKEN_ANSWER = "an answer that is empty, cut short, garbled, no JSON or of another shape"
 SLOW = "no byte for 75 seconds, or an answer not whole after 150"
-LARGE = "an answer of more than 256 MB"
+LARGE = "an answer of more than 32 MB, packed or unpacked"
 CLOCK = "Intercom's clock is hours off"
 PAGE_LOST = "a page stays refused"
 CURSOR = "a cursor is refused in the middle of a read"
@@ -36,6 +36,7 @@ class Trouble:
         row: the README's row that says what happens.
         fault: what strikes.
         attempts: how often a call is made before it is given up.
+        page_attempts: the same of a page, which may be asked for with fewer records; 0 where that is no more often.
         says: what the failed run's sentence holds.
         shrinks: whether each further attempt asks for half as many records.
         options: of the client, where the fault is quicker to meet with others than its own.
@@ -46,6 +47,7 @@ class Trouble:
     attempts: int = 4
     says: str = "gave no usable answer after 4 attempts"
     shrinks: bool = False
+    page_attempts: int = 0
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,7 +79,7 @@ PASSING_OR_LASTING = {
     "a head without end": Trouble(SLOW, faults.drip("head"), shrinks=True, options=SHORT),
     "a body without end": Trouble(SLOW, faults.drip("body"), shrinks=True, options=SHORT),
     "two megabytes where one is the most": Trouble(
-        LARGE, faults.oversized(2), says="more than 1 MB", shrinks=True, options=SHORT
+        LARGE, faults.oversized(2), says="more than 1 MB", shrinks=True, page_attempts=8, options=SHORT
     ),
 }
 """By name. Each is met twice: as one that passes at the last attempt, and as one that lasts."""
