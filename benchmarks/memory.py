@@ -1,9 +1,10 @@
-"""Memory: the most that the process of a full sync holds, of ten times the contacts against of one.
+"""Memory: the most that the process of a full sync holds, of ten times the contacts against of one, and against bombs.
 
-`python -m benchmarks.memory 100000` prints one such peak, in MiB. Each is measured by a process that does nothing else:
-what started a process counts in its peak.
+`python -m benchmarks.memory --contacts=100000` prints one such peak, in MiB. Each is measured by a process that does
+nothing else: what started a process counts in its peak.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 
 from benchmarks import database
 from benchmarks.row import Row
+from benchmarks.served import served
 from intercom_sync.warehouse.embedded import embedded_url
 
 _UNIT = 1024  # the kernel counts in KiB
@@ -22,28 +24,30 @@ QUICK = {"INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND": "1000", "INTERCOM_API_KEY"
 def rows(scale: float, repeat: int) -> list[Row]:
     """Measure once, however often is asked for: memory hardly varies, and a million contacts take minutes."""
     small, large = max(10_000, int(100_000 * scale)), max(100_000, int(1_000_000 * scale))
-    peaks = {count: _apart(count) for count in (small, large)}
+    bombs = max(40, int(200 * scale))
+    peaks = {count: _apart(f"--contacts={count}") for count in (small, large)}
     what = f"peak memory of a full sync of {large:,} contacts"
+    whats = f"peak memory of a full sync against a server of bombs, {bombs} of them conversations, against a gigabyte"
     return [
         Row(f"{what} against {small:,}", (peaks[large],), (peaks[small],), "MiB", 1.3),
         Row(f"{what} against a gigabyte", (peaks[large],), (_GIGABYTE,), "MiB", 1),
+        Row(whats, (_apart(f"--bombs={bombs}"),), (_GIGABYTE,), "MiB", 1),
     ]
 
 
-def _apart(contacts: int) -> float:
-    command = [sys.executable, "-m", "benchmarks.memory", str(contacts)]
+def _apart(what: str) -> float:
+    command = [sys.executable, "-m", "benchmarks.memory", what]
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def _peak(contacts: int) -> float:
+def _peak(url: str) -> float:
     home = database.home()
     embedded_url(home)
-    with sandbox(contacts) as url:
-        settings = os.environ | QUICK | {"INTERCOM_BASE_URL": url, "INTERCOM_SYNC_HOME": str(home)}
-        sync = [sys.executable, "-m", "intercom_sync", "sync", "--full"]
-        with subprocess.Popen(sync, env=settings, stdout=subprocess.DEVNULL) as process:
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+    settings = os.environ | QUICK | {"INTERCOM_BASE_URL": url, "INTERCOM_SYNC_HOME": str(home)}
+    sync = [sys.executable, "-m", "intercom_sync", "sync", "--full"]
+    with subprocess.Popen(sync, env=settings, stdout=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, sync)
     return used.ru_maxrss / _UNIT
@@ -63,5 +67,19 @@ def sandbox(contacts: int) -> Iterator[str]:
             process.terminate()
 
 
+def main() -> None:
+    """Print one peak."""
+    parser = argparse.ArgumentParser("benchmarks.memory", description=__doc__)
+    parser.add_argument("--contacts", type=int)
+    parser.add_argument("--bombs", type=int, help="conversations whose every answer is one")
+    options = parser.parse_args()
+    if options.bombs:
+        with served(contacts=1_000, conversations=2 * options.bombs, details=options.bombs, bombs=1) as url:
+            print(_peak(url))
+        return
+    with sandbox(options.contacts) as url:
+        print(_peak(url))
+
+
 if __name__ == "__main__":
-    print(_peak(int(sys.argv[1])))
+    main()

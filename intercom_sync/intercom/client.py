@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from intercom_sync.intercom import shapes
+from intercom_sync.intercom.allocation import give_back_large_blocks
 from intercom_sync.intercom.answers import Shape
 from intercom_sync.intercom.budget import Budget, Share
 from intercom_sync.intercom.calls import Call, Caller, Counts
@@ -55,6 +56,7 @@ class IntercomClient:
         wall: Clock = time.time,
         sleep: Sleep = time.sleep,
     ) -> None:
+        give_back_large_blocks()
         self.version = version
         caps = {Stream.CONTACTS: contacts_per_second, Stream.CONVERSATIONS: conversations_per_second}
         self.limiters: Mapping[Stream, Limiter] = {

@@ -2,6 +2,7 @@
 
 import gc
 import gzip
+import os
 import socket
 import threading
 import tracemalloc
@@ -9,12 +10,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from intercom_sync.intercom import answers
+from intercom_sync.intercom.allocation import give_back_large_blocks
 from intercom_sync.intercom.budget import Budget
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.details import FAILURES_IN_A_ROW
@@ -339,6 +342,28 @@ def test_records_of_some_tens_of_megabytes_come() -> None:
         sandbox.faults.add(packed)
         (found,) = client.conversation("1")["conversation_parts"]["conversation_parts"]
         assert len(found["body"]) > 30 * MB
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not give_back_large_blocks(), reason="not glibc, or its user set it otherwise")
+def test_threads_that_read_large_answers_keep_no_memory_of_them() -> None:
+    def read(_: int) -> None:
+        for _ in range(3):
+            block = bytearray()
+            for _ in range(20 * MB // PIECE):
+                block += bytes(PIECE)
+            text = block.decode()
+            pinned.append([bytearray(5_000), len(text)])
+            barrier.wait()
+
+    pinned: list[Any] = []
+    barrier, before = threading.Barrier(6), resident()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(read, range(6)))
+        assert resident() - before < 60 * MB
 
 
 def test_large_records_land_in_smaller_batches() -> None:
