@@ -30,8 +30,8 @@ def _end(terminal: Terminal, way: str, *, twice: bool = False) -> None:
         time.sleep(0.3)
         terminal.signal(signal.SIGINT)
     assert terminal.ends(_END_SECONDS) == code, terminal.output
-    assert "Traceback" not in terminal.output
-    assert "Exception" not in terminal.output
+    assert "Traceback" not in terminal.output, terminal.output
+    assert "Exception" not in terminal.output, terminal.output
 
 
 def _is_reading(sandbox: Sandbox) -> Callable[[], bool]:
@@ -100,7 +100,7 @@ def test_psql_answers_ctrl_c_itself_and_ends_with_the_window_and_by_sigterm(name
             act(terminal)
             # psql may see the end of its input before the signal; then it ends by itself, with 0.
             assert terminal.ends(_END_SECONDS) in ({0, code} if way == "closed" else {code}), terminal.output
-            assert "Traceback" not in terminal.output
+            assert "Traceback" not in terminal.output, terminal.output
 
 
 def _daemons(terminal: Terminal) -> int:
