@@ -95,14 +95,15 @@ class Terminal:
             time.sleep(_POLL_SECONDS)
 
     def ends(self, seconds: float) -> int:
-        """Wait until the command and all that it started have ended; return its exit code."""
+        """Wait until the command and all that it started have ended; return its exit code as a shell reports it."""
         end = time.monotonic() + seconds
         while self.process.poll() is None or self.processes():
             assert time.monotonic() < end, f"still there after {seconds} s: {self._described()}\n{self.output}"
             time.sleep(_POLL_SECONDS)
         if self._master >= 0:
             self._reader.join(5)
-        return self.process.returncode
+        code = self.process.returncode
+        return code if code >= 0 else 128 - code
 
     def processes(self, *, server: bool = True) -> list[int]:
         """Return every living process of the command, and of an embedded server in its home."""
