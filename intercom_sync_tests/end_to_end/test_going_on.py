@@ -108,13 +108,15 @@ def test_a_refused_token_ends_the_run_at_once_with_what_to_do(scenario: Scenario
 
 
 def test_a_run_that_died_after_reading_leaves_what_the_next_one_needs(scenario: Scenario) -> None:
-    """The database refuses the write of the customers: another program holds a row that the rules of theirs forbid."""
+    """The database refuses the end of the run, which is one transaction with the customers."""
+    scenario.sync(full=True)
     _many(scenario, 50)
-    scenario.rows("CREATE TABLE unified_customers (email text NOT NULL, tier text NOT NULL)")
+    scenario.rows("ALTER TABLE sync_runs ADD CONSTRAINT never CHECK (status <> 'succeeded') NOT VALID")
     failed = scenario.run(full=True)
     assert not failed.result.success
     assert _landed(scenario) == 50
-    scenario.rows("ALTER TABLE unified_customers ALTER tier SET DEFAULT 'free'")
+    assert scenario.emails() == []
+    scenario.rows("ALTER TABLE sync_runs DROP CONSTRAINT never")
     scenario.sandbox.requests.clear()
     again = scenario.sync(full=True)
     assert (again.counts, again.read) == ((50, 0, 0, 0), (0, 0))
