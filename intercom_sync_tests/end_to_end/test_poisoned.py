@@ -114,7 +114,7 @@ def test_when_no_conversation_can_be_had_the_run_ends_soon_and_says_so_once(scen
     assert why(failed.result).count("gave no usable answer after 4 attempts (status 500)") == 1
     assert len(scenario.parts_fetched()) < _COUNT / 2 * 4
     assert 20 <= failed.row["errors"] <= len(scenario.parts_fetched()) / 4  # each was asked for four times
-    assert failed.row["status"] == "started"  # the sensor closes it
+    assert failed.row["status"] == "failed"
     scenario.sandbox.faults.clear()
     assert scenario.sync(full=True).counts[0] == (0 if known else _COUNT)
     assert (_waiting(scenario), _mentions(scenario)) == (set(), _COUNT)

@@ -119,7 +119,7 @@ def test_nul_and_broken_surrogates_are_cleaned_and_break_nothing(scenario: Scena
     scenario.talks(talk("500", "c1", "can\x00cel \udfff"))
     assert scenario.sync(full=True).counts == (1, 0, 0, 1)
     ada = scenario.customer(_EMAIL)
-    assert (ada["name"], ada["external_id"], ada["mentioned_cancel"]) == ("Ada", "u-1", True)
+    assert (ada["name"], ada["external_id"], ada["mentioned_cancel"]) == ("Ada ", "u-1", True)
     assert scenario.rejects() == []
 
 

@@ -119,10 +119,12 @@ def test_up_ends_whole_and_starts_again_whatever_ended_it(settings: dict[str, st
         with started(settings, "up") as running:
             running.wait_for("Dagster is up", START_SECONDS)
             _end(running, way, twice=twice)
-    with started(settings, "up") as killed, started(settings, "up") as second:
+    with started(settings, "up") as killed:
         killed.wait_for("Dagster is up", START_SECONDS)
-        assert second.ends(START_SECONDS) == 1
-        assert "It is up already" in second.output
+        with started(settings, "up") as second:
+            assert second.process.wait(START_SECONDS) == 1
+            assert second.processes(server=False) == []
+            assert "It is up already" in second.output
         killed.signal(signal.SIGKILL)
         with started(settings, "up") as again:
             again.wait_for("Dagster is up", START_SECONDS)
