@@ -43,7 +43,7 @@ def served(**options: float) -> Iterator[str]:
 def want_details(company: Company, wanted: int) -> None:
     """Change conversations until so many need their parts fetched: when their contacts replied last."""
     now = int(time.time())
-    plain = [each for each in company.conversations() if isinstance(each, dict) and each.get("statistics")]
+    plain = [each for each in company.conversations() if _is_plain(each)]
     asking = sum(_needs_parts(each, now) for each in company.conversations())
     for each in plain:
         changed = each | (_replied(each, now) if asking < wanted else _unanswered(each))
@@ -51,6 +51,14 @@ def want_details(company: Company, wanted: int) -> None:
         if more * (wanted - asking) > 0:
             company.put_conversation(changed)
             asking += more
+
+
+def _is_plain(record: Any) -> bool:
+    """Whether a conversation has statistics and an author, which some invalid ones of the sandbox lack."""
+    if not isinstance(record, dict) or not record.get("statistics"):
+        return False
+    source = record.get("source")
+    return isinstance(source, dict) and isinstance(source.get("author"), dict) and "type" in source["author"]
 
 
 def _replied(conversation: dict[str, Any], now: int) -> dict[str, Any]:
