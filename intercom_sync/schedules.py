@@ -23,7 +23,7 @@ def _request(
     # At the time of the tick, which the UI's "Test schedule" may put into the future.
     with dg.partition_loading_context(effective_dt=context.scheduled_execution_time):
         if not windows.has_partition_key(key):
-            return dg.SkipReason(f"The window {key} lies before the first one; see INTERCOM_SYNC_PARTITIONS_START.")
+            return dg.SkipReason(f"The window {key} is before the first one; see INTERCOM_SYNC_PARTITIONS_START.")
     return dg.RunRequest(run_key=run_key, partition_key=key, run_config=read_config(**config))
 
 

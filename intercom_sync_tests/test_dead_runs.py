@@ -109,7 +109,7 @@ def test_a_run_of_another_host_is_judged_by_its_signs_of_life_alone(session, ins
     add_row(session, run, elsewhere(replace(ended, beats_always=always)), silent=silent)
     with session.transaction():
         up = session.value("SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8")
-    # Nobody can give a sign of life to a database that is away.
+    # No process can write a sign of life to a database that is away.
     assert (len(close_dead_runs(instance, session)) == 1) is (dead and up > (30 if always else 180))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from intercom_sync.domain.clocks import Clocks, machine_clock
+from intercom_sync.domain.clocks import Clocks, describe_offset, machine_clock
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.settings import Settings
 from intercom_sync.sync.workspace import fetch_workspace, foreign_workspace
@@ -42,10 +42,7 @@ def _clocks(clocks: Clocks) -> tuple[bool, str]:
     present = clocks.present
     if present is None:
         return False, f"clocks: that of this machine says {clocks.machine:%Y-%m-%d %H:%M} UTC: set it right"
-    off = [
-        f"that of {name} is {abs(by.total_seconds()):,.0f} seconds {'ahead' if by.total_seconds() > 0 else 'behind'}"
-        for name, by in clocks.off(present).items()
-    ]
+    off = [f"that of {name} is {describe_offset(by)}" for name, by in clocks.off(present).items()]
     if off:
         return False, f"clocks: {', '.join(off)}; a sync goes by {present:%Y-%m-%d %H:%M} UTC: set the clock right"
     compared = ["this machine", *["the database"] * bool(clocks.database), *["Intercom"] * bool(clocks.intercom)]

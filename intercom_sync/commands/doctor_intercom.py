@@ -52,13 +52,14 @@ def _token(workspace: Workspace) -> Iterator[Line]:
 
 def _region(workspace: Workspace) -> Iterator[Line]:
     """Check that links in alerts open the app of the workspace's region."""
-    told, given = region_of(workspace.app), workspace.settings.region
-    if given and told and given != told:
-        yield False, f"region: Intercom says {told}, the settings say {given}: set INTERCOM_REGION={told} for the links"
-    elif not told and not given:
+    reported, configured = region_of(workspace.app), workspace.settings.region
+    if configured and reported and configured != reported:
+        said = f"Intercom says {reported}, the settings say {configured}"
+        yield False, f"region: {said}: set INTERCOM_REGION={reported} for the links"
+    elif not reported and not configured:
         yield True, "region: Intercom does not say; links in alerts open the app of us: set INTERCOM_REGION for others"
     else:
-        yield True, f"region: links in alerts open {WEB_APPS[given or told]}"
+        yield True, f"region: links in alerts open {WEB_APPS[configured or reported]}"
 
 
 def _time_zone(workspace: Workspace) -> Iterator[Line]:

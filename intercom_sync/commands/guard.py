@@ -1,4 +1,4 @@
-"""A small process beside `intercom-sync up` that ends Dagster when `up` itself was killed and could not.
+"""A small process that ends Dagster when `intercom-sync up` was killed and could not end it.
 
 It reads from a pipe whose other end only `up` holds: the end of the file comes however `up` ends.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from intercom_sync.warehouse.embedded import stop_unused
 
-# SIGTERM, not SIGINT: programs that Dagster starts beside a run would print a traceback each.
+# SIGTERM, not SIGINT: programs that Dagster starts for a run would each print a traceback.
 _STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 _POLL_SECONDS = 0.1
 

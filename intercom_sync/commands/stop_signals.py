@@ -50,7 +50,7 @@ def run_until_stopped(command: Callable[[], int]) -> int:
 def when_stopped(undo: Callable[[int], None], seconds: float = 20) -> Iterator[None]:
     """Register what to do with the signal's number when a stop signal comes during the block.
 
-    It runs while the command's thread goes on, so it must be safe beside it, and is waited for only so many seconds.
+    It runs while the command's thread goes on, so it must be thread-safe. It is waited for that many seconds at most.
     """
     entry = (undo, seconds)
     _undo.append(entry)

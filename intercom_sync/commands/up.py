@@ -121,8 +121,8 @@ def only_one(home: Path, url: str) -> Iterator[None]:
 def _only_dagster(home: Path) -> Iterator[IO[str]]:
     """Hold the lock that Dagster's processes inherit; yield its file, which names their process group.
 
-    When an `up` was killed, its guard ends Dagster within seconds and lets go; where the guard was killed too, Dagster
-    is ended here.
+    When an `up` was killed, its guard ends Dagster within seconds and releases the lock. When the guard was killed too,
+    Dagster is ended here.
 
     Raises:
         AlreadyUpError: another Dagster of this deployment cannot be ended.

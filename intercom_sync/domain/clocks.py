@@ -23,6 +23,12 @@ def machine_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def describe_offset(by: timedelta) -> str:
+    """Return by how much a clock is off, as a person reads it."""
+    seconds = by.total_seconds()
+    return f"{abs(seconds):,.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
+
+
 @dataclass(frozen=True)
 class Clocks:
     """The clocks, read at one moment.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from intercom_sync.domain.clocks import Clocks
+from intercom_sync.domain.clocks import Clocks, describe_offset
 
 FEW = 100
 """Below so many records half of them may come or go without anything being wrong."""
@@ -137,16 +137,16 @@ def still_held(since: Sequence[Brought], held_before: int | None, full: bool) ->
 
 def clocks_agree(clocks: Clocks, present: datetime, future_instants: int) -> Verdict:
     """Whether every clock said the present when a run began, and no stored instant was later than that."""
-    off = {name: by.total_seconds() for name, by in clocks.off(present).items()}
-    told = [
-        f"the clock of {name} is {abs(seconds):,.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
-        for name, seconds in off.items()
-    ]
+    off = clocks.off(present)
+    problems = [f"the clock of {name} is {describe_offset(by)}" for name, by in off.items()]
     if future_instants:
-        told.append(f"{future_instants} stored instants were later than the present and have been corrected")
-    sentence = f"{'; '.join(told)}. The sync went by {present:%Y-%m-%d %H:%M:%S} UTC. Set the clock right."
+        problems.append(f"{future_instants} stored instants were later than the present and have been corrected")
+    sentence = f"{'; '.join(problems)}. The sync went by {present:%Y-%m-%d %H:%M:%S} UTC. Set the clock right."
     return Verdict(
-        not told,
-        sentence[0].upper() + sentence[1:] if told else "All clocks agree within a minute.",
-        {"future_instants": future_instants, "seconds_off": max(map(abs, off.values()), default=0.0)},
+        not problems,
+        sentence[0].upper() + sentence[1:] if problems else "All clocks agree within a minute.",
+        {
+            "future_instants": future_instants,
+            "seconds_off": max((abs(by.total_seconds()) for by in off.values()), default=0.0),
+        },
     )

@@ -91,7 +91,7 @@ class IntercomClient:
         return self._caller.counts
 
     def server_time(self) -> datetime | None:
-        """Intercom's own time, by its newest answer; None where none has told it."""
+        """Intercom's own time, by its newest answer; None before any answer with a usable `Date`."""
         return self._transport.server_clock.now()
 
     def me(self) -> dict[str, Any]:

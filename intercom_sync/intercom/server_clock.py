@@ -30,12 +30,12 @@ class ServerClock:
 
     def note(self, headers: Mapping[str, str]) -> None:
         """Note an answer that has just arrived."""
-        told = server_time(headers)
-        if told is not None:
-            self._ahead = told - self._machine()
+        time = server_time(headers)
+        if time is not None:
+            self._ahead = time - self._machine()
 
     def now(self) -> datetime | None:
-        """Return Intercom's time; None before any answer told it."""
+        """Return Intercom's time; None before any answer with a usable `Date`."""
         return None if self._ahead is None else self._machine() + self._ahead
 
     def _machine(self) -> datetime:

@@ -159,7 +159,7 @@ class Transport:
         body = bytearray()
         with suppress(TooLarge):
             _whole(response, body, _LARGEST_ERROR, share, stop)
-        # An error may repeat what it was asked with, and its words are told to people.
+        # An error may repeat the request, and its text is shown to people.
         return body.replace(self._token, b"***") if self._token else body
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ __all__ = (
 )  # fmt: skip
 
 WORKSPACE = "sandbox1"
-"""The id of a workspace that nobody gave another."""
+"""The id of a workspace unless another one is set."""
 
 _numbers = count(1)
 _DAY_ONE = 1_700_000_000

@@ -61,7 +61,7 @@ class Company:
     def put_contact(self, contact: Any) -> Any:
         """Store a contact exactly as given, replacing the one of this id. It may be broken on purpose.
 
-        Only the workspace's id, where nobody chose one, becomes that of this workspace.
+        Only a default workspace id is replaced by that of this workspace.
         """
         if isinstance(contact, dict) and contact.get("workspace_id") == WORKSPACE != self.workspace_id:
             contact = contact | {"workspace_id": self.workspace_id}

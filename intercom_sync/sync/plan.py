@@ -68,7 +68,7 @@ def plan_run(
         clocks: what the clocks say, where they were read.
 
     Raises:
-        RunRefusedError: the instant asked for lies ahead, or before Intercom existed, or the window is none.
+        RunRefusedError: the instant asked for is in the future, or before Intercom existed, or the window is none.
     """
     require_past(asked.as_of, clock)
     wanted = (asked.as_of or clock).astimezone(UTC)
@@ -79,7 +79,7 @@ def plan_run(
 
 
 def require_past(as_of: datetime | None, clock: datetime) -> None:
-    """Refuse an instant that is still to come, or that lies before every record.
+    """Refuse an instant in the future, or one before every record.
 
     Raises:
         RunRefusedError: it does.

@@ -76,11 +76,11 @@ def read(
 
 
 def _clock(client: IntercomClient) -> Callable[[], float]:
-    """Return Intercom's clock, or the machine's before any answer told it."""
+    """Return Intercom's clock, or the machine's before any answer with a usable `Date`."""
 
     def now() -> float:
-        told = client.server_time()
-        return told.timestamp() if told else time.time()
+        now = client.server_time()
+        return now.timestamp() if now else time.time()
 
     return now
 

@@ -29,7 +29,7 @@ class Worker:
     beats_always: bool = True
 
     def is_gone(self) -> bool | None:
-        """Whether the process has ended; None when it runs on another host, where nobody can look from here."""
+        """Whether the process has ended; None when it runs on another host, which cannot be asked from here."""
         if self.host != this_host():
             return None
         return process_start(self.pid) not in {self.started, _HIDDEN}

@@ -20,7 +20,7 @@ class Workspace(NamedTuple):
 
     Attributes:
         id: its id; None where nothing tells it.
-        region: a key of `WEB_APPS`; empty where that is not told, or not known here.
+        region: a key of `WEB_APPS`; empty when Intercom does not say it or it is not known here.
     """
 
     id: str | None = None
@@ -36,8 +36,8 @@ def fetch_workspace(client: IntercomClient) -> Workspace:
     """
     try:
         app = client.me().get("app")
-        told = app if isinstance(app, dict) else {}
-        return Workspace(usable_id(told.get("id_code")) or _of_newest_contacts(client), region_of(told))
+        answer = app if isinstance(app, dict) else {}
+        return Workspace(usable_id(answer.get("id_code")) or _of_newest_contacts(client), region_of(answer))
     except (Unavailable, Unreachable):
         raise
     except IntercomError:

@@ -22,7 +22,7 @@ _OTHERS = {
 def correct_future_instants(session: Session, present: datetime) -> int:
     """Correct what is later than the present; return how many rows were. Runs inside the caller's transaction.
 
-    A run that began in the future covers nothing, since nobody knows when it was: what it read is read again.
+    A run that began in the future covers nothing, since its true time is unknown: what it read is read again.
     """
     return _correct_runs(session, present) + sum(
         _correct(session, table, columns, present) for table, columns in _OTHERS.items()

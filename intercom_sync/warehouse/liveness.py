@@ -16,7 +16,7 @@ class Sign:
         run: the run.
         is_open: whether `sync_runs` has it as started.
         worker: its process, as text; None for a run that has not said.
-        silent_seconds: since its last sign of life, or since the database started: nobody can write to one that is
+        silent_seconds: since its last sign of life, or since the database started: no process can write to one that is
             away. By the database's clock.
     """
 

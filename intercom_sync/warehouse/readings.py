@@ -38,7 +38,7 @@ def take(connect: Callable[[], Session], run: SyncRun) -> str:
     let_go(run.run)
     session = _held[run.run] = connect()
     with session.transaction():
-        # One that began in the future did so when the database's clock was ahead, nobody knows when.
+        # One that began in the future did so when the database's clock was ahead, at an unknown time.
         session.execute(
             "DELETE FROM sync_readings WHERE NOT begun_at BETWEEN clock_timestamp() - "
             f"{_TOO_OLD} AND clock_timestamp() AND {_UNHELD}"

@@ -70,7 +70,7 @@ def begin_alone(session: Session) -> None:
 
 
 def note_begun(session: Session, run: SyncRun) -> SyncRun:
-    """Do the same inside the caller's transaction."""
+    """Insert the row of a run that begins, unless it is there; runs inside the caller's transaction."""
     clocks = run.clocks
     values = {
         "run": run.run,
@@ -148,7 +148,7 @@ def newest_as_of(session: Session, present: datetime) -> datetime | None:
 
 
 def confirmed_past(session: Session) -> datetime | None:
-    """Return the latest instant that all three clocks had reached when a sync noted it: it is past for certain."""
+    """Return the latest instant that all three clocks had reached when a sync noted it."""
     reached = "LEAST(machine_clock, database_clock, intercom_clock)"
     confirmed: datetime | None = session.value(
         f"SELECT max(as_of) FROM sync_runs WHERE num_nulls(machine_clock, database_clock, intercom_clock) = 0 "

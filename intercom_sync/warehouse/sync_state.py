@@ -39,7 +39,7 @@ def store_workspace_id(session: Session, id: str) -> None:
 
 
 def region(session: Session) -> str:
-    """Return the region of the workspace as Intercom told it last; empty before that."""
+    """Return the region of the workspace that Intercom reported last; empty before that."""
     return _read(session, _REGION) or ""
 
 

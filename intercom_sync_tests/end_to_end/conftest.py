@@ -8,21 +8,14 @@ import pytest
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync_tests.end_to_end.faulty import begun, clean, company  # noqa: F401  (fixtures)
-from intercom_sync_tests.end_to_end.scenario import Scenario
+from intercom_sync_tests.end_to_end.scenario import Scenario, set_environment
 
 
 @pytest.fixture
 def scenario(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
     """An empty company on a sandbox, and the environment that points a sync at it and at a new schema."""
     with Sandbox(Company()) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        settings = {
-            "INTERCOM_API_KEY": "an invented token",
-            "INTERCOM_BASE_URL": sandbox.url,
-            "INTERCOM_SYNC_DATABASE_URL": database_url,
-            "INTERCOM_SYNC_SCHEMA": schema,
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
+        set_environment(monkeypatch, sandbox, database_url, schema)
         made = Scenario(sandbox, database_url, schema, instance)
         yield made
         made.close()

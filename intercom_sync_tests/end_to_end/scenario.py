@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import psycopg2
 import psycopg2.extras
+import pytest
 
 from intercom_sync.commands.sync import SyncRequest
 from intercom_sync.definitions import build
@@ -89,6 +90,14 @@ class Synced:
         made = self.result.asset_materializations_for_node("raw" if asset.startswith("raw") else asset)
         found = next(one for one in made if one.asset_key == dg.AssetKey(asset))
         return {name: value.value for name, value in found.metadata.items()}
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, database_url: str, schema: str) -> None:
+    """Point a sync at a sandbox and a schema."""
+    monkeypatch.setenv("INTERCOM_API_KEY", "an invented token")
+    monkeypatch.setenv("INTERCOM_BASE_URL", sandbox.url)
+    monkeypatch.setenv("INTERCOM_SYNC_DATABASE_URL", database_url)
+    monkeypatch.setenv("INTERCOM_SYNC_SCHEMA", schema)
 
 
 class Scenario:

@@ -1,6 +1,6 @@
 """Clocks that are wrong: of this machine, of the database, of Intercom. None of them does harm that lasts.
 
-The real clock is the database's. Where it shall be wrong, everything else lives at another time.
+The real clock is the database's. To make it wrong, a test moves everything else to another time.
 """
 
 import time
@@ -14,7 +14,7 @@ import pytest
 from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, Scenario, at, person, talk, why
+from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, Scenario, at, person, set_environment, talk, why
 
 _EMAIL = "ada@example.com"
 _AHEAD = 40 * DAY
@@ -50,14 +50,7 @@ def clocked(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> 
     clocks = Clocks()
     company = Company(clock=lambda: time.time() + clocks.intercom.total_seconds())
     with Sandbox(company, clock=company.clock) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        settings = {
-            "INTERCOM_API_KEY": "an invented token",
-            "INTERCOM_BASE_URL": sandbox.url,
-            "INTERCOM_SYNC_DATABASE_URL": database_url,
-            "INTERCOM_SYNC_SCHEMA": schema,
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
+        set_environment(monkeypatch, sandbox, database_url, schema)
         resource = dg.ResourceDefinition.hardcoded_resource(clocks.now)
         made = Clocked(sandbox, database_url, schema, instance, clock=resource)
         made.clocks = clocks

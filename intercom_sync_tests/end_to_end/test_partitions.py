@@ -9,7 +9,7 @@ from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, QUIET, Scenario, 
 
 
 def _launch(scenario: Scenario, key: str | None = None, **how) -> dg.ExecuteInProcessResult:
-    """What the UI's launchpad does: the job as it stands, with no configuration."""
+    """What the UI's launchpad does: the job unchanged, with no configuration."""
     job = build().resolve_job_def(sync_job.name)
     tags = {"dagster/partition": key} if key else {}
     return job.execute_in_process(instance=scenario.instance, raise_on_error=False, run_config=QUIET, tags=tags, **how)

@@ -316,7 +316,7 @@ def test_a_wait_for_memory_ends_when_the_read_is_stopped() -> None:
         with pytest.raises(Stopped):
             waiting.result()
     second.release()
-    first.hold(100)  # it grows for the longest time, and nobody else holds anything
+    first.hold(100)  # it grows for the longest time, and no other share holds anything
     assert (budget.used, budget.peak) == (100, 100)
 
 

@@ -1,4 +1,4 @@
-"""Support metrics of several buckets, read by one session alone, as in a sync that has others at work beside it."""
+"""Support metrics of several buckets, read by one session alone, as in a sync that overlaps others."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
