@@ -31,7 +31,7 @@ _CONTACTS = (
     f"to_timestamp({int(_NOW.timestamp())} - (i * 7919::bigint) % 5000000), {_PAYLOAD} FROM generate_series(1, {{n}}) i"
 )
 _CONVERSATIONS = (
-    "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, rating, parts_wanted) "
+    "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, rating, parts_pending) "
     f"SELECT 'v' || i, to_timestamp({int(_NOW.timestamp())} - (i * 7919::bigint) % 30000000), "
     f"to_timestamp({int(_NOW.timestamp())}), i % 7 = 0, array['c' || (1 + (i * 31::bigint) % {{n}})], "
     "CASE WHEN i % 5 = 0 THEN 1 + i % 5 END, FALSE FROM generate_series(1, 2 * {n}) i"

@@ -98,9 +98,9 @@ def _close(instance: dg.DagsterInstance, session: Session, run: dg.DagsterRun) -
 
 def _close_row(instance: dg.DagsterInstance, session: Session, sign: Sign) -> None:
     """Close the row of a run that Dagster has closed, or does not know and whose process is gone."""
-    record = instance.get_run_record_by_id(sign.run)
+    record = instance.get_run_record_by_id(sign.run_id)
     if record and record.dagster_run.is_finished:
         note_ended(instance, session, record)
     elif record is None and sign.worker and _is_gone(Worker.from_text(sign.worker), sign):
         with session.transaction():
-            runs.end(session, sign.run, runs.CRASHED, datetime.now(UTC))
+            runs.end(session, sign.run_id, runs.CRASHED, datetime.now(UTC))

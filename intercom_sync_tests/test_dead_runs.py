@@ -49,18 +49,20 @@ def add_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus = _STARTED
 def add_row(session: Session, run: str, worker: Worker, silent: int = 0) -> None:
     with session.transaction():
         session.execute(
-            "INSERT INTO sync_runs (run, mode, status, as_of, window_end, started_at) "
+            "INSERT INTO sync_runs (run_id, mode, status, as_of, window_end, started_at) "
             "VALUES ($1, 'window', 'started', now(), now(), now())",
             run,
         )
     liveness.note_worker(session, run, worker.as_text())
     with session.transaction():
-        session.execute("UPDATE sync_workers SET alive_at = now() - make_interval(secs => $1::bigint::integer)", silent)
+        session.execute(
+            "UPDATE sync_workers SET heartbeat_at = now() - make_interval(secs => $1::bigint::integer)", silent
+        )
 
 
 def states(session: Session) -> dict[str, str]:
     with session.transaction():
-        return dict(session.frame("SELECT run, status FROM sync_runs").rows())
+        return dict(session.frame("SELECT run_id, status FROM sync_runs").rows())
 
 
 def status(instance: dg.DagsterInstance, run: str) -> dg.DagsterRunStatus:

@@ -186,7 +186,7 @@ def test_a_failed_run_is_told_once_and_kept_as_failed(session, sync, looks):
     (sentence,) = sentences(session)
     assert sentence.startswith("The run of sync failed: ")
     with session.transaction():
-        assert session.frame("SELECT run, mode, status FROM sync_runs").rows() == [(failed.run_id, "full", "failed")]
+        assert session.frame("SELECT run_id, mode, status FROM sync_runs").rows() == [(failed.run_id, "full", "failed")]
 
 
 def test_a_run_that_died_before_it_began_is_told_and_kept(session, instance, looks):
@@ -196,7 +196,7 @@ def test_a_run_that_died_before_it_began_is_told_and_kept(session, instance, loo
     looks.tick()
     assert sentences(session) == ["The run of sync failed: Detected run worker status FAILED. Marking run as failed."]
     with session.transaction():
-        kept = session.frame("SELECT run, mode, status, window_start FROM sync_runs").row(0)
+        kept = session.frame("SELECT run_id, mode, status, window_start FROM sync_runs").row(0)
     # The first sync of a workspace is full, whatever window it was asked for.
     assert kept == (run.run_id, "full", "failed", datetime(1970, 1, 1, tzinfo=UTC))
 
@@ -249,7 +249,7 @@ def test_the_runs_of_another_deployment_on_the_same_instance_are_not_ours(sessio
     looks.tick()
     assert sentences(session) == [f"The run of sync failed: died in {ours}"]
     with session.transaction():
-        assert session.frame("SELECT run FROM sync_runs").height == 1
+        assert session.frame("SELECT run_id FROM sync_runs").height == 1
 
 
 def test_failed_checks_are_told_when_they_begin_to_fail(session, instance, looks):

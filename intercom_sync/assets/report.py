@@ -65,13 +65,13 @@ def of_reading(collected: Collected, mode: str, requests: int) -> Metadata:
     completeness = collected.completeness
     figures = {
         "records_read": collected.read,
-        "records_refused": sum(collected.refused.values()),
-        "records_gone": collected.gone,
+        "records_rejected": sum(collected.refused.values()),
+        "records_deleted": collected.gone,
         "intercom_total": completeness.total_at_end if completeness else None,
-        "requests": requests,
+        "api_requests": requests,
     }
     if collected.kind == "conversation":
-        figures |= {"parts_fetched": collected.details, "parts_given_up": collected.given_up}
+        figures |= {"parts_fetched": collected.details, "parts_failed": collected.given_up}
     return {"mode": dg.MetadataValue.text(mode)} | numbers(figures)
 
 

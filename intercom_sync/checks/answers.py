@@ -29,7 +29,7 @@ def refusals(found: dict[str, Offenders], kind: str) -> Verdict:
         f"{kind.capitalize()}s left out until someone mends them in Intercom: {told}."
         if number
         else "None is refused.",
-        {"refused": number},
+        {"rejected": number},
         [example for one in found.values() for example in one.examples],
     )
 
@@ -55,4 +55,4 @@ def no_row(query: str, wrong: str, right: str, *, personal: bool = False) -> Ask
 def none_of(found: Offenders, wrong: str, right: str) -> Verdict:
     """Word the answer to a question for what should not be there."""
     sentence = f"{wrong}: {found.count}." if found.count else right
-    return Verdict(not found.count, sentence, {"found": found.count}, found.examples)
+    return Verdict(not found.count, sentence, {"violations": found.count}, found.examples)

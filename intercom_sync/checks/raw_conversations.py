@@ -12,15 +12,15 @@ _TIMESTAMPS = ("timestamp is not a positive integer",)
 
 
 def _parts_complete(session: Session, run: str) -> Verdict:
-    waiting = offenders(session, "SELECT id FROM intercom_conversations WHERE parts_wanted")
+    waiting = offenders(session, "SELECT id FROM intercom_conversations WHERE parts_pending")
     short = offenders(session, "SELECT id FROM intercom_conversations WHERE parts_missing > 0")
     judged = streams.judged(session, run, "conversation")
-    given_up = judged[0].given_up if judged else 0
+    given_up = judged[0].parts_failed if judged else 0
     return Verdict(
         not waiting.count and not short.count,
         f"{waiting.count} conversations wait for their parts ({given_up} given up by this reading; the next sync takes "
         f"them up), {short.count} hold more parts than Intercom shows (500).",
-        {"parts_waiting": waiting.count, "parts_given_up": given_up, "parts_missing": short.count},
+        {"parts_pending": waiting.count, "parts_failed": given_up, "parts_missing": short.count},
         (*waiting.examples, *short.examples),
     )
 
@@ -28,7 +28,7 @@ def _parts_complete(session: Session, run: str) -> Verdict:
 def _ratings_usable(session: Session, run: str) -> Verdict:
     judged = streams.judged(session, run, "conversation")
     ignored = judged[0].ignored_ratings if judged else 0
-    return Verdict(not ignored, f"{ignored} ratings outside 1 to 5 were passed over.", {"ratings_ignored": ignored})
+    return Verdict(not ignored, f"{ignored} ratings outside 1 to 5 were passed over.", {"ignored_ratings": ignored})
 
 
 CHECKS = (

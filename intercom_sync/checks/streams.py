@@ -16,25 +16,25 @@ def checks_of_reading(kind: str) -> list[Check]:
     """Return the checks that judge what a reading brought; the blocking ones keep a broken reading from customers."""
     return [
         Check(
-            "total_reconciled",
+            "record_count_reconciled",
             "What is known here is no less than Intercom's own count for the same question: all of a full read, and "
             "of a window all but the hundredth that may change while it is read. Nothing that a full read leaves out "
             "is there when asked for alone.",
             partial(_of_reading, kind, verdicts.reconciled),
         ),
         Check(
-            "windows_complete",
+            "no_late_arrivals",
             "A full sync finds nothing that changed inside windows already read and was not landed by them.",
             partial(_of_reading, kind, lambda brought, full: verdicts.found_late(brought)),
         ),
         Check(
-            "batch_usable",
+            "not_all_rejected",
             "Something of what was read can be used; if nothing can, Intercom's answers have another shape.",
             partial(_of_reading, kind, lambda brought, full: verdicts.usable(brought)),
             blocking=True,
         ),
         Check(
-            "volume_held",
+            "no_volume_drop",
             "Most of what Intercom counts was read, and most of what the last successful sync held is there; a full "
             "read that finds less is believed when a second one agrees.",
             partial(_volume, kind),

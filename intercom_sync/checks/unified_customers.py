@@ -34,7 +34,7 @@ def _all_written(session: Session, run: str) -> Verdict:
     return Verdict(
         not number,
         f"Customers that the table does not take, see rejected_records: {reasons}." if number else "All are written.",
-        {"refused": number},
+        {"rejected": number},
         [example for one in found.values() for example in one.examples],
     )
 
@@ -80,7 +80,7 @@ CHECKS = (
         "required_fields",
         "Every customer that Intercom knows has an email, a name and a contact. Rows of other systems are not judged.",
         no_row(
-            "SELECT w.email_key FROM customer_writes w JOIN unified_customers u ON lower(u.email) = w.email_key "
+            "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
             "WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
             "coalesce(CAST(u.intercom_contact_id AS text), ''))",
             "Customers that lack their email, name or contact",
@@ -93,7 +93,7 @@ CHECKS = (
         "score_in_range",
         "Every customer that Intercom knows has a quality score within 0 to 100.",
         no_row(
-            "SELECT w.email_key FROM customer_writes w JOIN unified_customers u ON lower(u.email) = w.email_key "
+            "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
             "WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE",
             "Customers without a score, or with one outside 0 to 100",
             "All scores lie within 0 to 100.",
@@ -123,6 +123,6 @@ CHECKS = (
         _none_lost,
         error=True,
     ),
-    Check("fresh", "The last successful sync is no older than 13 hours.", _fresh),
+    Check("is_fresh", "The last successful sync is no older than 13 hours.", _fresh),
 )
 unified_customers_checks = checks_on("unified_customers", CHECKS)

@@ -43,7 +43,7 @@ class Alert:
         details: what a person needs to act.
         run: the Dagster run that decided it.
         created_at: the sync's instant.
-        refusals: how often Slack refused it for what it says.
+        refusal_count: how often Slack refused it for what it says.
     """
 
     id: int
@@ -52,7 +52,7 @@ class Alert:
     details: dict[str, Any] = field(repr=False)
     run: str
     created_at: datetime
-    refusals: int = 0
+    refusal_count: int = 0
 
     @property
     def mrr(self) -> Decimal:

@@ -15,13 +15,13 @@ import polars as pl
 
 from intercom_sync.domain.quality import days_since_seen, quality_score
 from intercom_sync.domain.schema import Origin
-from intercom_sync.domain.tables import CUSTOMER_WRITES, UNIFIED_CUSTOMERS
+from intercom_sync.domain.tables import CUSTOMER_LAST_WRITTEN, UNIFIED_CUSTOMERS
 
 KEY = "email_key"
 FROM_INTERCOM = tuple(c.name for c in UNIFIED_CUSTOMERS.columns if c.origin is Origin.INTERCOM)
 DATA = tuple(name for name in UNIFIED_CUSTOMERS.names if name != "last_intercom_sync")
 _COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets")
-_EVIDENCE = CUSTOMER_WRITES.names[1:]
+_EVIDENCE = CUSTOMER_LAST_WRITTEN.names[1:]
 
 Fit = Callable[[pl.DataFrame], pl.DataFrame]
 """Makes of values what the table keeps of them: other systems' columns may be narrower than ours."""
@@ -40,7 +40,7 @@ class Unified:
         rows: one per customer: `email_key`, the columns of `unified_customers` as they are to be, `row_` the
             same as they are, `writing_` what of it comes from Intercom, and the flags `existed`, `changed`, `read`
             (its contact was read by the run) and `synced_later` (its last sync is later than now: a clock was ahead).
-        evidence: rows of `customer_writes` that differ from what is kept.
+        evidence: rows of `customer_last_written` that differ from what is kept.
     """
 
     rows: pl.DataFrame
@@ -76,7 +76,7 @@ def unify(
             `name`, and the profile and Stripe columns of `unified_customers`.
         support: rows of `support_metrics`.
         rows: rows of `unified_customers` with their `email_key`.
-        writes: rows of `customer_writes`.
+        writes: rows of `customer_last_written`.
         now: the sync's instant.
         fit: what the table keeps of values.
     """

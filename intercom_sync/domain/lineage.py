@@ -33,7 +33,7 @@ _SCORED = (
     (_SUPPORT, "intercom_convos_total"),
     (_SUPPORT, "csat_score"),
 )
-_NOT_OF_THE_PAYLOAD = {"contact_id", "revision", "rules"}
+_NOT_OF_THE_PAYLOAD = {"contact_id", "revision", "rules_hash"}
 _SAME_NAME = ("external_id", "name", "location_country", "location_city", "last_seen_at", "email")
 
 LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {

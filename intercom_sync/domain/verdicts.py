@@ -33,34 +33,34 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Brought:
-    """What a reading brought of one stream; None is unknown. The attributes are the columns of `sync_streams`."""
+    """What a reading brought of one stream; None is unknown. The attributes are the columns of `sync_stream_stats`."""
 
-    reading: str
+    extraction_id: str
     kind: str
-    run: str
-    read: int = 0
-    refused: int = 0
+    run_id: str
+    records_seen: int = 0
+    rejected: int = 0
     without_email: int = 0
     total: int | None = None
-    known: int | None = None
-    held: int = 0
-    gone: int = 0
-    given_up: int = 0
+    matched: int | None = None
+    rows_after: int = 0
+    deleted: int = 0
+    parts_failed: int = 0
     ignored_ratings: int = 0
-    missed: int = 0
-    missed_ids: Sequence[str] = ()
-    overlooked: int = 0
-    overlooked_ids: Sequence[str] = ()
+    late_arrivals: int = 0
+    late_arrival_ids: Sequence[str] = ()
+    scan_misses: int = 0
+    scan_miss_ids: Sequence[str] = ()
 
 
 def usable(brought: Brought) -> Verdict:
     """Whether anything that was read can be used: if nothing can, the API's answers have another shape."""
-    passed = brought.read < FEW or brought.refused < brought.read
+    passed = brought.records_seen < FEW or brought.rejected < brought.records_seen
     return Verdict(
         passed,
-        f"{brought.read - brought.refused} of {brought.read} {brought.kind}s read can be used."
+        f"{brought.records_seen - brought.rejected} of {brought.records_seen} {brought.kind}s read can be used."
         + ("" if passed else " Every one was refused, so nothing is written: see rejected_records for the reasons."),
-        {"records_read": brought.read, "records_refused": brought.refused},
+        {"records_seen": brought.records_seen, "records_rejected": brought.rejected},
     )
 
 
@@ -70,36 +70,37 @@ def reconciled(brought: Brought, full: bool) -> Verdict:
     A full reading must have it all. Of a window a hundredth may be amiss: records that change while they are read
     leave it, and come with the next one.
     """
-    if brought.overlooked:
+    if brought.scan_misses:
         return Verdict(
             False,
-            f"The full read did not bring {brought.overlooked} {brought.kind}s that are there when asked for alone. "
+            f"The full read did not bring {brought.scan_misses} {brought.kind}s that are there when asked for alone. "
             "They are landed; if they are missing again, Intercom's search leaves them out.",
-            {"overlooked": brought.overlooked},
-            tuple(brought.overlooked_ids),
+            {"scan_misses": brought.scan_misses},
+            tuple(brought.scan_miss_ids),
         )
-    if brought.total is None or brought.known is None:
+    if brought.total is None or brought.matched is None:
         return Verdict(True, "Nothing to compare: Intercom gave no count, or no full sync came before this window.")
-    missing = max(0, brought.total - brought.known)
+    missing = max(0, brought.total - brought.matched)
     passed = missing <= (0 if full else brought.total // 100)
-    sentence = f"Intercom counts {brought.total} {brought.kind}s where {brought.known} are known here."
+    sentence = f"Intercom counts {brought.total} {brought.kind}s where {brought.matched} are known here."
     return Verdict(
         passed,
         sentence if passed else f"{sentence} Run a full sync; if it stays, Intercom's search and its count disagree.",
-        {"intercom_total": brought.total, "known": brought.known, "missing": missing},
+        {"intercom_total": brought.total, "matched": brought.matched, "missing": missing},
     )
 
 
 def found_late(brought: Brought) -> Verdict:
     """Whether a full reading found records that the windows before it should have brought."""
-    if not brought.missed:
-        return Verdict(True, "Nothing was found that an earlier window should have brought.", {"missed": 0})
+    if not brought.late_arrivals:
+        return Verdict(True, "Nothing was found that an earlier window should have brought.", {"late_arrivals": 0})
     return Verdict(
         False,
         f"{brought.kind.capitalize()}s found by the full sync that earlier windows should have brought: "
-        f"{brought.missed}. They are landed now; widen INTERCOM_SYNC_OVERLAP_MINUTES if its search is that late.",
-        {"missed": brought.missed},
-        tuple(brought.missed_ids),
+        f"{brought.late_arrivals}. They are landed now; widen INTERCOM_SYNC_OVERLAP_MINUTES if its search is "
+        "that late.",
+        {"late_arrivals": brought.late_arrivals},
+        tuple(brought.late_arrival_ids),
     )
 
 
@@ -113,25 +114,27 @@ def still_held(since: Sequence[Brought], held_before: int | None, full: bool) ->
         held_before: what was held then; None when no sync has succeeded yet.
         full: whether the judged reading is a full one.
     """
-    judged, lost = since[-1], sum(one.gone for one in since)
-    figures = {"held": judged.held, "gone": lost}
-    if full and judged.total is not None and judged.known is not None and max(FEW, judged.known * 2) < judged.total:
+    judged, lost = since[-1], sum(one.deleted for one in since)
+    figures = {"rows_after": judged.rows_after, "deleted": lost}
+    if full and judged.total is not None and judged.matched is not None and max(FEW, judged.matched * 2) < judged.total:
         return Verdict(
             False,
-            f"A full sync read {judged.known} of the {judged.total} {judged.kind}s that Intercom counts, so nothing is "
-            "written. Run it again.",
+            f"A full sync read {judged.matched} of the {judged.total} {judged.kind}s that Intercom counts, so nothing "
+            "is written. Run it again.",
             figures,
         )
     if held_before is None or held_before < FEW or lost * 2 <= held_before:
-        return Verdict(True, f"{judged.held} {judged.kind}s are held.", figures)
-    if full and len(since) > 1 and judged.gone * 2 <= judged.held + judged.gone:
-        return Verdict(True, f"A second full reading agrees that {judged.held} {judged.kind}s are there.", figures)
+        return Verdict(True, f"{judged.rows_after} {judged.kind}s are held.", figures)
+    if full and len(since) > 1 and judged.deleted * 2 <= judged.rows_after + judged.deleted:
+        return Verdict(
+            True, f"A second full reading agrees that {judged.rows_after} {judged.kind}s are there.", figures
+        )
     return Verdict(
         False,
         f"Of {held_before} {judged.kind}s held after the last successful sync {lost} are gone, so nothing is written. "
         "Check that INTERCOM_API_KEY is of the right workspace. If they were really deleted, run a full sync again: "
         "two full readings that agree are believed.",
-        figures | {"held_before": held_before},
+        figures | {"rows_before": held_before},
     )
 
 

@@ -52,8 +52,8 @@ def messages(waiting: Iterable[Alert]) -> list[Message]:
 
 
 def _of_group(group: Sequence[Alert]) -> Iterator[Message]:
-    refused = [alert for alert in group if alert.refusals]
-    fresh = [alert for alert in group if not alert.refusals]
+    refused = [alert for alert in group if alert.refusal_count]
+    fresh = [alert for alert in group if not alert.refusal_count]
     for part in (fresh, refused):
         if len(part) > HANDFUL:
             yield _digest(part)
@@ -62,7 +62,7 @@ def _of_group(group: Sequence[Alert]) -> Iterator[Message]:
 
 
 def _single(alert: Alert) -> Message:
-    if alert.refusals:
+    if alert.refusal_count:
         return Message((alert.id,), summary(alert))
     where = f"customer_alerts {alert.id}{_run(alert)} · {alert.created_at:%Y-%m-%d %H:%M} UTC"
     return Message((alert.id,), summary(alert), [_section(story(alert)), _context(where)])
@@ -75,7 +75,7 @@ def _digest(group: Sequence[Alert]) -> Message:
     counts = ", ".join(kind_of(of_kind[0]).counted(len(of_kind)) for of_kind in kinds)
     ids = tuple(sorted(alert.id for alert in group))
     text = f"{len(group):,} alerts: {counts}"
-    if any(alert.refusals for alert in group):
+    if any(alert.refusal_count for alert in group):
         return Message(ids, f"{text}. {_where(group)}")
     heading = {"type": "header", "text": {"type": "plain_text", "text": f"{len(group):,} alerts"}}
     return Message(ids, text, [heading, *(_list(of_kind) for of_kind in kinds), _context(_where(group))])

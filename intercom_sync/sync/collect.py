@@ -186,7 +186,7 @@ class Collector:
         with session.transaction():
             # Counted where they landed: pages that were read twice must not make up for one that was not read.
             seen = readings.count_ids(session, self.reading, collected.kind)
-            analyze(session, "sync_reads", "rejected_records", *_FILLED[stream], rows=seen)
+            analyze(session, "sync_seen_ids", "rejected_records", *_FILLED[stream], rows=seen)
         collected.completeness = replace(self.reader.completeness(stream), seen=seen)
         if self.run.full:
             collected.complete = _is_complete(collected.completeness)

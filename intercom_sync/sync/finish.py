@@ -69,7 +69,7 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
         glance.note(session, run.run, upserted.customers, rules.currency)
         readings.finish(session, reading, run.run)
     with session.transaction():
-        analyze(session, "unified_customers", "customer_writes", rows=upserted.new)
+        analyze(session, "unified_customers", "customer_last_written", rows=upserted.new)
     readings.let_go(run.run)
     _log_unwritten(upserted.unwritten)
     return Finished(figures, counts, upserted, finished_at)

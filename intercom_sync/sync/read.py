@@ -92,9 +92,9 @@ def _brought(session: Session, one: Collected, collector: Collector, is_known: b
         one.kind,
         collector.run.run,
         total=_total(one.completeness),
-        known=_known(session, one, collector) if is_known else None,
-        gone=one.gone,
-        given_up=one.given_up,
+        matched=_known(session, one, collector) if is_known else None,
+        deleted=one.gone,
+        parts_failed=one.given_up,
         ignored_ratings=one.ignored_ratings,
     )
 

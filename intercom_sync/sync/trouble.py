@@ -21,8 +21,9 @@ def note_trouble(session: Session, now: datetime) -> int:
 
 def _note_survived(session: Session, now: datetime) -> int:
     found = session.frame(
-        "SELECT run, errors, finished_at FROM sync_runs WHERE status = 'succeeded' AND errors > 0 AND finished_at > $1 "
-        f"AND NOT EXISTS (SELECT FROM customer_alerts WHERE dedupe = '{SURVIVED_ERRORS}/' || run) ORDER BY finished_at",
+        "SELECT run_id, errors, finished_at FROM sync_runs WHERE status = 'succeeded' AND errors > 0 "
+        "AND finished_at > $1 AND NOT EXISTS (SELECT FROM customer_alerts "
+        f"WHERE dedupe_key = '{SURVIVED_ERRORS}/' || run_id) ORDER BY finished_at",
         now - _RECENT,
     )
     return sum(outbox.note(session, survived_errors(*row)) for row in found.iter_rows())

@@ -30,8 +30,8 @@ _PATIENCE = 0.1
 _LOW, _HIGH, _BOUNDS = "intercom_sync.low", "intercom_sync.high", "intercom_sync.bounds"
 # All that any reader reads.
 _READ = (
-    "intercom_contacts", "intercom_conversations", "intercom_messages", "contact_merges", "sync_reads",
-    "revenue_metrics", "support_metrics", "unified_customers", "customer_writes",
+    "intercom_contacts", "intercom_conversations", "intercom_messages", "contact_merges", "sync_seen_ids",
+    "revenue_metrics", "support_metrics", "unified_customers", "customer_last_written",
 )  # fmt: skip
 
 Frames = tuple[pl.DataFrame, ...]

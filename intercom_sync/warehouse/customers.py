@@ -27,20 +27,20 @@ from intercom_sync.warehouse.session import Session, literal
 
 _ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
 _ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
-_EVIDENCE = tables.CUSTOMER_WRITES.names
+_EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
 _STRIPE = selected(
     tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(tables.UNIFIED_CUSTOMERS.names))
 )
 CONTACTS = (
     "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.external_id, c.name, c.location_country, c.location_city, "
     f"c.last_seen_at, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
-    "EXISTS (SELECT FROM sync_reads s "
-    "WHERE s.reading = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
+    "EXISTS (SELECT FROM sync_seen_ids s "
+    "WHERE s.extraction_id = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
     "WHERE c.email_key IS NOT NULL"
 )
 _SUPPORT = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
-_WRITES = f"SELECT {selected(tables.CUSTOMER_WRITES)} FROM customer_writes WHERE {{bucket}}"
+_WRITES = f"SELECT {selected(tables.CUSTOMER_LAST_WRITTEN)} FROM customer_last_written WHERE {{bucket}}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _others(session: Session, cut: Buckets, columns: Mapping[str, ColumnType]) -
         support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
         rows = session.frame(rows_query(columns, bucket.holds("lower(u.email)")))
         writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))
-        yield typed(support, tables.SUPPORT_METRICS), parsed(rows, columns), typed(writes, tables.CUSTOMER_WRITES)
+        yield typed(support, tables.SUPPORT_METRICS), parsed(rows, columns), typed(writes, tables.CUSTOMER_LAST_WRITTEN)
 
 
 def _may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -176,7 +176,7 @@ def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -
 
 def _note_last_written(session: Session) -> None:
     session.execute(
-        f"INSERT INTO customer_writes ({listing(_EVIDENCE)}) SELECT {listing(_EVIDENCE)} FROM last_written w "
+        f"INSERT INTO customer_last_written ({listing(_EVIDENCE)}) SELECT {listing(_EVIDENCE)} FROM last_written w "
         "WHERE NOT EXISTS (SELECT FROM unwritten_customers r WHERE r.email_key = w.email_key) "
         f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _EVIDENCE[1:])}"
     )

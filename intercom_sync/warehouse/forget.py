@@ -26,8 +26,8 @@ _REFUSED = (
 _EMAILS = (
     "SELECT lower($1) AS email_key UNION SELECT t.email_key FROM (SELECT lower(email) AS email_key, "
     "CAST(intercom_contact_id AS text) AS id FROM unified_customers WHERE email IS NOT NULL UNION ALL "
-    "SELECT email_key, intercom_contact_id FROM customer_writes) t JOIN erasing e ON e.id = t.id WHERE NOT EXISTS "
-    "(SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key AND c.id NOT IN (SELECT id FROM erasing))"
+    "SELECT email_key, intercom_contact_id FROM customer_last_written) t JOIN erasing e ON e.id = t.id "
+    "WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key AND c.id NOT IN (SELECT id FROM erasing))"
 )
 _REFUSED_ROWS = f"kind = 'customer' AND id IN (SELECT {DIGEST} FROM erased_email)"
 # Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.
@@ -39,22 +39,22 @@ _MERGED = (
 _KEYS = "SELECT email_key FROM erased_email"
 _OF_CUSTOMERS = {
     "unified_customers": f"lower(email) IN ({_KEYS})",
-    "customer_writes": f"email_key IN ({_KEYS})",
+    "customer_last_written": f"email_key IN ({_KEYS})",
     "support_metrics": f"email_key IN ({_KEYS})",
     "customer_alerts": f"lower(email) IN ({_KEYS})",
 }
 _OF_CONTACTS = {
     "revenue_metrics": f"contact_id IN ({ERASED_CONTACTS})",
     "contact_merges": f"source_id IN ({ERASED_CONTACTS}) OR contact_id IN ({ERASED_CONTACTS})",
-    "sync_reads": f"(kind = 'contact' AND id IN ({ERASED_CONTACTS})) "
+    "sync_seen_ids": f"(kind = 'contact' AND id IN ({ERASED_CONTACTS})) "
     f"OR (kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS}))",
 }
 _UNTOLD = (
-    "UPDATE sync_streams SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
+    "UPDATE sync_stream_stats SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
     "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND {column} && ARRAY({ids})"
 )
 _FEWER = (
-    "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run IN (SELECT run FROM sync_runs "
+    "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run_id IN (SELECT run_id FROM sync_runs "
     "WHERE status = 'succeeded' AND customers IS NOT NULL ORDER BY finished_at DESC LIMIT 2)"
 )
 
@@ -83,7 +83,7 @@ def forget(session: Session, email: str) -> dict[str, int]:
         removed |= erase_contacts(session, contacts["id"])
         removed["rejected_records"] += erase(session, "rejected_records", _REFUSED_ROWS)
         session.execute(VOID)  # nobody can say whose words they are
-        for column in ("missed_ids", "overlooked_ids"):
+        for column in ("late_arrival_ids", "scan_miss_ids"):
             session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
             session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
         return removed | {table: erase(session, table, which) for table, which in _OF_CONTACTS.items()}

@@ -14,7 +14,7 @@ _A_MOMENT = timedelta(seconds=1)
 _RUN_INSTANTS = ("as_of", "started_at", "finished_at")
 _OTHERS = {
     "customer_alerts": ("created_at", "delivered_at"),
-    "check_verdicts": ("evaluated_at", "told_at"),
+    "check_states": ("evaluated_at", "notified_at"),
     "rejected_records": ("time",),
 }
 

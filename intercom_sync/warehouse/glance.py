@@ -51,7 +51,7 @@ def note(session: Session, run: str, customers: int, currency: str) -> None:
     )
     session.execute(
         "UPDATE sync_runs SET customers = $2::bigint::integer, "
-        f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({by_plan}) p) WHERE run = $1",
+        f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({by_plan}) p) WHERE run_id = $1",
         run,
         customers,
     )

@@ -108,14 +108,14 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
     columns = (*_REFUSED, "run", "time")
     session.execute(
         f"INSERT INTO rejected_records AS old ({listing(columns)}) "
-        "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules, s.run, s.time "
-        f"FROM landing_refused s LEFT JOIN {landed} l ON l.id = s.id "
+        "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules_hash, "
+        f"s.run, s.time FROM landing_refused s LEFT JOIN {landed} l ON l.id = s.id "
         "WHERE s.updated_at IS NULL OR l.id IS NULL OR l.updated_at <= s.updated_at ORDER BY s.id "
         "ON CONFLICT (kind, id) DO UPDATE SET landed_at = clock_timestamp(), "
         f"{', '.join(f'{c} = EXCLUDED.{c}' for c in columns)} "
         "WHERE (old.updated_at IS NULL OR EXCLUDED.updated_at IS NULL OR old.updated_at <= EXCLUDED.updated_at) "
-        "AND (old.reason, old.field, old.payload::text, old.rules, old.updated_at) IS DISTINCT FROM "
-        "(EXCLUDED.reason, EXCLUDED.field, EXCLUDED.payload::text, EXCLUDED.rules, EXCLUDED.updated_at)"
+        "AND (old.reason, old.field, old.payload::text, old.rules_hash, old.updated_at) IS DISTINCT FROM "
+        "(EXCLUDED.reason, EXCLUDED.field, EXCLUDED.payload::text, EXCLUDED.rules_hash, EXCLUDED.updated_at)"
     )
 
 

@@ -10,13 +10,13 @@ import polars as pl
 from intercom_sync.warehouse.land import alone
 from intercom_sync.warehouse.session import Session
 
-_UNMET = "NOT EXISTS (SELECT FROM sync_reads r WHERE r.reading = $1 AND r.kind = $2 AND r.id = l.id)"
+_UNMET = "NOT EXISTS (SELECT FROM sync_seen_ids r WHERE r.extraction_id = $1 AND r.kind = $2 AND r.id = l.id)"
 # What landed after the reading began is newer than it. What landed in the future did so while the database's clock was
 # ahead, before it began; a reading that began in the future cannot say what is older.
-_BEGUN = "FROM sync_readings WHERE reading = $1"
+_BEGUN = "FROM sync_extractions WHERE extraction_id = $1"
 _OLDER = (
-    f"(l.landed_at < (SELECT begun_at {_BEGUN}) OR l.landed_at > (SELECT clock_timestamp())) "
-    f"AND (SELECT begun_at <= clock_timestamp() {_BEGUN})"
+    f"(l.landed_at < (SELECT started_at {_BEGUN}) OR l.landed_at > (SELECT clock_timestamp())) "
+    f"AND (SELECT started_at <= clock_timestamp() {_BEGUN})"
 )
 _NOT_KEPT = "NOT EXISTS (SELECT FROM kept_records k WHERE k.id = l.id)"
 _WORDS = {

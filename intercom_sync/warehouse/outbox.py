@@ -72,9 +72,9 @@ def note(session: Session, news: Note) -> bool:
     Runs inside the caller's transaction.
     """
     put_in = session.value(
-        "INSERT INTO customer_alerts (kind, details, run, created_at, dedupe) SELECT $1, $2::text::json, $3, $4, $5 "
-        "WHERE NOT EXISTS (SELECT FROM customer_alerts WHERE dedupe = $5) "
-        "ON CONFLICT (dedupe) WHERE dedupe IS NOT NULL DO NOTHING RETURNING 1",
+        "INSERT INTO customer_alerts (kind, details, run, created_at, dedupe_key) "
+        "SELECT $1, $2::text::json, $3, $4, $5 WHERE NOT EXISTS (SELECT FROM customer_alerts WHERE dedupe_key = $5) "
+        "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING RETURNING 1",
         news.kind,
         json.dumps(news.details),
         news.run,
@@ -101,18 +101,18 @@ def waiting(session: Session) -> list[Alert]:
     """Return the oldest alerts that wait for delivery, in order of decision."""
     with session.transaction():
         rows = session.frame(
-            "SELECT id, kind, email, details::text AS details, run, created_at, refusals FROM customer_alerts "
-            f"WHERE delivered_at IS NULL AND refusals < {SET_ASIDE} ORDER BY id LIMIT {_MOST}"
+            "SELECT id, kind, email, details::text AS details, run, created_at, refusal_count FROM customer_alerts "
+            f"WHERE delivered_at IS NULL AND refusal_count < {SET_ASIDE} ORDER BY id LIMIT {_MOST}"
         )
     return [Alert(**row | {"details": json.loads(row["details"])}) for row in rows.iter_rows(named=True)]
 
 
 def backlog(session: Session) -> Backlog:
     """Count what has not been delivered."""
-    aside = f"FILTER (WHERE refusals >= {SET_ASIDE})"
+    aside = f"FILTER (WHERE refusal_count >= {SET_ASIDE})"
     with session.transaction():
         row = session.frame(
-            f"SELECT count(*) FILTER (WHERE refusals < {SET_ASIDE}) AS waiting, count(*) {aside} AS set_aside, "
+            f"SELECT count(*) FILTER (WHERE refusal_count < {SET_ASIDE}) AS waiting, count(*) {aside} AS set_aside, "
             f"(array_agg('customer_alerts ' || id || ': ' || last_error ORDER BY id DESC) {aside})[1] AS last_refusal "
             "FROM customer_alerts WHERE delivered_at IS NULL"
         ).row(0, named=True)
@@ -135,7 +135,7 @@ def not_delivered(session: Session, ids: Sequence[int], error: str, refused: boo
     with session.transaction():
         session.execute(
             "UPDATE customer_alerts SET attempts = attempts + 1, last_error = $1, "
-            f"refusals = refusals + $2::bigint::integer WHERE id = ANY({_IDS.format(3)})",
+            f"refusal_count = refusal_count + $2::bigint::integer WHERE id = ANY({_IDS.format(3)})",
             error,
             int(refused),
             _listed(ids),

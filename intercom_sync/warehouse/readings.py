@@ -22,7 +22,7 @@ from intercom_sync.warehouse.session import Session
 _ALL_DONE = ""
 _NUMBERED = "#"
 _TOO_OLD = "interval '1 day'"
-_LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(reading))"
+_LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(extraction_id))"
 _UNHELD = _LOCK.replace("_lock(", "_xact_lock(")  # as long as the transaction lasts
 
 
@@ -40,25 +40,32 @@ def take(connect: Callable[[], Session], run: SyncRun) -> str:
     with session.transaction():
         # One that began in the future did so when the database's clock was ahead, at an unknown time.
         session.execute(
-            "DELETE FROM sync_readings WHERE NOT begun_at BETWEEN clock_timestamp() - "
+            "DELETE FROM sync_extractions WHERE NOT started_at BETWEEN clock_timestamp() - "
             f"{_TOO_OLD} AND clock_timestamp() AND {_UNHELD}"
         )
-        for orphaned in ("sync_marks", "sync_reads"):
-            session.execute(f"DELETE FROM {orphaned} o WHERE reading NOT IN (SELECT reading FROM sync_readings)")
-        left = session.frame("SELECT reading FROM sync_readings WHERE scope = $1 ORDER BY begun_at", run.scope)
-        taken = next((one for one in left["reading"] if _taken_over(session, one, run)), None)
+        for orphaned in ("sync_checkpoints", "sync_seen_ids"):
+            session.execute(
+                f"DELETE FROM {orphaned} o WHERE extraction_id NOT IN (SELECT extraction_id FROM sync_extractions)"
+            )
+        left = session.frame(
+            "SELECT extraction_id FROM sync_extractions WHERE scope = $1 ORDER BY started_at", run.scope
+        )
+        taken = next((one for one in left["extraction_id"] if _taken_over(session, one, run)), None)
         return taken or _begun(session, run)
 
 
 def _taken_over(session: Session, reading: str, run: SyncRun) -> bool:
     """Take a reading over, unless a living run is at it, or has brought it to its end since it was found."""
-    taken = "UPDATE sync_readings SET run = $2 WHERE reading = $1 RETURNING 1"
+    taken = "UPDATE sync_extractions SET run_id = $2 WHERE extraction_id = $1 RETURNING 1"
     return _locked(session, reading) and session.value(taken, reading, run.run) is not None
 
 
 def _begun(session: Session, run: SyncRun) -> str:
     """Begin a reading, named after its run; with a number where another run has taken over what this one began."""
-    begin = "INSERT INTO sync_readings (reading, scope, run) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1"
+    begin = (
+        "INSERT INTO sync_extractions (extraction_id, scope, run_id) VALUES ($1, $2, $3) "
+        "ON CONFLICT DO NOTHING RETURNING 1"
+    )
     names = (run.run if number == 1 else f"{run.run}{_NUMBERED}{number}" for number in count(1))
     return next(
         name for name in names if _locked(session, name) and session.value(begin, name, run.scope, run.run) is not None
@@ -71,12 +78,12 @@ def beginner(reading: str) -> str:
 
 
 def _locked(session: Session, reading: str) -> bool:
-    return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS reading) r", reading))
+    return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS extraction_id) e", reading))
 
 
 def of_run(session: Session, run: str) -> str:
     """Return the reading that a run is at, or the run's own id when it read nothing."""
-    return session.value("SELECT reading FROM sync_readings WHERE run = $1", run) or run
+    return session.value("SELECT extraction_id FROM sync_extractions WHERE run_id = $1", run) or run
 
 
 def began(session: Session, reading: str) -> datetime | None:
@@ -85,7 +92,7 @@ def began(session: Session, reading: str) -> datetime | None:
     A run whose clock was ahead covers nothing: when it began is not known.
     """
     began: datetime | None = session.value(
-        f"SELECT LEAST(as_of, started_at, earliest_now) FROM sync_runs WHERE run = $1 AND mode <> '{REFRESH}'",
+        f"SELECT LEAST(as_of, started_at, earliest_now) FROM sync_runs WHERE run_id = $1 AND mode <> '{REFRESH}'",
         beginner(reading),
     )
     return began
@@ -95,7 +102,8 @@ def note_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> N
     """Note that a reading has met these ids; runs inside the caller's transaction."""
     session.stage("reading_ids", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
     session.execute(
-        "INSERT INTO sync_reads (reading, kind, id) SELECT DISTINCT $1, $2, id FROM reading_ids ON CONFLICT DO NOTHING",
+        "INSERT INTO sync_seen_ids (extraction_id, kind, id) SELECT DISTINCT $1, $2, id FROM reading_ids "
+        "ON CONFLICT DO NOTHING",
         reading,
         kind,
     )
@@ -103,20 +111,24 @@ def note_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> N
 
 def count_ids(session: Session, reading: str, kind: str) -> int:
     """Return how many records of a kind a reading has met, each counted once; in the caller's transaction."""
-    return int(session.value("SELECT count(*) FROM sync_reads WHERE reading = $1 AND kind = $2", reading, kind))
+    return int(
+        session.value("SELECT count(*) FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2", reading, kind)
+    )
 
 
 def some_ids(session: Session, reading: str, kind: str, most: int = 3) -> list[str]:
     """Return some records of a kind that a reading has met; in the caller's transaction."""
-    found = session.frame(f"SELECT id FROM sync_reads WHERE reading = $1 AND kind = $2 LIMIT {most}", reading, kind)
+    found = session.frame(
+        f"SELECT id FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2 LIMIT {most}", reading, kind
+    )
     return list(found["id"])
 
 
 def note_mark(session: Session, reading: str, kind: str, mark: Mapping[str, Any]) -> None:
     """Note how far one walk of a reading has come; runs inside the caller's transaction."""
     session.execute(
-        "INSERT INTO sync_marks (reading, kind, walk, mark) VALUES ($1, $2, $3, $4::text::json) "
-        "ON CONFLICT (reading, kind, walk) DO UPDATE SET mark = EXCLUDED.mark",
+        "INSERT INTO sync_checkpoints (extraction_id, kind, cursor, state) VALUES ($1, $2, $3, $4::text::json) "
+        "ON CONFLICT (extraction_id, kind, cursor) DO UPDATE SET state = EXCLUDED.state",
         reading,
         kind,
         mark["walk"],
@@ -133,9 +145,11 @@ def marks(session: Session, reading: str, kind: str) -> list[dict[str, Any]]:
     """Return how far a reading has come."""
     with session.transaction():
         found = session.frame(
-            "SELECT mark::text AS mark FROM sync_marks WHERE reading = $1 AND kind = $2 ORDER BY walk", reading, kind
+            "SELECT state::text AS state FROM sync_checkpoints WHERE extraction_id = $1 AND kind = $2 ORDER BY cursor",
+            reading,
+            kind,
         )
-    return [json.loads(mark) for mark in found["mark"]]
+    return [json.loads(state) for state in found["state"]]
 
 
 def is_done(marked: Iterable[Mapping[str, Any]]) -> bool:
@@ -146,7 +160,9 @@ def is_done(marked: Iterable[Mapping[str, Any]]) -> bool:
 def is_whole(session: Session, reading: str) -> bool:
     """Whether contacts and conversations have both been read to their end; runs inside the caller's transaction."""
     return bool(
-        session.value(f"SELECT count(*) = 2 FROM sync_marks WHERE reading = $1 AND walk = '{_ALL_DONE}'", reading)
+        session.value(
+            f"SELECT count(*) = 2 FROM sync_checkpoints WHERE extraction_id = $1 AND cursor = '{_ALL_DONE}'", reading
+        )
     )
 
 
@@ -160,9 +176,9 @@ def contact_counts(session: Session, reading: str, unwritten: int) -> ContactCou
         "count(DISTINCT email_key) FILTER (WHERE state = 'usable') AS customers FROM ("
         "SELECT c.email_key, CASE WHEN r.id IS NOT NULL THEN 'rejected' WHEN c.id IS NULL THEN 'erased' "
         "WHEN c.email_key IS NULL THEN 'without email' ELSE 'usable' END AS state "
-        "FROM sync_reads s LEFT JOIN intercom_contacts c ON c.id = s.id "
+        "FROM sync_seen_ids s LEFT JOIN intercom_contacts c ON c.id = s.id "
         "LEFT JOIN rejected_records r ON r.kind = 'contact' AND r.id = s.id "
-        "WHERE s.reading = $1 AND s.kind = 'contact') met",
+        "WHERE s.extraction_id = $1 AND s.kind = 'contact') met",
         reading,
     ).row(0, named=True)
     usable = int(row.pop("usable"))
@@ -174,10 +190,10 @@ def contact_counts(session: Session, reading: str, unwritten: int) -> ContactCou
 
 def finish(session: Session, reading: str, run: str) -> None:
     """Drop the reading of a run, unless another run has taken it over; runs inside the caller's transaction."""
-    mine = "DELETE FROM sync_readings WHERE reading = $1 AND run = $2 RETURNING 1"
+    mine = "DELETE FROM sync_extractions WHERE extraction_id = $1 AND run_id = $2 RETURNING 1"
     if session.value(mine, reading, run) is not None:
-        for table in ("sync_reads", "sync_marks"):
-            session.execute(f"DELETE FROM {table} WHERE reading = $1", reading)
+        for table in ("sync_seen_ids", "sync_checkpoints"):
+            session.execute(f"DELETE FROM {table} WHERE extraction_id = $1", reading)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ DIGEST = "'sha256:' || left(encode(sha256(convert_to(email_key, 'UTF8')), 'hex')
 _ID = f"COALESCE(contact_id, {DIGEST})"
 _GOOD = f"DELETE FROM rejected_records WHERE kind = 'customer' AND id NOT IN (SELECT {_ID} FROM unwritten_customers)"
 _KEEP = (
-    "INSERT INTO rejected_records AS old (kind, id, reason, field, value, run, time, rules) "
+    "INSERT INTO rejected_records AS old (kind, id, reason, field, value, run, time, rules_hash) "
     f"SELECT 'customer', {_ID}, reason, field, value::json, $1, $2, 'unified_customers' FROM unwritten_customers "
     "ORDER BY 2 ON CONFLICT (kind, id) DO UPDATE SET landed_at = clock_timestamp(), reason = EXCLUDED.reason, "
     "field = EXCLUDED.field, value = EXCLUDED.value, run = EXCLUDED.run, time = EXCLUDED.time "

@@ -26,7 +26,7 @@ VOID = (
 _RECENT = timedelta(days=RECENT_DAYS)
 # A conversation that did not change since then holds no message of the time, nor does one that began after it.
 _FETCH_AGAIN = (
-    "UPDATE intercom_conversations SET parts_version = NULL, parts_wanted = TRUE "
+    "UPDATE intercom_conversations SET parts_fetched_version = NULL, parts_pending = TRUE "
     "WHERE updated_at >= $1 AND created_at < $2"
 )
 

@@ -27,10 +27,10 @@ from intercom_sync.warehouse.statistics import analyze
 _CHUNK = 20_000
 _COLUMNS = tables.REVENUE_METRICS.names
 _STALE = (
-    "SELECT c.id, c.revision, c.payload::text AS payload, r.rules IS DISTINCT FROM $1 AS other_rules "
+    "SELECT c.id, c.revision, c.payload::text AS payload, r.rules_hash IS DISTINCT FROM $1 AS other_rules "
     "FROM intercom_contacts c "
     "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
-    "AND (r.revision IS DISTINCT FROM c.revision OR r.rules IS DISTINCT FROM $1) "
+    "AND (r.revision IS DISTINCT FROM c.revision OR r.rules_hash IS DISTINCT FROM $1) "
     f"ORDER BY c.id LIMIT {_CHUNK}"
 )
 _TYPES = {column.name: column.type for column in tables.REVENUE_METRICS.columns}
@@ -47,7 +47,9 @@ _PARSE_AGAIN = (
     f"({listing(_PARSED, 'c.')}) IS DISTINCT FROM "
     f"({', '.join(f'CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)})"
 )
-_STAYS = "UPDATE revenue_metrics r SET revision = s.revision, rules = $1 FROM refused_again s WHERE r.contact_id = s.id"
+_STAYS = (
+    "UPDATE revenue_metrics r SET revision = s.revision, rules_hash = $1 FROM refused_again s WHERE r.contact_id = s.id"
+)
 
 
 def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -> int:
@@ -109,7 +111,8 @@ def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
         # Before they are read: what is forgotten meanwhile must not land again.
         alone(session, "contact")
         old = session.frame(
-            "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules <> $1", stamp.rules
+            "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1",
+            stamp.rules,
         )
         if not old.is_empty():
             land_contacts(session, sift(map(stored, old["payload"]), partial(read_contact, rules=rules)), stamp)

@@ -73,7 +73,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
     """Insert the row of a run that begins, unless it is there; runs inside the caller's transaction."""
     clocks = run.clocks
     values = {
-        "run": run.run,
+        "run_id": run.run,
         "mode": run.mode,
         "status": "started",
         "as_of": run.as_of,
@@ -89,7 +89,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
     known = {name: value for name, value in values.items() if value is not None}
     session.execute(
         f"INSERT INTO sync_runs ({', '.join(known)}) "
-        f"VALUES ({', '.join(f'${number}' for number in range(1, len(known) + 1))}) ON CONFLICT (run) DO NOTHING",
+        f"VALUES ({', '.join(f'${number}' for number in range(1, len(known) + 1))}) ON CONFLICT (run_id) DO NOTHING",
         *known.values(),
     )
     return begun(session, run.run) or run
@@ -98,7 +98,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
 def reopen(session: Session, run: str) -> None:
     """Note that a run goes on after one of its tries ended; runs inside the caller's transaction."""
     session.execute(
-        "UPDATE sync_runs SET status = 'started', finished_at = NULL WHERE run = $1 AND contacts_synced IS NULL "
+        "UPDATE sync_runs SET status = 'started', finished_at = NULL WHERE run_id = $1 AND contacts_synced IS NULL "
         "AND status <> 'started'",
         run,
     )
@@ -108,7 +108,7 @@ def begun(session: Session, run: str) -> SyncRun | None:
     """Return a run as it was noted when it began; None when it was not. Runs inside the caller's transaction."""
     found = session.frame(
         "SELECT as_of, mode, window_start, window_end, started_at, machine_clock, database_clock, intercom_clock, "
-        "earliest_now, future_instants FROM sync_runs WHERE run = $1",
+        "earliest_now, future_instants FROM sync_runs WHERE run_id = $1",
         run,
     ).rows(named=True)
     if not found:
@@ -130,7 +130,8 @@ def begun(session: Session, run: str) -> SyncRun | None:
 def newest_with_clocks(session: Session, run: str) -> SyncRun | None:
     """Return a run as it began, or the newest one where this one did not read the clocks; None when none did."""
     found = session.value(
-        "SELECT run FROM sync_runs WHERE machine_clock IS NOT NULL ORDER BY (run = $1) DESC, started_at DESC LIMIT 1",
+        "SELECT run_id FROM sync_runs WHERE machine_clock IS NOT NULL ORDER BY (run_id = $1) DESC, "
+        "started_at DESC LIMIT 1",
         run,
     )
     return begun(session, found) if found else None
@@ -164,7 +165,7 @@ def had_company(session: Session, run: SyncRun) -> bool:
     """
     return bool(
         session.value(
-            "SELECT EXISTS (SELECT FROM sync_runs WHERE run <> $1 AND (finished_at >= $2 "
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE run_id <> $1 AND (finished_at >= $2 "
             "OR (finished_at IS NULL AND started_at > $2 - interval '1 day')))",
             run.run,
             run.started_at,
@@ -180,7 +181,7 @@ def overtaken(session: Session, run: SyncRun, present: datetime) -> SyncRun:
     """
     latest: datetime | None = session.value(
         "UPDATE sync_runs SET as_of = greatest(as_of, (SELECT max(as_of) FROM sync_runs "
-        "WHERE status = 'succeeded' AND finished_at >= $2 AND as_of <= $3)) WHERE run = $1 RETURNING as_of",
+        "WHERE status = 'succeeded' AND finished_at >= $2 AND as_of <= $3)) WHERE run_id = $1 RETURNING as_of",
         run.run,
         run.started_at,
         present + TOLERANCE,
@@ -193,7 +194,7 @@ def count(session: Session, run: str, contacts: int, conversations: int, errors:
     session.execute(
         "UPDATE sync_runs SET contacts_read = contacts_read + $2::bigint::integer, "
         "conversations_read = conversations_read + $3::bigint::integer, errors = errors + $4::bigint::integer "
-        "WHERE run = $1",
+        "WHERE run_id = $1",
         run,
         contacts,
         conversations,
@@ -203,18 +204,18 @@ def count(session: Session, run: str, contacts: int, conversations: int, errors:
 
 def errors(session: Session, run: str) -> int:
     """Return the API calls that a run gave up."""
-    return int(session.value("SELECT errors FROM sync_runs WHERE run = $1", run) or 0)
+    return int(session.value("SELECT errors FROM sync_runs WHERE run_id = $1", run) or 0)
 
 
 def is_noted(session: Session, run: str) -> bool:
     """Whether a run has begun; runs inside the caller's transaction."""
-    return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run = $1)", run))
+    return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1)", run))
 
 
 def end(session: Session, run: str, status: str, finished_at: datetime) -> None:
     """Note how an open run ended without writing its customers; runs inside the caller's transaction."""
     session.execute(
-        "UPDATE sync_runs SET status = $2, finished_at = $3 WHERE run = $1 AND status = 'started'",
+        "UPDATE sync_runs SET status = $2, finished_at = $3 WHERE run_id = $1 AND status = 'started'",
         run,
         status,
         finished_at,
@@ -225,7 +226,7 @@ def end_partial(session: Session, run: str, finished_at: datetime) -> None:
     """Note that a run of some assets only has done one of them; runs inside the caller's transaction."""
     session.execute(
         f"UPDATE sync_runs SET status = 'succeeded', mode = '{REFRESH}', finished_at = $2 "
-        "WHERE run = $1 AND status = 'started'",
+        "WHERE run_id = $1 AND status = 'started'",
         run,
         finished_at,
     )
@@ -233,7 +234,7 @@ def end_partial(session: Session, run: str, finished_at: datetime) -> None:
 
 def covers_nothing(session: Session, run: str) -> None:
     """Note that a run did not read both streams, as one of some assets only; runs inside the caller's transaction."""
-    session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run = $1", run)
+    session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run_id = $1", run)
 
 
 def close(session: Session, run: str, figures: Figures, finished_at: datetime) -> None:
@@ -242,7 +243,7 @@ def close(session: Session, run: str, figures: Figures, finished_at: datetime) -
     session.execute(
         "UPDATE sync_runs SET status = 'succeeded', finished_at = $2, contacts_synced = $3, new_contacts = $4, "
         "updated_contacts = $5, skipped_contacts = $6, alerts_generated = $7, "
-        "sync_duration_seconds = $8::text::numeric, avg_quality_score = nullif($9, '')::numeric WHERE run = $1",
+        "sync_duration_seconds = $8::text::numeric, avg_quality_score = nullif($9, '')::numeric WHERE run_id = $1",
         run,
         finished_at,
         figures.contacts_synced,
@@ -260,7 +261,7 @@ def figures(session: Session, run: str) -> tuple[datetime, Figures]:
     row = session.frame(
         "SELECT finished_at, contacts_synced, new_contacts, updated_contacts, skipped_contacts, errors, "
         "sync_duration_seconds::float8 AS sync_duration_seconds, avg_quality_score::float8 AS avg_quality_score, "
-        "alerts_generated FROM sync_runs WHERE run = $1",
+        "alerts_generated FROM sync_runs WHERE run_id = $1",
         run,
     ).row(0, named=True)
     finished_at: datetime = row.pop("finished_at")
@@ -269,7 +270,9 @@ def figures(session: Session, run: str) -> tuple[datetime, Figures]:
 
 def covered_by(session: Session, run: str) -> Window | None:
     """Return the window that a run read; None for a full one, whose past is no row of windows."""
-    row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run = $1", run).row(0, named=True)
+    row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run_id = $1", run).row(
+        0, named=True
+    )
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
 
 

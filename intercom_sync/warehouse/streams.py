@@ -1,4 +1,4 @@
-"""`sync_streams`: what each reading brought of contacts and conversations, for the checks to judge, also later.
+"""`sync_stream_stats`: what each reading brought of contacts and conversations, for the checks to judge, also later.
 
 How readings go on and end is the business of `readings`; what is right and wrong, of `domain.verdicts`.
 """
@@ -15,31 +15,31 @@ from intercom_sync.warehouse.frames import frame_of, listing
 from intercom_sync.warehouse.runs import FULL
 from intercom_sync.warehouse.session import Session
 
-_COLUMNS = tables.SYNC_STREAMS.names
-_ADDED = ("gone", "given_up", "ignored_ratings", "missed", "overlooked")
-_KEPT = ("total", "known")
-_LATEST = ("run", "read", "refused", "without_email", "held")
+_COLUMNS = tables.SYNC_STREAM_STATS.names
+_ADDED = ("deleted", "parts_failed", "ignored_ratings", "late_arrivals", "scan_misses")
+_KEPT = ("total", "matched")
+_LATEST = ("run_id", "records_seen", "rejected", "without_email", "rows_after")
 _IDS_KEPT = 100
 _HISTORY = 500
 _NOTE = (
-    f"INSERT INTO sync_streams AS old ({listing(_COLUMNS)}) SELECT {listing(_COLUMNS)} FROM noted_stream "
-    "ON CONFLICT (reading, kind) DO UPDATE SET "
+    f"INSERT INTO sync_stream_stats AS old ({listing(_COLUMNS)}) SELECT {listing(_COLUMNS)} FROM noted_stream "
+    "ON CONFLICT (extraction_id, kind) DO UPDATE SET "
     + ", ".join(f"{c} = EXCLUDED.{c}" for c in _LATEST)
     + "".join(f", {c} = COALESCE(EXCLUDED.{c}, old.{c})" for c in _KEPT)
     + "".join(f", {c} = COALESCE(old.{c}, 0) + EXCLUDED.{c}" for c in _ADDED)
 )
 _MET = (
-    "SELECT count(*) AS read, count(r.id) AS refused, {without_email} AS without_email "
-    "FROM sync_reads s LEFT JOIN rejected_records r ON r.kind = s.kind AND r.id = s.id "
-    "LEFT JOIN intercom_{kind}s l ON l.id = s.id WHERE s.reading = $1 AND s.kind = '{kind}'"
+    "SELECT count(*) AS records_seen, count(r.id) AS rejected, {without_email} AS without_email "
+    "FROM sync_seen_ids s LEFT JOIN rejected_records r ON r.kind = s.kind AND r.id = s.id "
+    "LEFT JOIN intercom_{kind}s l ON l.id = s.id WHERE s.extraction_id = $1 AND s.kind = '{kind}'"
 )
 _UNMAILED = "count(*) FILTER (WHERE l.id IS NOT NULL AND r.id IS NULL AND l.email_key IS NULL)"
 _FOUND = (
-    "INSERT INTO sync_streams AS old (reading, kind, run, {what}, {what}_ids) "
+    "INSERT INTO sync_stream_stats AS old (extraction_id, kind, run_id, {what}, {ids}) "
     f"SELECT $1, '{{kind}}', $2, count(*), (array_agg(f.id ORDER BY f.id))[:{_IDS_KEPT}] FROM full_found f {{news}}"
-    "HAVING count(*) > 0 ON CONFLICT (reading, kind) DO UPDATE SET "
+    "HAVING count(*) > 0 ON CONFLICT (extraction_id, kind) DO UPDATE SET "
     "{what} = COALESCE(old.{what}, 0) + EXCLUDED.{what}, "
-    f"{{what}}_ids = (old.{{what}}_ids || EXCLUDED.{{what}}_ids)[:{_IDS_KEPT}]"
+    f"{{ids}} = (old.{{ids}} || EXCLUDED.{{ids}})[:{_IDS_KEPT}]"
 )
 _NEWS = (
     "LEFT JOIN intercom_{kind}s l ON l.id = f.id "
@@ -64,7 +64,12 @@ def note_missed(
     """
     table = tables.INTERCOM_CONTACTS if kind == "contact" else tables.INTERCOM_CONVERSATIONS
     session.stage("full_found", frame_of(table, ("id", "updated_at"), versions.items()))
-    session.execute(_FOUND.format(kind=kind, what="missed", news=_NEWS.format(kind=kind)), reading, run, settled)
+    session.execute(
+        _FOUND.format(kind=kind, what="late_arrivals", ids="late_arrival_ids", news=_NEWS.format(kind=kind)),
+        reading,
+        run,
+        settled,
+    )
 
 
 def note_overlooked(session: Session, reading: str, run: str, ids: Iterable[str]) -> None:
@@ -73,7 +78,7 @@ def note_overlooked(session: Session, reading: str, run: str, ids: Iterable[str]
     Runs inside the caller's transaction.
     """
     session.stage("full_found", frame_of(tables.INTERCOM_CONTACTS, ("id",), [(one,) for one in ids]))
-    session.execute(_FOUND.format(kind="contact", what="overlooked", news=""), reading, run)
+    session.execute(_FOUND.format(kind="contact", what="scan_misses", ids="scan_miss_ids", news=""), reading, run)
 
 
 def note(session: Session, brought: Brought) -> None:
@@ -83,14 +88,18 @@ def note(session: Session, brought: Brought) -> None:
     """
     kind = brought.kind
     query = _MET.format(kind=kind, without_email=_UNMAILED if kind == "contact" else "0::bigint")
-    met = session.frame(query, brought.reading).row(0, named=True)
+    met = session.frame(query, brought.extraction_id).row(0, named=True)
     held = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
     row = (
         asdict(brought)
         | met
-        | {"held": held, "missed_ids": list(brought.missed_ids), "overlooked_ids": list(brought.overlooked_ids)}
+        | {
+            "rows_after": held,
+            "late_arrival_ids": list(brought.late_arrival_ids),
+            "scan_miss_ids": list(brought.scan_miss_ids),
+        }
     )
-    session.stage("noted_stream", frame_of(tables.SYNC_STREAMS, _COLUMNS, [[row[c] for c in _COLUMNS]]))
+    session.stage("noted_stream", frame_of(tables.SYNC_STREAM_STATS, _COLUMNS, [[row[c] for c in _COLUMNS]]))
     session.execute(_NOTE)
 
 
@@ -104,8 +113,8 @@ def known(session: Session, kind: str, after: int, before: int) -> int:
         session.value(
             f"SELECT (SELECT count(*) FROM intercom_{kind}s WHERE updated_at {bounds}) + (SELECT count(*) "
             f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds})) + (SELECT "
-            f"count(*) FROM forgotten WHERE kind = '{kind}' AND updated_at {bounds} "
-            f"AND NOT EXISTS (SELECT FROM intercom_{kind}s l WHERE l.id = mark))",
+            f"count(*) FROM suppression_list WHERE kind = '{kind}' AND updated_at {bounds} "
+            f"AND NOT EXISTS (SELECT FROM intercom_{kind}s l WHERE l.id = identifier))",
             after,
             before,
         )
@@ -140,30 +149,30 @@ def judged(session: Session, run: str, kind: str) -> tuple[Brought, bool] | None
 
     None when nothing was ever read.
     """
-    found = _readings(session, kind, "ORDER BY (r.run = $1) DESC, r.started_at DESC LIMIT 1", run)
+    found = _readings(session, kind, "ORDER BY (r.run_id = $1) DESC, r.started_at DESC LIMIT 1", run)
     return (found[0][0], found[0][1] == FULL) if found else None
 
 
 def since_success(session: Session, judged: Brought) -> tuple[list[Brought], int | None]:
     """Return the readings since the last sync that succeeded before the judged one, and what was held after that."""
     up_to = (
-        "WHERE r.started_at <= (SELECT started_at FROM sync_runs WHERE run = $1) "
+        "WHERE r.started_at <= (SELECT started_at FROM sync_runs WHERE run_id = $1) "
         f"ORDER BY r.started_at DESC LIMIT {_HISTORY}"
     )
     since: list[Brought] = []
-    for one, _, status in _readings(session, judged.kind, up_to, judged.run):
+    for one, _, status in _readings(session, judged.kind, up_to, judged.run_id):
         if since and status == "succeeded":
-            return since[::-1], one.held
+            return since[::-1], one.rows_after
         since.append(one)
     return since[::-1], None
 
 
 def _readings(session: Session, kind: str, rest: str, *values: object) -> list[tuple[Brought, str, str]]:
     found = session.frame(
-        f"SELECT {listing(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_streams "
-        f"WHERE kind = '{kind}' AND held IS NOT NULL) s JOIN sync_runs r ON r.run = s.run {rest}",
+        f"SELECT {listing(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_stream_stats "
+        f"WHERE kind = '{kind}' AND rows_after IS NOT NULL) s JOIN sync_runs r ON r.run_id = s.run_id {rest}",
         *values,
-    ).with_columns(pl.col("missed_ids", "overlooked_ids").fill_null([]), pl.col("overlooked").fill_null(0))
+    ).with_columns(pl.col("late_arrival_ids", "scan_miss_ids").fill_null([]), pl.col("scan_misses").fill_null(0))
     return [
         (Brought(**{c: row[c] for c in _COLUMNS}), row["mode"], row["status"]) for row in found.iter_rows(named=True)
     ]

@@ -136,7 +136,7 @@ def _search_again(session: Session, rules: Rules) -> None:
     fingerprint = rules.message_fingerprint()
     while True:
         old = session.frame(
-            f"SELECT conversation_id, message_id, text FROM intercom_messages WHERE rules <> $1 LIMIT {_CHUNK}",
+            f"SELECT conversation_id, message_id, text FROM intercom_messages WHERE rules_hash <> $1 LIMIT {_CHUNK}",
             fingerprint,
         )
         if old.is_empty():
@@ -144,7 +144,7 @@ def _search_again(session: Session, rules: Rules) -> None:
         mentions = [mentions_cancel(text, rules.cancel_words) for text in old["text"]]
         session.stage("searched", old.select("conversation_id", "message_id", mentions=pl.Series(mentions)))
         session.execute(
-            "UPDATE intercom_messages m SET mentions_cancel = s.mentions, rules = $1 FROM searched s "
+            "UPDATE intercom_messages m SET mentions_cancel = s.mentions, rules_hash = $1 FROM searched s "
             "WHERE m.conversation_id = s.conversation_id AND m.message_id = s.message_id",
             fingerprint,
         )

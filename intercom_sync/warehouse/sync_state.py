@@ -10,7 +10,7 @@ from intercom_sync.warehouse.session import Session
 _WORKSPACE, _REGION, _MESSAGES_SINCE = "workspace_id", "region", "messages_since"
 _HOLDS_RECORDS = (
     "SELECT EXISTS (SELECT FROM intercom_contacts) OR EXISTS (SELECT FROM intercom_conversations) "
-    "OR EXISTS (SELECT FROM customer_writes)"
+    "OR EXISTS (SELECT FROM customer_last_written)"
 )
 _MOST_FREQUENT_WORKSPACE = (
     "SELECT payload->>'workspace_id' AS id FROM intercom_contacts "

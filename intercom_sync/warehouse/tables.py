@@ -23,12 +23,12 @@ _SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
 }
 _DEFAULTS = {
     ("customer_alerts", "attempts"): "0",
-    ("customer_alerts", "refusals"): "0",
+    ("customer_alerts", "refusal_count"): "0",
     ("sync_runs", "contacts_read"): "0",
     ("sync_runs", "conversations_read"): "0",
     ("sync_runs", "skipped_contacts"): "0",
     ("sync_runs", "errors"): "0",
-    ("sync_readings", "begun_at"): "clock_timestamp()",
+    ("sync_extractions", "started_at"): "clock_timestamp()",
     ("intercom_contacts", "landed_at"): "clock_timestamp()",
     ("intercom_conversations", "landed_at"): "clock_timestamp()",
     ("rejected_records", "landed_at"): "clock_timestamp()",
@@ -71,8 +71,13 @@ def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
         made.append_column(sa.Column("email_key", sa.Text(), sa.Computed("lower(email)", persisted=True)))
         sa.Index("intercom_contacts_email_key", made.c.email_key)
     if table is catalogue.CUSTOMER_ALERTS:
-        sa.Index("customer_alerts_waiting", made.c.id, postgresql_where=made.c.delivered_at.is_(None))
-        sa.Index("customer_alerts_dedupe", made.c.dedupe, unique=True, postgresql_where=made.c.dedupe.is_not(None))
+        sa.Index("customer_alerts_pending", made.c.id, postgresql_where=made.c.delivered_at.is_(None))
+        sa.Index(
+            "customer_alerts_dedupe_key",
+            made.c.dedupe_key,
+            unique=True,
+            postgresql_where=made.c.dedupe_key.is_not(None),
+        )
 
 
 def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:

@@ -29,7 +29,7 @@ from intercom_sync.warehouse.land import Stamp, alone, land_refused, upsert_sql
 from intercom_sync.warehouse.session import Session
 
 _CONVERSATIONS = (
-    "id", "created_at", "updated_at", "open", "contact_ids", "rating", "rating_contact_id", "parts_wanted",
+    "id", "created_at", "updated_at", "open", "contact_ids", "rating", "rating_contact_id", "parts_pending",
 )  # fmt: skip
 _LAND = upsert_sql(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, "landing_conversation")
 # Of the staged ones those that stand now: an older version brings no words either.
@@ -38,7 +38,7 @@ _CURRENT = (
     "WHERE v.updated_at = CAST(s.updated_at AS timestamptz)"
 )
 _MESSAGES = tables.INTERCOM_MESSAGES.names
-_FETCHED = ("id", "parts_version", "parts_missing", "created_at")  # created_at: of the oldest part returned
+_FETCHED = ("id", "parts_fetched_version", "parts_missing", "created_at")  # created_at: of the oldest part returned
 
 # An opening message stays where the answer does not say who opened the conversation. Of a conversation with more parts
 # than Intercom returns, the older ones stay: they were stored when they were returned.
@@ -74,20 +74,22 @@ def request_text_again(session: Session, as_of: datetime) -> None:
     other rules may have found no text there. Runs inside the caller's transaction.
     """
     current = text_version()
-    if not session.value("SELECT EXISTS (SELECT FROM intercom_messages WHERE NOT starts_with(rules, $1))", current):
+    if not session.value(
+        "SELECT EXISTS (SELECT FROM intercom_messages WHERE NOT starts_with(rules_hash, $1))", current
+    ):
         return
     alone(session, "conversation")
     session.execute(
-        "UPDATE intercom_conversations SET parts_version = NULL, parts_wanted = TRUE WHERE updated_at >= $1",
+        "UPDATE intercom_conversations SET parts_fetched_version = NULL, parts_pending = TRUE WHERE updated_at >= $1",
         as_of - timedelta(days=RECENT_DAYS),
     )
-    session.execute("UPDATE intercom_messages SET rules = $1 WHERE NOT starts_with(rules, $1)", current)
+    session.execute("UPDATE intercom_messages SET rules_hash = $1 WHERE NOT starts_with(rules_hash, $1)", current)
 
 
 def rejected_by_other_rules(session: Session, rules: str) -> list[str]:
     """Return the rejected conversations that other rules judged; their JSON is not kept, so they must be fetched."""
     found = session.frame(
-        "SELECT id FROM rejected_records WHERE kind = 'conversation' AND rules <> $1 "
+        "SELECT id FROM rejected_records WHERE kind = 'conversation' AND rules_hash <> $1 "
         "AND NOT starts_with(id, 'sha256:') ORDER BY id",
         rules,
     )
@@ -98,20 +100,21 @@ def note_judged(session: Session, ids: Iterable[str], rules: str) -> None:
     """Note that rejected conversations were judged by the present rules; runs inside the caller's transaction."""
     session.stage("judged", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     session.execute(
-        "UPDATE rejected_records r SET rules = $1 FROM judged j WHERE r.kind = 'conversation' AND r.id = j.id", rules
+        "UPDATE rejected_records r SET rules_hash = $1 FROM judged j WHERE r.kind = 'conversation' AND r.id = j.id",
+        rules,
     )
 
 
 def wanting_parts(session: Session) -> list[str]:
     """Return the conversations whose parts wait to be fetched, newest first, also those that earlier runs gave up."""
-    found = session.frame("SELECT id FROM intercom_conversations WHERE parts_wanted ORDER BY updated_at DESC, id")
+    found = session.frame("SELECT id FROM intercom_conversations WHERE parts_pending ORDER BY updated_at DESC, id")
     return list(found["id"])
 
 
 def with_parts(session: Session, most: int = 3) -> list[str]:
     """Return some conversations whose parts came when they were last asked for, the newest first."""
     found = session.frame(
-        "SELECT id FROM intercom_conversations WHERE parts_version IS NOT NULL AND NOT parts_wanted "
+        "SELECT id FROM intercom_conversations WHERE parts_fetched_version IS NOT NULL AND NOT parts_pending "
         f"ORDER BY updated_at DESC, id LIMIT {most}"
     )
     return list(found["id"])
@@ -137,8 +140,8 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
     fetched = frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows)
     session.stage("fetched_parts", fetched.with_columns(source_known=pl.Series(opened, dtype=pl.Boolean)))
     session.execute(
-        "UPDATE intercom_conversations v SET parts_version = COALESCE(f.parts_version, v.updated_at), "
-        "parts_missing = f.parts_missing, parts_wanted = FALSE FROM fetched_parts f WHERE f.id = v.id"
+        "UPDATE intercom_conversations v SET parts_fetched_version = COALESCE(f.parts_fetched_version, v.updated_at), "
+        "parts_missing = f.parts_missing, parts_pending = FALSE FROM fetched_parts f WHERE f.id = v.id"
     )
     session.execute(_REPLACED)
     _land_messages(session, messages, rules, as_of)
@@ -149,7 +152,7 @@ def give_up_parts(session: Session, ids: Iterable[str]) -> None:
     """Note that conversations vanished before their parts were fetched; runs inside the caller's transaction."""
     alone(session, "conversation")
     session.stage("vanished", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
-    session.execute("UPDATE intercom_conversations v SET parts_wanted = FALSE FROM vanished g WHERE g.id = v.id")
+    session.execute("UPDATE intercom_conversations v SET parts_pending = FALSE FROM vanished g WHERE g.id = v.id")
 
 
 def _needs_parts(conversation: Conversation, fetched: dict[str, tuple[int, bool]], now: int) -> bool:
@@ -161,9 +164,9 @@ def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, 
     """Return of each conversation whose parts were fetched their version, and whether any are stored."""
     session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     found = session.frame(
-        "SELECT v.id, extract(epoch FROM v.parts_version)::bigint AS version, EXISTS (SELECT FROM intercom_messages m "
-        f"WHERE m.conversation_id = v.id AND m.message_id <> '{OPENING}') AS has_parts_stored "
-        "FROM intercom_conversations v JOIN looked_up l ON l.id = v.id WHERE v.parts_version IS NOT NULL"
+        "SELECT v.id, extract(epoch FROM v.parts_fetched_version)::bigint AS version, EXISTS ("
+        f"SELECT FROM intercom_messages m WHERE m.conversation_id = v.id AND m.message_id <> '{OPENING}') AS has_parts_stored "
+        "FROM intercom_conversations v JOIN looked_up l ON l.id = v.id WHERE v.parts_fetched_version IS NOT NULL"
     )
     return {id: (version, stored) for id, version, stored in found.iter_rows()}
 
@@ -192,5 +195,5 @@ def _land_messages(session: Session, messages: Iterable[Message], rules: Rules, 
         f"SELECT {listing(_MESSAGES)} FROM landing_message ORDER BY conversation_id, message_id "
         "ON CONFLICT (conversation_id, message_id) DO UPDATE SET author_id = EXCLUDED.author_id, "
         "created_at = EXCLUDED.created_at, text = EXCLUDED.text, mentions_cancel = EXCLUDED.mentions_cancel, "
-        "rules = EXCLUDED.rules"
+        "rules_hash = EXCLUDED.rules_hash"
     )

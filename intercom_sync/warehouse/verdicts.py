@@ -1,4 +1,4 @@
-"""`check_verdicts`: what each check said last, and whether that is news."""
+"""`check_states`: what each check said last, and whether that is news."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,12 +39,12 @@ def judge(session: Session, evaluation: Evaluation) -> bool:
     one kept changes nothing, so the same ones may be read again. Runs inside the caller's transaction.
     """
     session.execute(
-        "INSERT INTO check_verdicts (check_name, passed, evaluated_at) VALUES ($1, TRUE, '-infinity') "
+        "INSERT INTO check_states (check_name, passed, evaluated_at) VALUES ($1, TRUE, '-infinity') "
         "ON CONFLICT DO NOTHING",
         evaluation.check,
     )
     kept = session.frame(
-        "SELECT evaluated_at < $2 AS newer, coalesce(told_at <= $3, TRUE) AS news FROM check_verdicts "
+        "SELECT evaluated_at < $2 AS newer, coalesce(notified_at <= $3, TRUE) AS news FROM check_states "
         "WHERE check_name = $1 FOR UPDATE",
         evaluation.check,
         evaluation.at,
@@ -53,9 +53,9 @@ def judge(session: Session, evaluation: Evaluation) -> bool:
     if not kept["newer"]:
         return False
     news = not evaluation.passed and kept["news"]
-    told = "NULL" if evaluation.passed else "$3" if news else "told_at"
+    told = "NULL" if evaluation.passed else "$3" if news else "notified_at"
     session.execute(
-        f"UPDATE check_verdicts SET passed = $2, evaluated_at = $3, told_at = {told} WHERE check_name = $1",
+        f"UPDATE check_states SET passed = $2, evaluated_at = $3, notified_at = {told} WHERE check_name = $1",
         evaluation.check,
         evaluation.passed,
         evaluation.at,

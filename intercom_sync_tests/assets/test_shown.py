@@ -14,7 +14,7 @@ from intercom_sync.domain.tables import REVENUE_METRICS, SUPPORT_METRICS, TABLES
 
 INLINE = 1000  # the UI hides markdown of this length and more behind a link
 COMPUTED = (REVENUE_METRICS, SUPPORT_METRICS, UNIFIED_CUSTOMERS)
-BOOKKEEPING = {"rules", "last_intercom_sync"}
+BOOKKEEPING = {"rules_hash", "last_intercom_sync"}
 
 
 @pytest.mark.parametrize("table", COMPUTED, ids=lambda table: table.name)

@@ -44,8 +44,8 @@ def test_a_full_read_that_finds_most_contacts_gone_writes_nothing_until_a_second
         syncs.company.archive_contact(f"{number:024x}")
     collapsed = syncs.run(full=True)
     assert not collapsed.success
-    assert not verdicts(collapsed)["raw_contacts.volume_held"]
-    assert verdicts(collapsed)["raw_contacts.total_reconciled"]
+    assert not verdicts(collapsed)["raw_contacts.no_volume_drop"]
+    assert verdicts(collapsed)["raw_contacts.record_count_reconciled"]
     assert living(connect) == 120
     window = syncs.run()
     assert not window.success
@@ -59,8 +59,8 @@ def test_a_batch_of_which_nothing_can_be_used_is_not_written(syncs: Syncs, conne
     syncs.put(0, 100, updated_at="yesterday")
     result = syncs.run(full=True)
     assert not result.success
-    assert not verdicts(result)["raw_contacts.batch_usable"]
-    assert "unified_customers.fresh" not in verdicts(result)
+    assert not verdicts(result)["raw_contacts.not_all_rejected"]
+    assert "unified_customers.is_fresh" not in verdicts(result)
 
 
 def test_what_a_window_should_have_brought_is_told_by_the_full_sync_after_it(syncs: Syncs) -> None:
@@ -73,27 +73,27 @@ def test_what_a_window_should_have_brought_is_told_by_the_full_sync_after_it(syn
     evaluation = next(
         one
         for one in late.get_asset_check_evaluations()
-        if one.check_name == "windows_complete" and one.asset_key == dg.AssetKey("raw_contacts")
+        if one.check_name == "no_late_arrivals" and one.asset_key == dg.AssetKey("raw_contacts")
     )
-    assert not verdicts(late)["raw_contacts.windows_complete"]
+    assert not verdicts(late)["raw_contacts.no_late_arrivals"]
     assert evaluation.metadata["examples"].value == f"{3:024x}"
-    assert verdicts(syncs.run(full=True))["raw_contacts.windows_complete"]
+    assert verdicts(syncs.run(full=True))["raw_contacts.no_late_arrivals"]
 
 
 def test_a_change_after_the_last_sync_is_no_reproach_to_a_window(syncs: Syncs) -> None:
     syncs.put(0, 3)
     assert syncs.run(full=True).success
     syncs.put(0, 1, updated_at=int((NOW + timedelta(hours=1)).timestamp()))
-    assert verdicts(syncs.run(full=True))["raw_contacts.windows_complete"]
+    assert verdicts(syncs.run(full=True))["raw_contacts.no_late_arrivals"]
 
 
 def test_a_window_that_knows_fewer_than_intercom_counts_is_told(syncs: Syncs, connect: Callable[[], Session]) -> None:
     syncs.put(0, 3, updated_at=int((NOW - timedelta(minutes=30)).timestamp()))
     assert syncs.run(full=True).success
-    assert verdicts(syncs.run())["raw_contacts.total_reconciled"]
+    assert verdicts(syncs.run())["raw_contacts.record_count_reconciled"]
     # A record inside the counted days, before the window, that was never landed.
     syncs.put(3, 4, updated_at=int((NOW - timedelta(hours=8)).timestamp()))
-    assert not verdicts(syncs.run())["raw_contacts.total_reconciled"]
+    assert not verdicts(syncs.run())["raw_contacts.record_count_reconciled"]
 
 
 def test_a_customer_that_another_program_removed_is_told(syncs: Syncs, connect: Callable[[], Session]) -> None:
@@ -116,7 +116,7 @@ def test_the_checks_of_one_asset_can_be_run_alone_on_a_window(syncs: Syncs) -> N
     result = definitions.resolve_job_def("alone").execute_in_process(
         instance=syncs.instance, run_config=QUIET, tags={"dagster/partition": key_of(window_holding(NOW))}
     )
-    assert verdicts(result)["raw_contacts.total_reconciled"]
+    assert verdicts(result)["raw_contacts.record_count_reconciled"]
     assert {name.partition(".")[0] for name in verdicts(result)} == {"raw_contacts"}
 
 

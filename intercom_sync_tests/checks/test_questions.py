@@ -18,16 +18,16 @@ CONTACT = (
     "SELECT 'c' || n, {email}, 'user', now(), now(), '{{}}' FROM generate_series({first}, {last}) n"
 )
 SOUND = (
-    "INSERT INTO sync_runs (run, mode, status, as_of, window_start, window_end, started_at, finished_at, "
+    "INSERT INTO sync_runs (run_id, mode, status, as_of, window_start, window_end, started_at, finished_at, "
     "new_contacts, customers) VALUES "
     "('before', 'full', 'succeeded', now() - interval '7 hours', to_timestamp(0), now() - interval '7 hours', "
     "now() - interval '7 hours', now() - interval '7 hours', 2, 2), "
     "('now', 'full', 'succeeded', now(), to_timestamp(0), now(), now() - interval '1 minute', now(), 0, 2)",
-    "INSERT INTO sync_streams (reading, kind, run, read, refused, total, known, held, gone, given_up, "
-    "ignored_ratings, missed, missed_ids) SELECT run, kind, run, 300, 0, 300, 300, 300, 0, 0, 0, 0, '{}' "
-    "FROM sync_runs, unnest(ARRAY['contact', 'conversation']) kind",
+    "INSERT INTO sync_stream_stats (extraction_id, kind, run_id, records_seen, rejected, total, matched, rows_after, deleted, "
+    "parts_failed, ignored_ratings, late_arrivals, late_arrival_ids) "
+    "SELECT run_id, kind, run_id, 300, 0, 300, 300, 300, 0, 0, 0, 0, '{}' FROM sync_runs, unnest(ARRAY['contact', 'conversation']) kind",
     CONTACT.format(email="'C' || n || '@example.com'", first=1, last=2),
-    "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_wanted) "
+    "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_pending) "
     "VALUES ('v1', now(), now(), true, '{c1}', false)",
     "INSERT INTO revenue_metrics (contact_id, mrr, ltv, subscription_status, subscription_count, last_payment_amount, "
     "newest_payment_amount, currency, currencies, revision, rules) "
@@ -39,19 +39,19 @@ SOUND = (
     "('c1@example.com', 'A Name', 'c1', 100), ('c2@example.com', 'Another', 'c2', 0)",
     "INSERT INTO unified_customers (email) VALUES ('only-known-elsewhere@example.com')",
     "UPDATE sync_runs SET customers = 3",
-    "INSERT INTO customer_writes (email_key) VALUES ('c1@example.com'), ('c2@example.com')",
+    "INSERT INTO customer_last_written (email_key) VALUES ('c1@example.com'), ('c2@example.com')",
 )
 
 
 def refuse(kind: str, reason: str, field: str, value: str = "null") -> str:
     return (
-        "INSERT INTO rejected_records (kind, id, reason, field, value, run, time, rules) "
+        "INSERT INTO rejected_records (kind, id, reason, field, value, run, time, rules_hash) "
         f"VALUES ('{kind}', 'bad1', '{reason}', '{field}', '{value}', 'now', now(), '')"
     )
 
 
 def brought(kind: str, change: str) -> str:
-    return f"UPDATE sync_streams SET {change} WHERE run = 'now' AND kind = '{kind}'"
+    return f"UPDATE sync_stream_stats SET {change} WHERE run_id = 'now' AND kind = '{kind}'"
 
 
 TIME = "timestamp is not a positive integer"
@@ -74,13 +74,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
     ),
     "raw_contacts.clocks_agree": (
         "UPDATE sync_runs SET machine_clock = now() + interval '2 hours', database_clock = now(), "
-        "intercom_clock = now(), started_at = now() WHERE run = 'now'",
+        "intercom_clock = now(), started_at = now() WHERE run_id = 'now'",
         "The clock of this machine is 7,200 seconds ahead",
     ),
-    "raw_contacts.total_reconciled": (brought("contact", "known = 299"), "counts 300 contacts where 299"),
-    "raw_contacts.windows_complete": (brought("contact", "missed = 1, missed_ids = '{c9}'"), "c9"),
-    "raw_contacts.batch_usable": (brought("contact", "refused = 300"), "0 of 300"),
-    "raw_contacts.volume_held": (brought("contact", "held = 100, gone = 200"), "200 are gone"),
+    "raw_contacts.record_count_reconciled": (brought("contact", "matched = 299"), "counts 300 contacts where 299"),
+    "raw_contacts.no_late_arrivals": (brought("contact", "late_arrivals = 1, late_arrival_ids = '{c9}'"), "c9"),
+    "raw_contacts.not_all_rejected": (brought("contact", "rejected = 300"), "0 of 300"),
+    "raw_contacts.no_volume_drop": (brought("contact", "rows_after = 100, deleted = 200"), "200 are gone"),
     "raw_conversations.ids_unique": (
         "ALTER TABLE intercom_conversations DROP CONSTRAINT intercom_conversations_pkey;"
         "INSERT INTO intercom_conversations SELECT * FROM intercom_conversations",
@@ -93,10 +93,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
     ),
     "raw_conversations.parts_complete": ("UPDATE intercom_conversations SET parts_missing = 7", "v1"),
     "raw_conversations.ratings_usable": (brought("conversation", "ignored_ratings = 3"), "3 ratings"),
-    "raw_conversations.total_reconciled": (brought("conversation", "known = 0"), "where 0 are known"),
-    "raw_conversations.windows_complete": (brought("conversation", "missed = 1, missed_ids = '{v9}'"), "v9"),
-    "raw_conversations.batch_usable": (brought("conversation", "refused = 300"), "Every one was refused"),
-    "raw_conversations.volume_held": (brought("conversation", "known = 100"), "100 of the 300"),
+    "raw_conversations.record_count_reconciled": (brought("conversation", "matched = 0"), "where 0 are known"),
+    "raw_conversations.no_late_arrivals": (
+        brought("conversation", "late_arrivals = 1, late_arrival_ids = '{v9}'"),
+        "v9",
+    ),
+    "raw_conversations.not_all_rejected": (brought("conversation", "rejected = 300"), "Every one was refused"),
+    "raw_conversations.no_volume_drop": (brought("conversation", "matched = 100"), "100 of the 300"),
     "revenue_metrics.amounts_not_negative": ("UPDATE revenue_metrics SET mrr = -1 WHERE contact_id = 'c1'", "c1"),
     "revenue_metrics.statuses_allowed": ("UPDATE revenue_metrics SET subscription_status = 'dormant'", "c1"),
     "revenue_metrics.active_subscriptions_priced": (
@@ -131,7 +134,10 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "name: 1",
     ),
     "unified_customers.no_customer_lost": ("DELETE FROM unified_customers WHERE name = 'A Name'", "removed"),
-    "unified_customers.fresh": ("UPDATE sync_runs SET finished_at = now() - interval '14 hours'", "last sync was done"),
+    "unified_customers.is_fresh": (
+        "UPDATE sync_runs SET finished_at = now() - interval '14 hours'",
+        "last sync was done",
+    ),
 }
 
 
@@ -163,7 +169,7 @@ def test_every_check_passes_on_sound_tables(sound: Callable[[], Session]) -> Non
 
 
 def test_every_check_passes_before_the_first_sync_but_freshness(connect: Callable[[], Session]) -> None:
-    assert [name for name in CHECKS if not ask(connect, name).passed] == ["unified_customers.fresh"]
+    assert [name for name in CHECKS if not ask(connect, name).passed] == ["unified_customers.is_fresh"]
 
 
 @pytest.mark.parametrize("name", DAMAGE)
@@ -186,16 +192,18 @@ def test_no_check_tells_an_email_or_a_name(name: str, sound: Callable[[], Sessio
 
 
 def test_parts_that_were_given_up_are_told_as_waiting(sound: Callable[[], Session]) -> None:
-    carry_out(sound, "UPDATE intercom_conversations SET parts_wanted = true", brought("conversation", "given_up = 1"))
+    carry_out(
+        sound, "UPDATE intercom_conversations SET parts_pending = true", brought("conversation", "parts_failed = 1")
+    )
     verdict = ask(sound, "raw_conversations.parts_complete")
     assert not verdict.passed
-    assert verdict.figures == {"parts_waiting": 1, "parts_given_up": 1, "parts_missing": 0}
+    assert verdict.figures == {"parts_pending": 1, "parts_failed": 1, "parts_missing": 0}
 
 
 def test_a_customer_marked_by_this_sync_is_not_lost(sound: Callable[[], Session]) -> None:
     carry_out(
         sound,
-        "UPDATE unified_customers SET intercom_deleted_at = (SELECT as_of FROM sync_runs WHERE run = 'now') "
+        "UPDATE unified_customers SET intercom_deleted_at = (SELECT as_of FROM sync_runs WHERE run_id = 'now') "
         "WHERE name = 'A Name'",
     )
     assert ask(sound, "unified_customers.no_customer_lost").passed
@@ -208,7 +216,7 @@ def test_rows_of_other_systems_are_not_judged(sound: Callable[[], Session]) -> N
 
 
 def test_a_check_run_alone_judges_the_newest_reading(sound: Callable[[], Session]) -> None:
-    carry_out(sound, brought("contact", "known = 299"))
+    carry_out(sound, brought("contact", "matched = 299"))
     with sound() as session, session.transaction():
-        verdict = CHECKS["raw_contacts.total_reconciled"].ask(session, "a run that read nothing")
+        verdict = CHECKS["raw_contacts.record_count_reconciled"].ask(session, "a run that read nothing")
     assert not verdict.passed

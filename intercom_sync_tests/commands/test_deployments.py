@@ -55,7 +55,7 @@ def _from_before(url: str, schema: str, *runs: str) -> None:
         for run in runs:
             cursor.execute("INSERT INTO dagster.runs VALUES (%s)", (run,))
             cursor.execute(
-                "INSERT INTO sync_runs (run, mode, status, as_of, window_end, started_at) "
+                "INSERT INTO sync_runs (run_id, mode, status, as_of, window_end, started_at) "
                 "VALUES (%s, 'full', 'succeeded', now(), now(), now())",
                 (run,),
             )

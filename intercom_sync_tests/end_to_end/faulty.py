@@ -25,7 +25,14 @@ TOKEN = "an invented token"
 CONTACTS, TALKS = 400, 30
 _UNLIKE = {"intercom_contacts": ("landed_at", "revision"), "intercom_conversations": ("landed_at",),
            "revenue_metrics": ("revision",), "customer_alerts": ("id", "run")}  # fmt: skip
-_TABLES = (*_UNLIKE, "unified_customers", "intercom_messages", "support_metrics", "rejected_records", "customer_writes")
+_TABLES = (
+    *_UNLIKE,
+    "unified_customers",
+    "intercom_messages",
+    "support_metrics",
+    "rejected_records",
+    "customer_last_written",
+)
 Tables = dict[str, Counter[bytes]]
 
 

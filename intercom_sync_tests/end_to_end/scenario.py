@@ -129,7 +129,7 @@ class Scenario:
     def run(self, as_of: datetime | None = NOW, **how: Any) -> Synced:
         """Run one sync, whether it succeeds or not, and look at what it noted of itself."""
         result = self.execute(as_of, **how)
-        noted = self.rows("SELECT * FROM sync_runs WHERE run = %s", result.run_id)
+        noted = self.rows("SELECT * FROM sync_runs WHERE run_id = %s", result.run_id)
         return Synced(result, noted[0] if noted else {})
 
     def execute(

@@ -97,7 +97,7 @@ def test_a_conversation_that_stays_refused_costs_only_its_own_parts_until_the_ne
         synced = scenario.sync(full=True)
         assert synced.row["errors"] == 1
         assert scenario.parts_fetched().count("507") == trouble.attempts
-        assert scenario.values("SELECT id FROM intercom_conversations WHERE parts_wanted") == ["507"]
+        assert scenario.values("SELECT id FROM intercom_conversations WHERE parts_pending") == ["507"]
         assert len(scenario.alerts()) == sum(clean["customer_alerts"].values()) - 1
         scenario.sandbox.faults.clear()
         scenario.sandbox.requests.clear()

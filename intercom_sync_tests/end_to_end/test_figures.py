@@ -70,7 +70,7 @@ def test_a_conversation_that_stays_refused_is_an_error_that_the_run_survives_and
     scenario.sandbox.faults.add(server_error(), match="GET /conversations/500")
     synced = scenario.sync(full=True)
     assert synced.row["errors"] == 1
-    assert synced.metadata("raw_conversations")["parts_given_up"] == 1
+    assert synced.metadata("raw_conversations")["parts_failed"] == 1
     assert scenario.customer("ada@example.com")["mentioned_cancel"] is False
     scenario.sandbox.faults.clear()
     scenario.sandbox.requests.clear()
@@ -96,7 +96,7 @@ def test_the_details_of_an_alert_are_what_a_person_needs(scenario: Scenario) -> 
     scenario.put(person("c1", "ada@example.com", stripe={"stripe_delinquent": True, "stripe_plan": "Pro"}))
     synced = scenario.sync(full=True)
     alert = scenario.one("SELECT * FROM customer_alerts")
-    assert (alert["run"], alert["created_at"]) == (synced.row["run"], NOW)
+    assert (alert["run"], alert["created_at"]) == (synced.row["run_id"], NOW)
     assert (alert["delivered_at"], alert["attempts"], alert["last_error"]) == (None, 0, None)
     assert json.dumps(alert["details"])
     assert alert["details"]["plan_name"] == "Pro"

@@ -15,7 +15,7 @@ from intercom_sync_tests.end_to_end.stored import found
 EMAIL = "Zelda.Quill@example.org"
 NAME = "Zelda Quillfeather"
 WORDS = "my parrot wants to cancel"
-_OF_READINGS = ("total_reconciled", "windows_complete", "batch_usable", "volume_held")
+_OF_READINGS = ("record_count_reconciled", "no_late_arrivals", "not_all_rejected", "no_volume_drop")
 _PAYING = {"stripe_id": "cus_z", "stripe_delinquent": True, "Stripe Subscriptions": [subscription(amount=90000)]}
 
 
@@ -70,7 +70,7 @@ def _gone(scenario: Scenario, url: str, schema: str) -> bool:
     personal = {text: found(url, [schema], text) for text in (EMAIL, NAME, WORDS, "Quillville", "cus_z")}
     assert not set().union(*personal.values()), personal
     assert not scenario.rows("SELECT id FROM intercom_contacts WHERE id LIKE 'z%%'")
-    return found(url, [schema], '"z') | found(url, [schema], "(z") | found(url, [schema], ",z") <= {"forgotten"}
+    return found(url, [schema], '"z') | found(url, [schema], "(z") | found(url, [schema], ",z") <= {"suppression_list"}
 
 
 def test_forgetting_empties_every_table_and_says_how_many_rows_went(
@@ -82,14 +82,14 @@ def test_forgetting_empties_every_table_and_says_how_many_rows_went(
     assert told.out.splitlines()[:11] == [
         "contact_merges: 0 rows removed",
         "customer_alerts: 3 rows removed",
-        "customer_writes: 1 row removed",
+        "customer_last_written: 1 row removed",
         "intercom_contacts: 2 rows removed",
         "intercom_conversations: 2 rows removed",
         "intercom_messages: 6 rows removed",
         "rejected_records: 1 row removed",
         "revenue_metrics: 2 rows removed",
         "support_metrics: 1 row removed",
-        "sync_reads: 0 rows removed",
+        "sync_seen_ids: 0 rows removed",
         "unified_customers: 1 row removed",
     ]
     assert "Intercom itself" in told.out
@@ -128,7 +128,7 @@ def test_everybody_else_is_as_in_a_company_that_never_had_them(
     scenario.sync(full=True)
     scenario.sync(NOW + HOUR, full=True)
     without = _customers(scenario)
-    for table in ("unified_customers", "customer_writes", "customer_alerts", "sync_runs"):
+    for table in ("unified_customers", "customer_last_written", "customer_alerts", "sync_runs"):
         scenario.rows(f"TRUNCATE {table} RESTART IDENTITY")
     scenario.put(person("z1", EMAIL, name=NAME, stripe=_PAYING))
     scenario.talks(talk("700", "z1", WORDS))
@@ -151,7 +151,7 @@ def test_an_email_that_comes_back_under_a_new_id_stays_out_with_its_conversation
     synced = company.sync(NOW + 2 * HOUR, full=full)
     assert _gone(company, database_url, schema)
     assert synced.row["skipped_contacts"] >= 2
-    assert {"z7", "z8"} <= set(company.values("SELECT mark FROM forgotten WHERE kind = 'contact'"))
+    assert {"z7", "z8"} <= set(company.values("SELECT identifier FROM suppression_list WHERE kind = 'contact'"))
     company.put(person("z7", "another@example.org", name=NAME, updated=NOW + 3 * HOUR))
     company.sync(NOW + 4 * HOUR)
     assert "another@example.org" not in company.emails(living=False)
@@ -231,9 +231,9 @@ def test_the_list_holds_no_email_and_its_digests_differ_from_one_database_to_the
     digests = []
     for _ in range(2):
         main(["forget", EMAIL])
-        (kept,) = company.values("SELECT mark FROM forgotten WHERE kind = 'email'")
+        (kept,) = company.values("SELECT identifier FROM suppression_list WHERE kind = 'email'")
         digests.append(kept)
-        company.rows("TRUNCATE forgotten")
+        company.rows("TRUNCATE suppression_list")
     assert all(len(one) == 64 for one in digests)
     assert digests[0] != digests[1]
 

@@ -6,7 +6,7 @@ from intercom_sync.domain.window import Window
 from intercom_sync.sandbox.faults import error, reset, server_error
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, at, person, talk
 
-_BOOKS = ("sync_readings", "sync_reads", "sync_marks")
+_BOOKS = ("sync_extractions", "sync_seen_ids", "sync_checkpoints")
 
 
 def _left(scenario: Scenario) -> dict[str, int]:
@@ -54,7 +54,7 @@ def test_another_scope_does_not_go_on_with_what_it_did_not_ask_for(scenario: Sce
     scenario.sandbox.faults.clear()
     window = scenario.sync(window=Window(NOW - 3 * DAY, NOW))
     assert window.row["contacts_read"] == 400
-    assert _left(scenario)["sync_readings"] == 1
+    assert _left(scenario)["sync_extractions"] == 1
     assert scenario.sync(full=True).counts[:3] == (0, 400, 0)
     assert _left(scenario) == dict.fromkeys(_BOOKS, 0)
 

@@ -116,7 +116,7 @@ def test_the_rights_of_the_page_are_enough_for_every_command(database: _Database
     ((email,),) = database.as_admin("SELECT email FROM customers.unified_customers ORDER BY email LIMIT 1")
     assert database.run("forget", str(email)).returncode == 0
     assert database.run("sync").returncode == 0
-    assert database.tables("customers") >= {"unified_customers", "forgotten"}
+    assert database.tables("customers") >= {"unified_customers", "suppression_list"}
     assert "event_logs" in database.tables("dagster_customers")
     assert database.tables("public") == set()
     rights = "rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
@@ -211,7 +211,7 @@ def test_without_the_right_to_delete_nobody_is_half_forgotten(shared: _Database)
     before = shared.as_admin(emails)
     shared.is_refused("forget", str(before[0][0]), naming="DELETE on the table unified_customers")
     assert shared.as_admin(emails) == before
-    assert shared.as_admin("SELECT count(*) FROM customers.forgotten") == [(0,)]
+    assert shared.as_admin("SELECT count(*) FROM customers.suppression_list") == [(0,)]
 
 
 @pytest.mark.parametrize(

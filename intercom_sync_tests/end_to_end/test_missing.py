@@ -32,9 +32,10 @@ def _asked_for(scenario: Scenario) -> list[str]:
 
 def _gone(scenario: Scenario, kind: str) -> int:
     query = (
-        "SELECT s.gone FROM sync_streams s JOIN sync_runs r USING (run) WHERE s.kind = %s ORDER BY r.as_of DESC LIMIT 1"
+        "SELECT s.deleted FROM sync_stream_stats s JOIN sync_runs r USING (run_id) WHERE s.kind = %s "
+        "ORDER BY r.as_of DESC LIMIT 1"
     )
-    return scenario.one(query, kind)["gone"]
+    return scenario.one(query, kind)["deleted"]
 
 
 def _landed(scenario: Scenario, what: str) -> list[str]:
@@ -56,10 +57,10 @@ def test_a_contact_that_the_scan_missed_stays_as_it_is_now_and_is_told(scenario:
     assert _asked_for(scenario) == ["/contacts/c2"]
     assert _gone(scenario, "contact") == 0
     failed = [one for one in again.result.get_asset_check_evaluations() if not one.passed]
-    assert [one.check_name for one in failed] == ["total_reconciled"]
+    assert [one.check_name for one in failed] == ["record_count_reconciled"]
     assert failed[0].metadata["examples"].value == "c2"
-    told = "SELECT overlooked, overlooked_ids FROM sync_streams WHERE kind = 'contact' AND overlooked > 0"
-    assert scenario.one(told) == {"overlooked": 1, "overlooked_ids": ["c2"]}
+    told = "SELECT scan_misses, scan_miss_ids FROM sync_stream_stats WHERE kind = 'contact' AND scan_misses > 0"
+    assert scenario.one(told) == {"scan_misses": 1, "scan_miss_ids": ["c2"]}
 
 
 def test_only_missing_contacts_are_asked_for_and_only_by_a_full_sync(scenario: Scenario) -> None:
@@ -186,7 +187,7 @@ def test_a_deleted_conversation_is_counted_once_whether_the_scan_or_the_list_tel
     for number in range(500, 503):
         scenario.company.delete_conversation(str(number))
     synced = scenario.sync(NOW + DAY, full=True)
-    assert _gone(scenario, "conversation") == synced.metadata("raw_conversations")["records_gone"] == 3
+    assert _gone(scenario, "conversation") == synced.metadata("raw_conversations")["records_deleted"] == 3
 
 
 def test_a_window_does_not_ask_for_the_list(scenario: Scenario) -> None:

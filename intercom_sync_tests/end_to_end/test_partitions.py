@@ -22,7 +22,7 @@ def test_a_run_without_a_partition_reads_the_newest_window_and_what_was_left_out
     launched = _launch(scenario)
     assert launched.success, why(launched)
     assert scenario.emails() == ["new@example.com", "old@example.com"]
-    row = scenario.one("SELECT * FROM sync_runs WHERE run = %s", launched.run_id)
+    row = scenario.one("SELECT * FROM sync_runs WHERE run_id = %s", launched.run_id)
     assert (row["mode"], row["status"]) == ("window", "succeeded")
     assert row["window_start"] <= NOW
     assert row["window_end"] > row["started_at"]

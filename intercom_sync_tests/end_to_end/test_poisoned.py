@@ -41,7 +41,7 @@ def _one_of(numbers: set[int], path: str = "/conversations/", first: int = 500) 
 
 
 def _waiting(scenario: Scenario) -> set[int]:
-    return {int(id) - 500 for id in scenario.values("SELECT id FROM intercom_conversations WHERE parts_wanted")}
+    return {int(id) - 500 for id in scenario.values("SELECT id FROM intercom_conversations WHERE parts_pending")}
 
 
 def _mentions(scenario: Scenario) -> int:

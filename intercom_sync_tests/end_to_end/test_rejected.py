@@ -26,7 +26,7 @@ def test_a_bad_contact_is_kept_with_its_reason_and_the_good_ones_enter(
         "reason": kept["reason"],
         "field": "custom_attributes.stripe_subscription_status",
         "value": "dormant",
-        "run": synced.row["run"],
+        "run": synced.row["run_id"],
         "time": NOW,
     }
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]

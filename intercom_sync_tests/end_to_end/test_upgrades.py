@@ -17,7 +17,7 @@ _STRIPE = {"Stripe Subscriptions": [subscription(amount=60_000)]}
 def test_contacts_that_do_not_change_are_computed_again_once(scenario: Scenario) -> None:
     scenario.put(person("c1", _EMAIL, name="  Ada ", stripe=_STRIPE), person("c2", "bob@example.com"))
     scenario.sync(full=True)
-    scenario.rows("UPDATE revenue_metrics SET mrr = 1, currency = 'xxx', rules = 'older'")
+    scenario.rows("UPDATE revenue_metrics SET mrr = 1, currency = 'xxx', rules_hash = 'older'")
     scenario.rows("UPDATE intercom_contacts SET name = 'Ada', email = 'other@example.com' WHERE id = 'c1'")
     synced = scenario.sync(NOW + 9 * DAY)
     assert synced.read == (0, 0)
@@ -35,13 +35,13 @@ def test_a_contact_that_newer_rules_refuse_keeps_what_it_was_and_is_judged_once(
     scenario.sync(full=True)
     monkeypatch.setenv("INTERCOM_SYNC_SUBSCRIPTION_STATUSES", "active")
     scenario.sync(NOW + DAY)
-    rules = scenario.values("SELECT rules FROM revenue_metrics")
-    assert rules == scenario.values("SELECT rules FROM rejected_records")
+    rules = scenario.values("SELECT rules_hash FROM revenue_metrics")
+    assert rules == scenario.values("SELECT rules_hash FROM rejected_records")
     assert scenario.customer(_EMAIL)["mrr"] == 600
     monkeypatch.delenv("INTERCOM_SYNC_SUBSCRIPTION_STATUSES")
     scenario.sync(NOW + 2 * DAY)
     assert scenario.rejects() == []
-    assert scenario.values("SELECT rules FROM revenue_metrics") != rules
+    assert scenario.values("SELECT rules_hash FROM revenue_metrics") != rules
 
 
 def test_rejected_records_are_judged_again_conversations_by_fetching_them(scenario: Scenario) -> None:
@@ -50,19 +50,19 @@ def test_rejected_records_are_judged_again_conversations_by_fetching_them(scenar
     scenario.sync(full=True)
     # As an older version would have refused them.
     scenario.rows(
-        "INSERT INTO rejected_records (kind, id, reason, field, value, run, time, updated_at, payload, rules) "
+        "INSERT INTO rejected_records (kind, id, reason, field, value, run, time, updated_at, payload, rules_hash) "
         "SELECT 'contact', id, 'too strict', 'email', '0', 'older', now(), updated_at, payload, 'older' "
         "FROM intercom_contacts"
     )
     scenario.rows("DELETE FROM intercom_contacts")
     scenario.rows(
-        "INSERT INTO rejected_records (kind, id, reason, field, value, run, time, updated_at, rules) "
+        "INSERT INTO rejected_records (kind, id, reason, field, value, run, time, updated_at, rules_hash) "
         "SELECT 'conversation', id, 'too strict', 'open', '0', 'older', now(), updated_at, 'older' "
         "FROM intercom_conversations"
     )
     scenario.rows("DELETE FROM intercom_messages")
     scenario.rows("DELETE FROM intercom_conversations")
-    scenario.rows("UPDATE rejected_records SET rules = 'older'")
+    scenario.rows("UPDATE rejected_records SET rules_hash = 'older'")
     scenario.sandbox.requests.clear()
     synced = scenario.sync(NOW + 9 * DAY)
     assert synced.read == (0, 0)
@@ -81,7 +81,7 @@ def test_messages_are_searched_again_by_another_version_of_matching(scenario: Sc
     scenario.sync(full=True)
     scenario.rows(
         "UPDATE intercom_messages SET mentions_cancel = NOT mentions_cancel, "
-        "rules = split_part(rules, '.', 1) || '.old'"
+        "rules_hash = split_part(rules_hash, '.', 1) || '.old'"
     )
     scenario.sandbox.requests.clear()
     scenario.sync(NOW + 9 * DAY)
@@ -99,7 +99,7 @@ def test_conversations_are_fetched_again_by_another_version_of_their_text(scenar
         talk("502", "c2", "cancel", created=old, updated_at=int(old.timestamp())),
     )
     scenario.sync(full=True)
-    scenario.rows("UPDATE intercom_messages SET text = 'quoted: cancel', mentions_cancel = TRUE, rules = 'older'")
+    scenario.rows("UPDATE intercom_messages SET text = 'quoted: cancel', mentions_cancel = TRUE, rules_hash = 'older'")
     scenario.rows("DELETE FROM intercom_messages WHERE conversation_id = '501'")
     scenario.sandbox.requests.clear()
     scenario.sync(NOW + 9 * DAY)

@@ -14,7 +14,7 @@ from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, 
 
 _TABLES = (
     "unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "customer_alerts",
-    "sync_runs", "sync_state", "sync_readings", "sync_streams", "rejected_records", "contact_merges",
+    "sync_runs", "sync_state", "sync_extractions", "sync_stream_stats", "rejected_records", "contact_merges",
 )  # fmt: skip
 
 

@@ -153,7 +153,7 @@ class Harness:
     @staticmethod
     def _met(session: Session, reading: Any) -> dict[str, set[str]]:
         with session.transaction():
-            found = session.frame("SELECT kind, id FROM sync_reads WHERE reading = $1", reading).rows()
+            found = session.frame("SELECT kind, id FROM sync_seen_ids WHERE extraction_id = $1", reading).rows()
         return {kind: {name for which, name in found if which == kind} for kind in ("contact", "conversation")}
 
 

@@ -70,22 +70,22 @@ class Store:
     def waiting(self, now: int) -> set[str]:
         """Conversations whose parts wait to be fetched; after an upgrade of the rules all recent ones do."""
         found = self.query(
-            "SELECT id FROM intercom_conversations WHERE parts_wanted OR (updated_at >= to_timestamp(%s) "
-            "AND EXISTS (SELECT FROM intercom_messages WHERE rules = 'older'))",
+            "SELECT id FROM intercom_conversations WHERE parts_pending OR (updated_at >= to_timestamp(%s) "
+            "AND EXISTS (SELECT FROM intercom_messages WHERE rules_hash = 'older'))",
             now - 30 * DAY,
         )
         return {name for (name,) in found}
 
     def upgrade(self) -> None:
         """Make the derived state that of an older version: other results, under the fingerprints of its rules."""
-        self.query("UPDATE revenue_metrics SET mrr = 7, ltv = NULL, currency = 'xxx', rules = 'older'")
+        self.query("UPDATE revenue_metrics SET mrr = 7, ltv = NULL, currency = 'xxx', rules_hash = 'older'")
         self.query("UPDATE intercom_contacts SET email = NULL, name = 'older', location_city = 'older'")
-        self.query("UPDATE intercom_messages SET mentions_cancel = NOT mentions_cancel, rules = 'older'")
-        self.query("UPDATE rejected_records SET rules = 'older'")
+        self.query("UPDATE intercom_messages SET mentions_cancel = NOT mentions_cancel, rules_hash = 'older'")
+        self.query("UPDATE rejected_records SET rules_hash = 'older'")
 
     def judged_by_older_rules(self) -> set[str]:
         """Rejected conversations that the present rules have not judged."""
-        found = self.query("SELECT id FROM rejected_records WHERE kind = 'conversation' AND rules = 'older'")
+        found = self.query("SELECT id FROM rejected_records WHERE kind = 'conversation' AND rules_hash = 'older'")
         return {name for (name,) in found}
 
     def landed(self) -> dict[str, tuple[int, dict[str, Any]]]:

@@ -60,7 +60,7 @@ def _have_synced_before(harness: Harness) -> None:
     """Note a full sync of the workspace when it was empty: the first sync would read everything."""
     with harness.connect() as session, session.transaction():
         session.execute(
-            "INSERT INTO sync_runs (run, mode, status, as_of, window_start, window_end, started_at, finished_at) "
+            "INSERT INTO sync_runs (run_id, mode, status, as_of, window_start, window_end, started_at, finished_at) "
             "VALUES ('the first', 'full', 'succeeded', $1, 'epoch', $1, $1, $1)",
             instant(START),
         )

@@ -24,11 +24,11 @@ _OWN = {"run", "time", "landed_at", "revision", "id", "delivered_at"}
 """Columns that differ from run to run, and the alerts' ids, which a run that is rolled back uses up."""
 
 _COMPARED = (
-    tables.UNIFIED_CUSTOMERS, tables.CUSTOMER_ALERTS, tables.CUSTOMER_WRITES, tables.INTERCOM_CONTACTS,
+    tables.UNIFIED_CUSTOMERS, tables.CUSTOMER_ALERTS, tables.CUSTOMER_LAST_WRITTEN, tables.INTERCOM_CONTACTS,
     tables.INTERCOM_CONVERSATIONS, tables.INTERCOM_MESSAGES, tables.REVENUE_METRICS, tables.SUPPORT_METRICS,
     tables.REJECTED_RECORDS,
 )  # fmt: skip
-WRITTEN = (tables.UNIFIED_CUSTOMERS, tables.CUSTOMER_ALERTS, tables.CUSTOMER_WRITES)
+WRITTEN = (tables.UNIFIED_CUSTOMERS, tables.CUSTOMER_ALERTS, tables.CUSTOMER_LAST_WRITTEN)
 
 
 def company() -> Company:

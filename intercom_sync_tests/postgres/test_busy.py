@@ -180,7 +180,7 @@ def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_writt
     other = base.server.connect(struck.database)
     pid = other.info.backend_pid
     # The one that looks first whether it waits in a circle is the one that gives way.
-    other.cursor().execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE customer_writes IN SHARE MODE")
+    other.cursor().execute("SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE customer_last_written IN SHARE MODE")
 
     def close_the_circle() -> None:
         other.cursor().execute("UPDATE unified_customers SET name = 'theirs'; ROLLBACK")
@@ -201,7 +201,9 @@ def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_writt
     assert hit.is_set()
     circle.join()
     other.close()
-    assert why(failed.result).startswith("PostgreSQL ended a deadlock with another program that holds customer_writes")
+    assert why(failed.result).startswith(
+        "PostgreSQL ended a deadlock with another program that holds customer_last_written"
+    )
     assert struck.kept(*WRITTEN) == before
     struck.sync(THEN)
     assert struck.kept() == base.clean

@@ -9,11 +9,11 @@ AT = datetime(2026, 3, 1, 6, 7, tzinfo=UTC)
 
 
 def alert(
-    number: int = 1, kind: str = "new_high_value", run: str = "run-1", refusals: int = 0, **details: Any
+    number: int = 1, kind: str = "new_high_value", run: str = "run-1", refusal_count: int = 0, **details: Any
 ) -> Alert:
     """An alert of a good customer."""
     known = {"name": "Ann Lee", "mrr": "600.00", "previous_mrr": "100.00", "plan_name": "Pro"}
-    return Alert(number, kind, f"ann{number}@example.com", known | details, run, AT, refusals)
+    return Alert(number, kind, f"ann{number}@example.com", known | details, run, AT, refusal_count)
 
 
 def trouble(number: int = 1, kind: str = "failed_run", sentence: str = "The run of sync failed: no reason.") -> Alert:

@@ -27,7 +27,7 @@ def session(connect: Callable[[], Session]) -> Iterator[Session]:
         with opened.transaction():
             for note in (
                 failed_run("r1", "r1", "sync", "no reason", NOW),
-                failed_check("raw_contacts/fresh", "WARN", "old", "r1", NOW),
+                failed_check("raw_contacts/is_fresh", "WARN", "old", "r1", NOW),
                 survived_errors("r2", 3, NOW),
             ):
                 outbox.note(opened, note)

@@ -163,10 +163,10 @@ def test_slacks_limits_hold_for_the_longest_words(kind, many):
 
 
 def test_what_slack_has_refused_goes_as_plain_words_and_a_digest_without_anyones_name():
-    (single,) = messages([alert(1, refusals=1)])
+    (single,) = messages([alert(1, refusal_count=1)])
     assert single.blocks is None
     assert "Ann Lee" in single.text
-    (digest,) = messages([alert(n, refusals=1) for n in range(9)])
+    (digest,) = messages([alert(n, refusal_count=1) for n in range(9)])
     assert digest.blocks is None
     assert digest.text.startswith("9 alerts: 9 new high-value customers. All of them: SELECT")
 

@@ -112,12 +112,14 @@ class Siege:
 
     def _marked(self) -> Marked:
         """How many records the marks of each reading under way say were delivered, by reading and kind."""
-        delivered = "SELECT reading, kind, coalesce(sum((mark->>'read')::int), 0) FROM sync_marks GROUP BY 1, 2"
+        delivered = (
+            "SELECT extraction_id, kind, coalesce(sum((state->>'read')::int), 0) FROM sync_checkpoints GROUP BY 1, 2"
+        )
         return {(reading, kind): int(many) for reading, kind, many in self.both.disturbed.query(delivered)}
 
     def _fetched(self) -> set[str]:
         """The conversations whose parts are here, with their versions."""
-        here = "NOT parts_wanted AND parts_version IS NOT NULL"
+        here = "NOT parts_pending AND parts_fetched_version IS NOT NULL"
         found = self.both.disturbed.query(f"SELECT id || ' ' || updated_at FROM intercom_conversations WHERE {here}")
         return {one for (one,) in found}
 
@@ -160,7 +162,7 @@ class Siege:
 
     def is_over(self) -> None:
         """What dead runs left goes with time."""
-        self.both.disturbed.query("UPDATE sync_readings SET begun_at = begun_at - interval '2 days'")
+        self.both.disturbed.query("UPDATE sync_extractions SET started_at = started_at - interval '2 days'")
         order = self.order()
         expected = self._second_try(order, real=False)
         self._is_like_the_clean_one(order, expected, allowed=0)

@@ -39,7 +39,7 @@ _FLAT = {"memory_mb": 1.25, "open_files": 1.0, "threads": 1.0, "connections": 1.
          "cpu_seconds": 1.5, "requests": 1.5}  # fmt: skip
 """What may not grow, and to how much of the first week's median; the weeks differ in what people do."""
 
-_FETCHED = ("parts_version", "parts_missing")
+_FETCHED = ("parts_fetched_version", "parts_missing")
 _MOST_BYTES = 3.0
 """To so much of the first week's may a table grow, by the row: what was deleted is used again."""
 

@@ -9,7 +9,7 @@ import psycopg2
 _UNTOLD = ("landed_at", "revision", "run", "time", "last_intercom_sync")
 _KEYS = {
     "unified_customers": "lower(email)",
-    "customer_writes": "email_key",
+    "customer_last_written": "email_key",
     "intercom_contacts": "id",
     "intercom_conversations": "id",
     "intercom_messages": "conversation_id || ' ' || message_id",
@@ -21,7 +21,7 @@ _ALERTS = (
     "SELECT kind, lower(email), details::text, created_at FROM customer_alerts "
     "WHERE email IS NOT NULL ORDER BY 1, 2, 3, 4"
 )
-BOOKS = ("sync_readings", "sync_reads", "sync_marks")
+BOOKS = ("sync_extractions", "sync_seen_ids", "sync_checkpoints")
 
 
 class State:

@@ -126,7 +126,7 @@ def in_a_step(chance: random.Random, step: str, seconds: float) -> Aim:
 def with_marks(chance: random.Random, state: State) -> Aim:
     """When some pages have landed."""
     many = chance.randrange(1, 6)
-    return Aim("marks", lambda victim: victim.until(lambda: state.books()["sync_marks"] >= many))
+    return Aim("marks", lambda victim: victim.until(lambda: state.books()["sync_checkpoints"] >= many))
 
 
 def while_writing(chance: random.Random, state: State) -> Aim:

@@ -41,13 +41,13 @@ def test_a_table_of_another_program_is_refused_by_name(database_url: str, schema
 @pytest.mark.parametrize(
     ("statements", "named"),
     [
-        ("CREATE VIEW sync_runs AS SELECT 1 AS run", "the view sync_runs"),
-        ("CREATE MATERIALIZED VIEW revenue_metrics AS SELECT 1 AS run", "the materialized view revenue_metrics"),
-        ("CREATE TABLE sync_runs (run text) PARTITION BY HASH (run)", "the partitioned table sync_runs"),
+        ("CREATE VIEW sync_runs AS SELECT 1 AS run_id", "the view sync_runs"),
+        ("CREATE MATERIALIZED VIEW revenue_metrics AS SELECT 1 AS run_id", "the materialized view revenue_metrics"),
+        ("CREATE TABLE sync_runs (run_id text) PARTITION BY HASH (run_id)", "the partitioned table sync_runs"),
         ("CREATE SEQUENCE customer_alerts", "the sequence customer_alerts"),
         ("CREATE TYPE sync_runs AS ENUM ('a')", "the type sync_runs"),
-        ("CREATE DOMAIN forgotten AS text", "the type forgotten"),
-        ("CREATE TYPE forgotten AS (a text)", "the type forgotten"),
+        ("CREATE DOMAIN suppression_list AS text", "the type suppression_list"),
+        ("CREATE TYPE suppression_list AS (a text)", "the type suppression_list"),
         ("CREATE TABLE other (a text); CREATE INDEX sync_runs ON other (a)", "the index sync_runs"),
         (f"CREATE TABLE other (a text); CREATE INDEX {EMAIL_INDEX} ON other (a)", f"the index {EMAIL_INDEX}"),
         (f"CREATE TABLE {EMAIL_INDEX} (a text)", f"the table {EMAIL_INDEX}"),
@@ -63,7 +63,7 @@ def test_whatever_has_one_of_our_names_is_refused(database_url: str, schema: str
 
 def test_a_table_that_took_the_place_of_ours_is_refused(database_url: str, schema: str) -> None:
     prepare(database_url, schema)
-    _make(database_url, schema, "DROP TABLE sync_runs; CREATE TABLE sync_runs (run text PRIMARY KEY, mode text)")
+    _make(database_url, schema, "DROP TABLE sync_runs; CREATE TABLE sync_runs (run_id text PRIMARY KEY, mode text)")
     _is_refused(database_url, schema, "the table sync_runs")
 
 
@@ -112,7 +112,7 @@ def test_tables_from_before_the_marks_are_recognized_and_brought_up_to_date(data
         ]
         cursor.execute("INSERT INTO unified_customers (email) VALUES ('cy@example.com') RETURNING customer_id")
         assert cursor.fetchall() == [(3,)]
-        cursor.execute("SELECT count(*) FROM forgotten")
+        cursor.execute("SELECT count(*) FROM suppression_list")
         assert cursor.fetchall() == [(1,)]
     assert pending(database_url, schema) == []
 

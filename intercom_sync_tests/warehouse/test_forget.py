@@ -102,4 +102,4 @@ def test_when_it_fails_nothing_is_erased_and_nobody_is_on_the_list(connect: Conn
         with pytest.raises(Exception, match="contact_id"):
             _forget(connect)
         assert session.value("SELECT count(*) FROM intercom_contacts") == 1
-        assert session.value("SELECT count(*) FROM forgotten") == 0
+        assert session.value("SELECT count(*) FROM suppression_list") == 0

@@ -40,7 +40,7 @@ def landed(session, contacts, conversations, messages):
             )  # fmt: skip
         for conversation, who in conversations:
             session.execute(
-                "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_wanted) "
+                "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_pending) "
                 "VALUES ($1, $2, $2, TRUE, string_to_array($3, ','), FALSE)",
                 conversation, NOW, ",".join(who),
             )  # fmt: skip
@@ -144,7 +144,7 @@ def evaluation(hours, passed):
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "told_at"),
+    ("verdicts", "notified_at"),
     [
         ([(0, True), (6, False)], [6]),
         ([(0, False)], [0]),
@@ -155,11 +155,11 @@ def evaluation(hours, passed):
         ([(0, False), (6, False), (0, False), (6, False)], [0]),
     ],
 )
-def test_a_check_is_told_of_when_it_begins_to_fail_and_then_once_a_day(session, verdicts, told_at):
+def test_a_check_is_told_of_when_it_begins_to_fail_and_then_once_a_day(session, verdicts, notified_at):
     for hours, passed in verdicts:
         with session.transaction():
             judge(session, evaluation(hours, passed))
-    assert [alert.created_at for alert in outbox.waiting(session)] == [NOW + timedelta(hours=h) for h in told_at]
+    assert [alert.created_at for alert in outbox.waiting(session)] == [NOW + timedelta(hours=h) for h in notified_at]
     for alert in outbox.waiting(session):
         assert alert.details["sentence"] == "The check unified_customers/emails_are_unique failed (ERROR): 2 rows"
 
@@ -170,11 +170,11 @@ def test_an_outbox_of_an_earlier_version_gets_what_is_missing(connect, database_
     with connect() as session:
         put(session, ("mrr_change", "ann@example.com", "{}"))
         with session.transaction():
-            session.execute("ALTER TABLE customer_alerts DROP COLUMN dedupe, DROP COLUMN refusals")
-            session.execute("DROP TABLE check_verdicts")
+            session.execute("ALTER TABLE customer_alerts DROP COLUMN dedupe_key, DROP COLUMN refusal_count")
+            session.execute("DROP TABLE check_states")
     prepare(database_url, schema)
     with connect() as session:
-        assert [alert.refusals for alert in outbox.waiting(session)] == [0]
+        assert [alert.refusal_count for alert in outbox.waiting(session)] == [0]
         with session.transaction():
             assert outbox.note(session, failed_run("a", "a", "sync", "no reason", NOW))
             assert not outbox.note(session, failed_run("a", "a", "sync", "no reason", NOW))

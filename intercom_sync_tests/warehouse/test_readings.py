@@ -42,7 +42,7 @@ def test_a_dead_runs_reading_is_taken_over_with_its_ids_and_marks(connect: Conne
         assert readings.of_run(session, "two") == "one"
         assert readings.of_run(session, "one") == "one"
         assert readings.marks(session, "one", "contact") == [{"walk": "0", "position": 7}]
-        assert session.value("SELECT count(*) FROM sync_reads") == 2
+        assert session.value("SELECT count(*) FROM sync_seen_ids") == 2
 
 
 def test_the_same_run_takes_its_own_reading_again(connect: Connect) -> None:
@@ -63,14 +63,16 @@ def test_a_dead_reading_of_long_ago_is_dropped_and_a_living_one_is_not(connect: 
     readings.take(connect, _run("one"))
     readings.take(connect, _run("two", full=False))
     with connect() as session, session.transaction():
-        session.execute("UPDATE sync_readings SET begun_at = begun_at - interval '2 days'")
+        session.execute("UPDATE sync_extractions SET started_at = started_at - interval '2 days'")
         readings.note_ids(session, "one", "contact", ["c1"])
         readings.note_ids(session, "two", "contact", ["c1"])
     readings.let_go("two")
     assert readings.take(connect, _run("three", full=False)) == "three"
     with connect() as session:
-        kept = session.frame("SELECT reading FROM sync_readings ORDER BY reading")["reading"].to_list()
-        met = session.frame("SELECT reading FROM sync_reads")["reading"].to_list()
+        kept = session.frame("SELECT extraction_id FROM sync_extractions ORDER BY extraction_id")[
+            "extraction_id"
+        ].to_list()
+        met = session.frame("SELECT extraction_id FROM sync_seen_ids")["extraction_id"].to_list()
     assert (kept, met) == (["one", "three"], ["one"])
 
 
@@ -99,7 +101,7 @@ def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(co
 def test_what_another_run_refused_since_a_full_reading_began_stays_refused(connect: Connect) -> None:
     """The full one may have gone past it before it was there."""
     refuse = (
-        "INSERT INTO rejected_records (kind, id, reason, field, run, time, rules) "
+        "INSERT INTO rejected_records (kind, id, reason, field, run, time, rules_hash) "
         "VALUES ('contact', $1, 'broken', 'email', 'window', now(), 'rules')"
     )
     with connect() as session:
@@ -133,10 +135,10 @@ def test_a_run_does_not_end_a_reading_that_another_took_over(connect: Connect) -
         with session.transaction():
             readings.note_ids(session, "one", "contact", ["c1"])
             readings.finish(session, readings.of_run(session, "one"), "one")
-        assert session.value("SELECT count(*) FROM sync_reads") == 1
+        assert session.value("SELECT count(*) FROM sync_seen_ids") == 1
         with session.transaction():
             readings.finish(session, "one", "two")
-        assert session.value("SELECT count(*) FROM sync_reads") == 0
+        assert session.value("SELECT count(*) FROM sync_seen_ids") == 0
 
 
 def test_a_reading_that_ended_between_look_and_lock_is_not_taken_over(connect: Connect) -> None:
@@ -146,7 +148,7 @@ def test_a_reading_that_ended_between_look_and_lock_is_not_taken_over(connect: C
         for _ in range(20):
             reading = readings.take(connect, _run(name))
             with connect() as session, session.transaction():
-                assert session.value("SELECT run FROM sync_readings WHERE reading = $1", reading) == name
+                assert session.value("SELECT run_id FROM sync_extractions WHERE extraction_id = $1", reading) == name
                 readings.finish(session, reading, name)
             readings.let_go(name)
 

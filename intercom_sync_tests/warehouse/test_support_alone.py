@@ -14,7 +14,7 @@ _CONTACTS = (
     "SELECT 'c' || i, 'u' || i || '@example.com', now(), now(), '{}'::json FROM generate_series(1, 9) i"
 )
 _CONVERSATIONS = (
-    "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_wanted) "
+    "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_pending) "
     "SELECT 'v' || i, now(), now(), TRUE, array['c' || i], FALSE FROM generate_series(1, 9) i"
 )
 
