@@ -27,7 +27,8 @@ _EMAILS = (
     "SELECT lower($1) AS email_key UNION SELECT t.email_key FROM (SELECT lower(email) AS email_key, "
     "CAST(intercom_contact_id AS text) AS id FROM unified_customers WHERE email IS NOT NULL UNION ALL "
     "SELECT email_key, intercom_contact_id FROM customer_last_written) t JOIN erasing e ON e.id = t.id "
-    "WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key AND c.id NOT IN (SELECT id FROM erasing))"
+    "WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key "
+    "AND c.id NOT IN (SELECT id FROM erasing))"
 )
 _REFUSED_ROWS = f"kind = 'customer' AND id IN (SELECT {DIGEST} FROM erased_email)"
 # Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.

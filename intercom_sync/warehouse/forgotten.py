@@ -13,8 +13,8 @@ from intercom_sync.warehouse.session import Session
 
 # By the database, so that its idea of lower case is the one that customers are matched by.
 _DIGEST = (
-    "encode(sha256(convert_to((SELECT identifier FROM suppression_list WHERE kind = 'salt') || lower({email}), 'UTF8')), "
-    "'hex')"
+    "encode(sha256(convert_to((SELECT identifier FROM suppression_list WHERE kind = 'salt') || lower({email}), "
+    "'UTF8')), 'hex')"
 )
 _CLAIMS = {"id": pl.String, "email": pl.String, "updated_at": pl.Int64}
 Claim = tuple[str | None, str | None, int | None]

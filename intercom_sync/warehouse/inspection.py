@@ -7,7 +7,7 @@ from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.migrate import pending_steps
 from intercom_sync.warehouse.migration_plan import Step
 from intercom_sync.warehouse.preflight import missing_rights, notes, problems
-from intercom_sync.warehouse.schema_state import read_state
+from intercom_sync.warehouse.renames import read_renamed_state
 from intercom_sync.warehouse.session import Session
 
 
@@ -44,7 +44,7 @@ def inspect(url: str, schema: str, *, with_dagster: bool) -> Inspection:
         session.execute("SET TRANSACTION READ ONLY")
         version = str(session.value("SELECT current_setting('server_version')"))
         encoding = str(session.value("SELECT current_setting('server_encoding')"))
-        state = read_state(lambda query: session.frame(query).rows(), schema)
+        state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
         try:
             for problem in problems(session, state):
                 found.append(problem)

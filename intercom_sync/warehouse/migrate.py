@@ -1,6 +1,7 @@
 """Bring a database up to the catalogue in one transaction; what is to be done is decided in `migration_plan`.
 
-Changes that a comparison cannot find are Alembic revisions under `migrations/`. Nothing is ever dropped or narrowed.
+Changes that a comparison cannot find are Alembic revisions under `migrations/`; they run before the steps of the
+comparison. No column is ever dropped or narrowed, and no table dropped but one whose rows were moved.
 """
 
 from pathlib import Path
@@ -12,14 +13,23 @@ from sqlalchemy.exc import DBAPIError
 
 from intercom_sync.warehouse import tables
 from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
-from intercom_sync.warehouse.migration_plan import Step, marks_version_table, plan
+from intercom_sync.warehouse.migration_plan import (
+    Statement,
+    Step,
+    create_schema_steps,
+    marks_version_table,
+    missing_steps,
+    plan,
+    rename_steps,
+)
 from intercom_sync.warehouse.preflight import missing_rights, refuse_strangers, require
 from intercom_sync.warehouse.refusals import SETTING, from_driver
-from intercom_sync.warehouse.schema_state import SchemaState, read_state
+from intercom_sync.warehouse.renames import read_renamed_state
+from intercom_sync.warehouse.schema_state import SchemaState
 from intercom_sync.warehouse.session import LOCK_TIMEOUT, Session, literal, quoted
 from intercom_sync.warehouse.urls import driver_url, patient_url
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def prepare(url: str, schema: str) -> None:
@@ -43,7 +53,7 @@ def pending(url: str, schema: str) -> list[Step]:
         DatabaseRefusedError: something that a sync needs is missing.
     """
     with Session(url, schema) as session, session.transaction():
-        state = read_state(lambda query: session.frame(query).rows(), schema)
+        state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
         require(session, state)
         return pending_steps(state)
 
@@ -60,15 +70,13 @@ def migrate(url: str, schema: str) -> list[Step]:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT {LOCK_TIMEOUT}")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))")
-            state = read_state(lambda query: connection.exec_driver_sql(query).fetchall(), schema)
+            state = read_renamed_state(lambda query: connection.exec_driver_sql(query).fetchall(), schema)
             refuse_strangers(state)
             steps = pending_steps(state)
-            for statement in (statement for step in steps for statement in step.statements):
-                if isinstance(statement, str):
-                    connection.exec_driver_sql(statement)
-                else:
-                    connection.execute(statement)
-            _run_revisions(connection, schema)
+            _execute(connection, create_schema_steps(state))
+            # Before the comparison's steps, which expect the present names.
+            _run_revisions(connection, schema, [one for step in rename_steps(state) for one in step.statements])
+            _execute(connection, missing_steps(state))
             _mark_version_table(connection, schema)
     except DBAPIError as error:
         raise _refusal(error, url, schema) from None
@@ -78,7 +86,7 @@ def migrate(url: str, schema: str) -> list[Step]:
 def has_our_tables(url: str, schema: str) -> bool:
     """Whether an earlier migration made tables in a schema."""
     with Session(url, schema) as session, session.transaction():
-        state = read_state(lambda query: session.frame(query).rows(), schema)
+        state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
         return state.version is not None and not state.strangers()
 
 
@@ -106,11 +114,19 @@ def pending_steps(state: SchemaState) -> list[Step]:
     return steps
 
 
-def _run_revisions(connection: sa.Connection, schema: str) -> None:
+def _execute(connection: sa.Connection, steps: list[Step]) -> None:
+    for statement in (statement for step in steps for statement in step.statements):
+        if isinstance(statement, str):
+            connection.exec_driver_sql(statement)
+        else:
+            connection.execute(statement)
+
+
+def _run_revisions(connection: sa.Connection, schema: str, renames: list[Statement]) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    config.attributes.update(connection=connection, schema=schema, metadata=tables.build(schema))
+    config.attributes.update(connection=connection, schema=schema, metadata=tables.build(schema), renames=renames)
     command.upgrade(config, "head")
 
 

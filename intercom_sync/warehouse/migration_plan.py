@@ -45,11 +45,37 @@ class Step:
 
 
 def plan(state: SchemaState) -> list[Step]:
-    """Return the steps that a schema lacks; none when it is up to date."""
+    """Return the steps that bring a schema up to date, in order; none when it is."""
+    return [*create_schema_steps(state), *rename_steps(state), *missing_steps(state)]
+
+
+def create_schema_steps(state: SchemaState) -> list[Step]:
+    """Return the step that creates the schema where it is missing."""
+    return [] if state.exists else [Step(f"create schema {state.schema}", (CreateSchema(state.schema),))]
+
+
+def rename_steps(state: SchemaState) -> list[Step]:
+    """Return the pending renames, and with them the present comments of all tables."""
+    if not state.renames:
+        return []
+    steps = [Step(rename.what, rename.statements, rename.table) for rename in state.renames]
+    comments = tuple(_comments(state))
+    return [*steps, Step("update the comments of tables and columns", comments)] if comments else steps
+
+
+def _comments(state: SchemaState) -> Iterator[Statement]:
+    """Yield the present descriptions of the tables that are marked as ours and of their columns."""
+    for table in build(state.schema).tables.values():
+        there = state.relations.get(table.name)
+        if there and there.is_marked and there.is_owned:
+            yield SetTableComment(table)
+            yield from (SetColumnComment(c) for c in table.columns if c.comment and c.name in there.columns)
+
+
+def missing_steps(state: SchemaState) -> list[Step]:
+    """Return the steps that create what the comparison with the catalogue finds missing."""
     metadata = build(state.schema)
     steps: list[Step] = []
-    if not state.exists:
-        steps.append(Step(f"create schema {state.schema}", (CreateSchema(state.schema),)))
     if REVISIONS not in state.relations:
         sequence = f"{quoted(state.schema)}.{REVISIONS}"
         steps.append(Step(f"create sequence {REVISIONS}", (

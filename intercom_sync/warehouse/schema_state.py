@@ -10,6 +10,7 @@ from typing import Any
 
 from intercom_sync.domain import tables as catalogue
 from intercom_sync.domain.schema import Table
+from intercom_sync.warehouse import earlier_names
 from intercom_sync.warehouse.session import literal
 from intercom_sync.warehouse.tables import MARK, REVISIONS, VERSION_TABLE, build
 
@@ -84,6 +85,21 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Rename:
+    """One change of names.
+
+    Attributes:
+        what: what it renames, for people.
+        statements: the SQL that does it.
+        table: the table that it alters, by its present name.
+    """
+
+    what: str
+    statements: tuple[str, ...]
+    table: str
+
+
+@dataclass(frozen=True)
 class SchemaState:
     """What is there.
 
@@ -95,6 +111,8 @@ class SchemaState:
         version: what the version table says.
         emails_are_unique: whether an index of the customers makes emails unique in any case.
         identity_index: a unique index of the customers that can be their replica identity.
+        earlier: relations under names that release 0001 used.
+        renames: the pending renames of them; the other attributes say how the schema is once they are done.
     """
 
     schema: str
@@ -104,6 +122,8 @@ class SchemaState:
     version: str | None
     emails_are_unique: bool
     identity_index: str | None
+    earlier: Mapping[str, Relation]
+    renames: tuple[Rename, ...] = ()
 
     def is_ours(self, table: Table) -> bool:
         """Whether the sync made a table that is there."""
@@ -147,13 +167,15 @@ def read_state(query: Query, schema: str) -> SchemaState:
     names = (*_TABLES, VERSION_TABLE)
     place = {"namespace": _NAMESPACE.format(schema=literal(schema)), "names": ", ".join(map(literal, names))}
     columns: dict[str, dict[str, tuple[bool, str]]] = {}
-    for table, column, required, comment in query(_COLUMNS.format(**place)):
+    with_columns = place | {"names": ", ".join(map(literal, (*names, *earlier_names.TABLES)))}
+    for table, column, required, comment in query(_COLUMNS.format(**with_columns)):
         columns.setdefault(table, {})[column] = (required, comment)
-    every_name = place | {"names": ", ".join(map(literal, (*names, *_INDEXES, REVISIONS)))}
-    relations = {
+    every_name = place | {"names": ", ".join(map(literal, (*names, *_INDEXES, REVISIONS, *earlier_names.NAMES)))}
+    found = {
         name: Relation(_KINDS.get(kind, "relation"), comment, owned, identity, on, _key(key), columns.get(name, {}))
         for name, kind, comment, owned, identity, on, key in query(_RELATIONS.format(**every_name))
     }
+    relations = {name: one for name, one in found.items() if name not in earlier_names.NAMES}
     indexes = [tuple(row) for row in query(_CUSTOMER_INDEXES.format(**place))]
     return SchemaState(
         schema=schema,
@@ -163,6 +185,7 @@ def read_state(query: Query, schema: str) -> SchemaState:
         version=_version(query, schema, relations),
         emails_are_unique=any(plain and expression in _LOWER_EMAIL for _, expression, plain, _ in indexes),
         identity_index=next((name for name, *_, identifies in indexes if identifies), None),
+        earlier={name: one for name, one in found.items() if name in earlier_names.NAMES},
     )
 
 

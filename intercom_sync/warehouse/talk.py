@@ -165,7 +165,8 @@ def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, 
     session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     found = session.frame(
         "SELECT v.id, extract(epoch FROM v.parts_fetched_version)::bigint AS version, EXISTS ("
-        f"SELECT FROM intercom_messages m WHERE m.conversation_id = v.id AND m.message_id <> '{OPENING}') AS has_parts_stored "
+        f"SELECT FROM intercom_messages m WHERE m.conversation_id = v.id AND m.message_id <> '{OPENING}') "
+        "AS has_parts_stored "
         "FROM intercom_conversations v JOIN looked_up l ON l.id = v.id WHERE v.parts_fetched_version IS NOT NULL"
     )
     return {id: (version, stored) for id, version, stored in found.iter_rows()}

@@ -23,9 +23,10 @@ SOUND = (
     "('before', 'full', 'succeeded', now() - interval '7 hours', to_timestamp(0), now() - interval '7 hours', "
     "now() - interval '7 hours', now() - interval '7 hours', 2, 2), "
     "('now', 'full', 'succeeded', now(), to_timestamp(0), now(), now() - interval '1 minute', now(), 0, 2)",
-    "INSERT INTO sync_stream_stats (extraction_id, kind, run_id, records_seen, rejected, total, matched, rows_after, deleted, "
-    "parts_failed, ignored_ratings, late_arrivals, late_arrival_ids) "
-    "SELECT run_id, kind, run_id, 300, 0, 300, 300, 300, 0, 0, 0, 0, '{}' FROM sync_runs, unnest(ARRAY['contact', 'conversation']) kind",
+    "INSERT INTO sync_stream_stats (extraction_id, kind, run_id, records_seen, rejected, total, matched, rows_after, "
+    "deleted, parts_failed, ignored_ratings, late_arrivals, late_arrival_ids) "
+    "SELECT run_id, kind, run_id, 300, 0, 300, 300, 300, 0, 0, 0, 0, '{}' FROM sync_runs, "
+    "unnest(ARRAY['contact', 'conversation']) kind",
     CONTACT.format(email="'C' || n || '@example.com'", first=1, last=2),
     "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_pending) "
     "VALUES ('v1', now(), now(), true, '{c1}', false)",

@@ -73,19 +73,19 @@ def test_a_migration_that_waits_too_long_is_a_sentence_and_changes_nothing(datab
 def test_a_migration_that_was_killed_half_way_leaves_nothing_and_is_made_good(database_url: str, schema: str) -> None:
     with direct(database_url, schema) as cursor:
         cursor.execute(BEFORE_MARKS.format(schema=schema))
-        cursor.execute("DROP TABLE check_states, sync_runs")
+        cursor.execute("DROP TABLE check_verdicts, sync_runs")
     before = definitions(database_url, schema)
-    # It has made tables by the time it waits for this one.
+    # It has renamed tables by the time it waits for this one.
     holder = psycopg2.connect(plain_url(database_url), options=f"-c search_path={schema}")
     with holder, holder.cursor() as cursor:
-        cursor.execute("LOCK TABLE suppression_list IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE forgotten IN ACCESS EXCLUSIVE MODE")
         process = subprocess.Popen([sys.executable, "-c", _MIGRATE, database_url, schema])
         with direct(database_url, schema) as watcher:
             end = time.monotonic() + 60
             while True:
                 watcher.execute(
                     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s",
-                    (f"%{schema}%suppression_list%",),
+                    (f"%{schema}%forgotten%",),
                 )
                 if watcher.fetchall() == [(1,)]:
                     break
