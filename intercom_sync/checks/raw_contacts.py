@@ -38,10 +38,10 @@ def _clocks_agree(session: Session, run: str) -> Verdict:
 
 
 CHECKS = (
-    Check("ids_unique", "Each contact stands once.", ids_unique("contact")),
+    Check("ids_unique", "Each contact id is unique.", ids_unique("contact")),
     Check(
         "emails_valid",
-        "No contact is refused for its email; those that are, masked.",
+        "No contact is rejected for an invalid email. Rejected emails are shown masked.",
         none_refused("contact", _EMAIL),
     ),
     Check(
@@ -51,17 +51,17 @@ CHECKS = (
     ),
     Check(
         "timestamps_valid",
-        "No contact is refused for a time that is not a positive integer.",
+        "No contact is rejected for a timestamp that is not a positive integer.",
         none_refused("contact", _TIMESTAMPS),
     ),
     Check(
         "records_usable",
-        "No contact is refused for its shape; what is wrong with Stripe data stands at revenue_metrics.",
+        "No contact is rejected for an invalid structure; Stripe data is checked at revenue_metrics.",
         none_refused("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
     ),
     Check(
         "clocks_agree",
-        "The clocks of this machine, the database and Intercom agree within a minute, and nothing stored is later.",
+        "The clocks of the machine, the database and Intercom agree within a minute; no stored timestamp is later.",
         _clocks_agree,
     ),
     *checks_of_reading("contact"),

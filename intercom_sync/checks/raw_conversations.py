@@ -32,23 +32,23 @@ def _ratings_usable(session: Session, run: str) -> Verdict:
 
 
 CHECKS = (
-    Check("ids_unique", "Each conversation stands once.", ids_unique("conversation")),
+    Check("ids_unique", "Each conversation id is unique.", ids_unique("conversation")),
     Check(
         "timestamps_valid",
-        "No conversation is refused for a time that is not a positive integer.",
+        "No conversation is rejected for a timestamp that is not a positive integer.",
         none_refused("conversation", _TIMESTAMPS),
     ),
     Check(
         "records_usable",
-        "No conversation is refused for its shape.",
+        "No conversation is rejected for an invalid structure.",
         none_refused("conversation", _TIMESTAMPS, others=True),
     ),
     Check(
         "parts_complete",
-        "Of every conversation that the last 30 days need, the parts have come, all of them.",
+        "All parts are fetched of every conversation that the last 30 days need.",
         _parts_complete,
     ),
-    Check("ratings_usable", "Every rating read lies within 1 to 5.", _ratings_usable),
+    Check("ratings_usable", "Every rating is within 1 to 5.", _ratings_usable),
     *checks_of_reading("conversation"),
 )
 raw_conversations_checks = checks_on("raw_conversations", CHECKS)

@@ -60,8 +60,8 @@ CHECKS = (
     Check("statuses_allowed", "Every subscription status is one of the allowed ones.", _statuses),
     Check(
         "active_subscriptions_priced",
-        "Every active subscription has a price that can be known. Tiered prices have no amount, and long subscriptions "
-        "come in parts: the MRR of such a contact is unknown, which is not 0.",
+        "Every active subscription has a known price. Tiered prices have no amount, and long lists are truncated: "
+        "the MRR of such a contact is unknown, which is not 0.",
         _refused_or_found(
             _PRICE,
             "SELECT contact_id FROM revenue_metrics WHERE subscription_count > 0 AND mrr IS NULL",
@@ -79,8 +79,8 @@ CHECKS = (
     ),
     Check(
         "last_payment_unit",
-        "The last payment as Intercom holds it and the newest succeeded payment do not differ by exactly 100 times (in "
-        "currencies with three decimals 1,000 times).",
+        "The last payment and the newest succeeded payment do not differ by a factor of exactly 100 (1,000 in "
+        "currencies with three decimals), which would mean that INTERCOM_SYNC_LAST_CHARGE_UNIT is wrong.",
         no_row(
             "SELECT contact_id FROM (SELECT *, CASE WHEN currency "
             f"IN ({_THREE_DECIMAL}) THEN 1000 ELSE 100 END AS units FROM revenue_metrics) r "
@@ -93,8 +93,8 @@ CHECKS = (
     ),
     Check(
         "currencies_not_mixed",
-        "What each contact pays is in the workspace's currency (INTERCOM_SYNC_CURRENCY): nothing is converted, and "
-        "totals leave the others out.",
+        "Every contact pays in the workspace's currency (INTERCOM_SYNC_CURRENCY). Amounts are not converted, and "
+        "totals exclude other currencies.",
         _currencies,
     ),
 )

@@ -17,26 +17,26 @@ def checks_of_reading(kind: str) -> list[Check]:
     return [
         Check(
             "record_count_reconciled",
-            "What is known here is no less than Intercom's own count for the same question: all of a full read, and "
-            "of a window all but the hundredth that may change while it is read. Nothing that a full read leaves out "
-            "is there when asked for alone.",
+            "The stored records reconcile with Intercom's own count for the same query: exactly for a full extraction, "
+            "within one per cent for a window, whose records may change during the extraction. A fetch by id finds no "
+            "contact that a full extraction missed.",
             partial(_of_reading, kind, verdicts.reconciled),
         ),
         Check(
             "no_late_arrivals",
-            "A full sync finds nothing that changed inside windows already read and was not landed by them.",
+            "A full extraction finds no late arrivals: records that changed inside earlier windows, which missed them.",
             partial(_of_reading, kind, lambda brought, full: verdicts.found_late(brought)),
         ),
         Check(
             "not_all_rejected",
-            "Something of what was read can be used; if nothing can, Intercom's answers have another shape.",
+            "At least one record is valid; when all are rejected, the structure of Intercom's responses has changed.",
             partial(_of_reading, kind, lambda brought, full: verdicts.usable(brought)),
             blocking=True,
         ),
         Check(
             "no_volume_drop",
-            "Most of what Intercom counts was read, and most of what the last successful sync held is there; a full "
-            "read that finds less is believed when a second one agrees.",
+            "At least half of the records that Intercom counts were extracted, and at least half of the rows after the "
+            "last successful sync remain; a larger drop is accepted when a second full extraction confirms it.",
             partial(_volume, kind),
             blocking=True,
         ),

@@ -6,7 +6,7 @@ from intercom_sync.checks.declare import Check, checks_on
 CHECKS = (
     Check(
         "counts_consistent",
-        "No count is below 0; the recent conversations and the open ones are no more than all.",
+        "No count is negative, and neither recent nor open conversations exceed the total.",
         no_row(
             "SELECT email_key FROM support_metrics WHERE intercom_convos_30d > intercom_convos_total "
             "OR open_tickets > intercom_convos_total OR LEAST(intercom_convos_30d, open_tickets) < 0",
@@ -18,7 +18,7 @@ CHECKS = (
     ),
     Check(
         "csat_in_range",
-        "Every mean rating lies within 1 to 5.",
+        "Every mean rating is within 1 to 5.",
         no_row(
             "SELECT email_key FROM support_metrics WHERE csat_score NOT BETWEEN 1 AND 5",
             "Customers with a mean rating outside 1 to 5",

@@ -67,7 +67,7 @@ def _fresh(session: Session, run: str) -> Verdict:
 CHECKS = (
     Check(
         "one_row_per_email",
-        "Each email stands once, regardless of case.",
+        "Each email is unique, regardless of case.",
         no_row(
             "SELECT lower(email) FROM unified_customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
             "Emails that stand more than once",
@@ -78,7 +78,7 @@ CHECKS = (
     ),
     Check(
         "required_fields",
-        "Every customer that Intercom knows has an email, a name and a contact. Rows of other systems are not judged.",
+        "Every customer of Intercom has an email, a name and a contact. Rows of other systems are not checked.",
         no_row(
             "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
             "WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
@@ -91,7 +91,7 @@ CHECKS = (
     ),
     Check(
         "score_in_range",
-        "Every customer that Intercom knows has a quality score within 0 to 100.",
+        "Every customer of Intercom has a quality score within 0 to 100.",
         no_row(
             "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
             "WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE",
@@ -103,7 +103,7 @@ CHECKS = (
     ),
     Check(
         "every_contact_counted",
-        "Every contact with an email has its customer, not marked as deleted, but for those that the table refuses.",
+        "Every contact with an email has a customer that is not marked as deleted, unless the table rejects its row.",
         no_row(
             "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
             "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
@@ -115,11 +115,11 @@ CHECKS = (
         ),
         error=True,
     ),
-    Check("all_written", "No constraint, type or trigger of the table refuses a customer.", _all_written),
-    Check("texts_whole", "No text is cut to fit a column of another system.", _texts_whole),
+    Check("all_written", "No constraint, type or trigger of the table rejects a customer.", _all_written),
+    Check("texts_whole", "No text is truncated to fit a column of another system.", _texts_whole),
     Check(
         "no_customer_lost",
-        "Customers that are not marked as deleted become fewer only by those that a sync marks.",
+        "No customer disappears except those that a sync marks as deleted.",
         _none_lost,
         error=True,
     ),

@@ -203,9 +203,11 @@ def _sequences(session: Session, state: SchemaState) -> Iterator[str]:
 
 def _replica_identity(session: Session, state: SchemaState) -> Iterator[str]:
     """Ask PostgreSQL itself about each table that is published: it looks at columns and filters too."""
+    changing = {rename.table for rename in state.renames}
+    changing |= {CUSTOMERS} & {step.table for step in plan(state)}
     for name, publication in session.frame(_PUBLISHED, state.schema, _NAMES).iter_rows():
-        if name == CUSTOMERS and any(step.table == name for step in plan(state)):
-            # A migration may give it what it lacks, and is checked again afterwards.
+        if name in changing:
+            # A migration may give it what it lacks, or rename its columns, and is checked again afterwards.
             continue
         column = quoted(next(iter(state.relations[name].columns)))
         update = f"EXPLAIN UPDATE {quoted(state.schema)}.{name} SET {column} = {column} WHERE FALSE"

@@ -17,6 +17,7 @@ from intercom_sync.warehouse.migrate import pending, prepare
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, person, talk
 from intercom_sync_tests.postgres import scene
 from intercom_sync_tests.postgres.server import Server
+from intercom_sync_tests.warehouse.release_0001 import restore
 from intercom_sync_tests.warehouse.test_foreign_tables import BEFORE_MARKS
 
 _IDENTITY = "SELECT relreplident::text FROM pg_class WHERE oid = 'unified_customers'::regclass"
@@ -65,6 +66,14 @@ def test_tables_that_we_make_can_be_published(struck: scene.Struck, what: str, b
     prepare(_url(struck), "public")
     struck.rows(f"CREATE PUBLICATION everything {what}")
     _syncs_twice(struck)
+
+
+def test_published_tables_of_release_0001_are_renamed(struck: scene.Struck) -> None:
+    restore(_url(struck), "public")
+    struck.rows("CREATE PUBLICATION everything FOR ALL TABLES")
+    prepare(_url(struck), "public")
+    assert pending(_url(struck), "public") == []
+    assert struck.values("SELECT count(*) FROM suppression_list") == [3]
 
 
 def test_dagsters_tables_can_be_published_too(

@@ -9,6 +9,7 @@ from intercom_sync.warehouse.earlier_names import CHECKS, COLUMNS, INDEXES, TABL
 from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.migrate import migrate, pending, prepare
 from intercom_sync.warehouse.tables import MARK
+from intercom_sync.warehouse.urls import plain_url
 from intercom_sync_tests.warehouse.direct import definitions, direct
 from intercom_sync_tests.warehouse.release_0001 import restore
 
@@ -151,3 +152,24 @@ def test_a_schema_of_any_name_is_renamed_and_another_schema_is_not(database_url:
     finally:
         with direct(database_url, schema) as cursor:
             cursor.execute('DROP SCHEMA "Odd_Name" CASCADE')
+
+
+def test_a_role_that_does_not_own_the_tables_is_refused_by_name_and_nothing_renamed(
+    database_url: str, schema: str
+) -> None:
+    restore(database_url, schema)
+    role = f"{schema}_role"
+    with direct(database_url, schema) as cursor:
+        cursor.execute(
+            f"CREATE ROLE {role}; GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}; "
+            f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}; "
+            f"GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"
+        )
+        before = definitions(database_url, schema)
+        try:
+            asked = f"{plain_url(database_url)}{'&' if '?' in database_url else '?'}options=-crole%3D{role}"
+            with pytest.raises(DatabaseRefusedError, match=r"may not change check_states, .*suppression_list, .*owner"):
+                prepare(asked, schema)
+            assert definitions(database_url, schema) == before
+        finally:
+            cursor.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
