@@ -88,7 +88,7 @@ def covered(session, until, *, status="succeeded", mode="full", errors=0, starte
     with session.transaction():
         session.execute(
             "INSERT INTO sync_runs "
-            "(run, mode, status, as_of, window_start, window_end, started_at, finished_at, errors) "
+            "(run_id, mode, status, as_of, window_start, window_end, started_at, finished_at, errors) "
             "VALUES ($1, $2, $3, $4, '1970-01-01', $4, $6, $4, $5::bigint::int)",
             f"run-{status}", mode, status, until, errors, started or until,
         )  # fmt: skip

@@ -31,7 +31,7 @@ SOUND = (
     "INSERT INTO intercom_conversations (id, created_at, updated_at, open, contact_ids, parts_pending) "
     "VALUES ('v1', now(), now(), true, '{c1}', false)",
     "INSERT INTO revenue_metrics (contact_id, mrr, ltv, subscription_status, subscription_count, last_payment_amount, "
-    "newest_payment_amount, currency, currencies, revision, rules) "
+    "newest_payment_amount, currency, currencies, revision, rules_hash) "
     "VALUES ('c1', 10, 100, 'active', 1, 10, 10, 'usd', '{usd}', 1, ''), "
     "('c2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}', 1, '')",
     "INSERT INTO support_metrics (email_key, intercom_convos_total, intercom_convos_30d, open_tickets, csat_score) "
