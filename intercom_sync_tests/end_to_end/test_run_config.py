@@ -13,7 +13,7 @@ from intercom_sync.resources import WarehouseResource
 from intercom_sync.sensors import trouble
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, QUIET, Scenario, person, talk, why
 
-_WRITTEN = ("unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "sync_readings")
+_WRITTEN = ("unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "sync_extractions")
 
 
 def _launch(scenario: Scenario, config: dict[str, Any]) -> dg.ExecuteInProcessResult:
