@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
-from intercom_sync.warehouse.migrate import create_schema, prepare
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.embedded.postgres_server import EmbeddedServer, embedded_url
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.schema.migrate import create_schema, prepare
 
 
 def home() -> Path:

@@ -15,19 +15,19 @@ from benchmarks.row import Row
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.pages import PageSize, read
 from intercom_sync.intercom.reader import Reader
+from intercom_sync.intercom.search_pages import PageSize, read
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.pipeline.extract import Collector
+from intercom_sync.pipeline.publish import finish_run
+from intercom_sync.pipeline.run_plan import Asked, begin_run
 from intercom_sync.sandbox.builders import contact
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sync.collect import Collector
-from intercom_sync.sync.finish import finish_run
-from intercom_sync.sync.plan import Asked, begin_run
-from intercom_sync.warehouse import readings
-from intercom_sync.warehouse.revenue import refresh_revenue
-from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.support import refresh_support
+from intercom_sync.sandbox.workspace import Company
+from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
+from intercom_sync.warehouse.marts.support_metrics import refresh_support
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state import extractions
 
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati")
 SYNCS, CONTACT_COUNT = 17, 1_200
@@ -110,7 +110,7 @@ def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, s
     instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW))
     with connect() as session:
         run = begin_run(session, f"sync-{number}", Asked(catch_up=True), Window(instant, end), instant)
-        reading = readings.take(connect, run)
+        reading = extractions.take(connect, run)
         reader = Reader(client, clock=lambda: second)
         collector = Collector(reader, connect, run, run.window.widened(_OVERLAP), reading, Rules())
         collected, _ = collector.collect([CONTACTS, CONVERSATIONS])

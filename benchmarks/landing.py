@@ -9,14 +9,14 @@ import orjson
 from benchmarks.database import fresh
 from benchmarks.row import Row
 from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.parse_records import sift
+from intercom_sync.domain.parsing import RejectionError
 from intercom_sync.domain.rules import Rules
-from intercom_sync.domain.sift import sift
-from intercom_sync.domain.tables import INTERCOM_CONTACTS
+from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS
 from intercom_sync.sandbox.generate import generate
-from intercom_sync.warehouse.frames import frame_of
-from intercom_sync.warehouse.land import CONTACT_COLUMNS, Stamp, land_contacts
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.landing.land_contacts import CONTACT_COLUMNS, Stamp, land_contacts
+from intercom_sync.warehouse.postgres.frames import frame_of
+from intercom_sync.warehouse.postgres.session import Session
 
 _PAGES_PER_BATCH = 10
 

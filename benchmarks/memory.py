@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from benchmarks import database
 from benchmarks.row import Row
 from benchmarks.served import served
-from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 
 _UNIT = 1024  # the kernel counts in KiB
 _GIGABYTE = 10**9 / 2**20  # in MiB

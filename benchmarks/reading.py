@@ -17,13 +17,12 @@ from benchmarks.served import served
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.pages import PageSize, read
-from intercom_sync.intercom.queries import search
 from intercom_sync.intercom.reader import Reader
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.sync.collect import Collector
-from intercom_sync.sync.plan import Asked, plan_run
-from intercom_sync.warehouse import readings, runs
+from intercom_sync.intercom.search_pages import PageSize, read
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, search
+from intercom_sync.pipeline.extract import Collector
+from intercom_sync.pipeline.run_plan import Asked, plan_run
+from intercom_sync.warehouse.state import extractions, runs
 
 _RATE = 10
 _GENERAL_RATE = 10_000 / 60
@@ -81,13 +80,13 @@ def _one_full_sync(url: str, details: int) -> tuple[float, float]:
         with connect() as session:
             ever = Window(datetime(2026, 1, 1, tzinfo=UTC), _now())
             run = runs.begin(session, plan_run("bench", Asked(full=True), ever, None, _now()))
-        reading = readings.take(connect, run)
+        reading = extractions.take(connect, run)
         began = time.perf_counter()
         _, talk = Collector(Reader(client), connect, run, run.window, reading, Rules()).collect(
             [CONTACTS, CONVERSATIONS]
         )
         took = time.perf_counter() - began
-        readings.let_go(run.run)
+        extractions.let_go(run.run)
         if talk.details != details:
             raise RuntimeError(f"{talk.details} details were fetched where {details} were needed")
         return took, float(client.counts.requests)

@@ -7,13 +7,14 @@ from benchmarks.database import fresh
 from benchmarks.row import Row
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
-from intercom_sync.sync.finish import finish_run
-from intercom_sync.sync.plan import Asked, plan_run
-from intercom_sync.warehouse import customers, runs
-from intercom_sync.warehouse.column_types import column_types
-from intercom_sync.warehouse.revenue import refresh_revenue
-from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.support import refresh_support
+from intercom_sync.pipeline.publish import finish_run
+from intercom_sync.pipeline.run_plan import Asked, plan_run
+from intercom_sync.warehouse.marts import unified_customers
+from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
+from intercom_sync.warehouse.marts.support_metrics import refresh_support
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.schema.column_types import column_types
+from intercom_sync.warehouse.state import runs
 
 _NOW = datetime(2026, 6, 1, tzinfo=UTC)
 _STEP = timedelta(hours=6)
@@ -85,10 +86,10 @@ def _floor(session: Session, moment: datetime) -> float:
     )
     with session.transaction():
         columns = column_types(session)
-        changed = session.frame(customers.rows_query(columns, older))
+        changed = session.frame(unified_customers.rows_query(columns, older))
         began = time.perf_counter()
-        session.frame(customers.CONTACTS.format(reading="''"))
-        session.frame(customers.rows_query(columns, "TRUE"))
+        session.frame(unified_customers.CONTACTS.format(reading="''"))
+        session.frame(unified_customers.rows_query(columns, "TRUE"))
         session.frame("SELECT id, created_at, open, contact_ids, rating, rating_contact_id FROM intercom_conversations")
         session.stage("floor", changed)
         return time.perf_counter() - began

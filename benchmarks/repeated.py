@@ -12,7 +12,7 @@ import time
 from benchmarks import database
 from benchmarks.memory import QUICK, sandbox
 from benchmarks.row import Row
-from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 
 SYNCS = 3
 

@@ -17,13 +17,13 @@ from typing import Any
 from zlib import crc32
 
 from intercom_sync.domain.conversations import needs_parts, read_conversation
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.sandbox.company import Company
+from intercom_sync.domain.parsing import RejectionError
 from intercom_sync.sandbox.faults import Faults, edited, status
 from intercom_sync.sandbox.generate import generate
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.statistics import conversation_times, statistics_of
+from intercom_sync.sandbox.workspace import Company
 
 _DAY = 86_400
 

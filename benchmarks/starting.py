@@ -9,7 +9,7 @@ from benchmarks import database
 from benchmarks.row import Row
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 
 
 def rows(scale: float, repeat: int) -> list[Row]:

@@ -18,7 +18,7 @@ def main() -> int:
 
 def _command() -> int:
     from intercom_sync.cli import main as command  # noqa: PLC0415
-    from intercom_sync.warehouse.embedded import release_all  # noqa: PLC0415
+    from intercom_sync.warehouse.embedded.postgres_server import release_all  # noqa: PLC0415
 
     with when_stopped(lambda _: release_all(), _RELEASE_SECONDS):
         return command()

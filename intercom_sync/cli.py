@@ -12,11 +12,11 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from intercom_sync.domain.emails import clean_email
-from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.parsing import RejectionError
 from intercom_sync.intercom.errors import IntercomError
+from intercom_sync.pipeline.run_plan import parse_time, parse_window
+from intercom_sync.redaction import told
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
-from intercom_sync.sync.plan import parse_time, parse_window
-from intercom_sync.unforeseen import told
 from intercom_sync.warehouse.errors import WarehouseError
 
 FAILED, WRONG_USE = 1, 2
@@ -133,7 +133,7 @@ def _add_migrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only print what would be changed")
 
     def run(options: argparse.Namespace) -> int:
-        from intercom_sync.commands.migrate import migrate  # noqa: PLC0415
+        from intercom_sync.commands.migrate_database import migrate  # noqa: PLC0415
 
         return migrate(Settings.load(), dry_run=options.dry_run)
 

@@ -4,21 +4,19 @@ from typing import Any
 
 import dagster as dg
 
-from intercom_sync.assets.raw import raw
-from intercom_sync.assets.revenue_metrics import revenue_metrics
-from intercom_sync.assets.support_metrics import support_metrics
-from intercom_sync.assets.unified_customers import unified_customers
-from intercom_sync.checks.raw_contacts import raw_contacts_checks
-from intercom_sync.checks.raw_conversations import raw_conversations_checks
-from intercom_sync.checks.revenue_metrics import revenue_metrics_checks
-from intercom_sync.checks.support_metrics import support_metrics_checks
-from intercom_sync.checks.unified_customers import unified_customers_checks
 from intercom_sync.domain.clocks import machine_clock
-from intercom_sync.jobs import sync_job
-from intercom_sync.resources import AlertsSlackResource, IntercomResource, WarehouseResource
-from intercom_sync.schedules import every_six_hours, weekly_full
-from intercom_sync.sensors import slack_alerts, trouble
-from intercom_sync.sync.progress import silent
+from intercom_sync.orchestration.assets.computed_assets import revenue_metrics, support_metrics, unified_customers
+from intercom_sync.orchestration.assets.raw_assets import raw
+from intercom_sync.orchestration.checks.contact_checks import raw_contacts_checks
+from intercom_sync.orchestration.checks.conversation_checks import raw_conversations_checks
+from intercom_sync.orchestration.checks.customer_checks import unified_customers_checks
+from intercom_sync.orchestration.checks.revenue_checks import revenue_metrics_checks
+from intercom_sync.orchestration.checks.support_checks import support_metrics_checks
+from intercom_sync.orchestration.jobs import sync_job
+from intercom_sync.orchestration.resources import AlertsSlackResource, IntercomResource, WarehouseResource
+from intercom_sync.orchestration.schedules import every_six_hours, weekly_full
+from intercom_sync.orchestration.sensors import slack_alerts, trouble
+from intercom_sync.pipeline.stream_result import silent
 
 
 def build(**overrides: Any) -> dg.Definitions:

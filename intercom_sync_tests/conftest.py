@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from intercom_sync.warehouse.migrate import create_schema, prepare
-from intercom_sync.warehouse.session import Session
-from intercom_sync_tests.postgres.server import CHOICE, Server
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.schema.migrate import create_schema, prepare
+from intercom_sync_tests.survival.postgres.server import CHOICE, Server
 
 _PATIENT = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], print_blob=True

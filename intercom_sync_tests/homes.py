@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from intercom_sync.warehouse import embedded
-from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
+from intercom_sync.warehouse.embedded import postgres_server
+from intercom_sync.warehouse.embedded.postgres_server import EmbeddedServer, embedded_url
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def let_go(home: Path) -> None:
     server = EmbeddedServer(home)
     while True:
         embedded_url(home)
-        embedded._held[server.folder].release()
+        postgres_server._held[server.folder].release()
         if not (server.data / "postmaster.pid").exists():
             return
         time.sleep(0.1)

@@ -14,11 +14,11 @@ import pytest
 from intercom_sync.cli import main
 from intercom_sync.commands.up import only_one
 from intercom_sync.sandbox.builders import contact
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync.settings import SETTINGS
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.test_figures import ENTRY
 
 _TOKEN = "an invented token"

@@ -8,13 +8,12 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from intercom_sync.dead_runs import WORKER_TAG, close_dead_runs
-from intercom_sync.jobs import sync_job
-from intercom_sync.launcher import LAUNCHER_TAG
-from intercom_sync.resources import FOREGROUND_TAG
-from intercom_sync.sync.workers import Worker, this_worker
-from intercom_sync.warehouse import liveness
-from intercom_sync.warehouse.session import Session
+from intercom_sync.orchestration.dead_runs import WORKER_TAG, close_dead_runs
+from intercom_sync.orchestration.jobs import LAUNCHER_TAG, sync_job
+from intercom_sync.orchestration.resources import FOREGROUND_TAG
+from intercom_sync.pipeline.worker_processes import Worker, this_worker
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state import liveness
 
 _STARTED = dg.DagsterRunStatus.STARTED
 

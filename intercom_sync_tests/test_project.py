@@ -75,7 +75,7 @@ def test_the_migrations_head_is_the_last_revision() -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    from intercom_sync.warehouse import migrate
+    from intercom_sync.warehouse.schema import migrate
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))

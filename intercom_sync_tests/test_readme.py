@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from intercom_sync import settings
-from intercom_sync.domain.tables import TABLES
+from intercom_sync.domain.schema.tables import TABLES
 
 _ROOT = Path(__file__).parent.parent
 _README = (_ROOT / "README.md").read_text()

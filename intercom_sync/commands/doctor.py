@@ -1,14 +1,31 @@
-"""`intercom-sync doctor`: check what a sync needs, a line each, good or what to do."""
+"""What `intercom-sync doctor` checks of the settings themselves; a wrong value is refused before it starts."""
 
 import sys
 from collections.abc import Callable, Iterator
 
 from intercom_sync.commands.doctor_database import check_database
 from intercom_sync.commands.doctor_intercom import Line, check_intercom
-from intercom_sync.commands.doctor_settings import check_settings
-from intercom_sync.commands.doctor_slack import check_slack
-from intercom_sync.domain.report import harmless
+from intercom_sync.domain.sync_summary import harmless
 from intercom_sync.settings import Settings
+from intercom_sync.slack.channel_check import check_channels
+from intercom_sync.slack.slack_client import channels, quiet_client
+
+
+def check_settings(settings: Settings) -> Iterator[Line]:
+    """Tell what is allowed and unwise."""
+    yield from ((True, f"warning: {warning}") for warning in settings.warnings())
+
+
+def check_slack(settings: Settings) -> Iterator[Line]:
+    """Check that alerts can be delivered."""
+    if not settings.slack_token:
+        yield True, "Slack: no SLACK_BOT_TOKEN; alerts stay readable in customer_alerts"
+        return
+    to = channels(settings.slack_channel, settings.slack_operations_channel)
+    client = quiet_client(settings.slack_token, settings.slack_api_url)
+    for good, line in check_channels(client, list(dict.fromkeys([to.customers, to.operations]))):
+        yield good, f"Slack: {line}"
+
 
 CHECKS: tuple[Callable[[Settings], Iterator[Line]], ...] = (check_settings, check_intercom, check_database, check_slack)
 """Every check, in the order of the lines."""

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from intercom_sync.domain.clocks import Clocks, describe_offset, machine_clock
 from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.pipeline.workspace_identity import fetch_workspace, foreign_workspace
 from intercom_sync.settings import Settings
-from intercom_sync.sync.workspace import fetch_workspace, foreign_workspace
-from intercom_sync.warehouse.clock import database_time
-from intercom_sync.warehouse.connect import is_made, open_unchanged
 from intercom_sync.warehouse.errors import WarehouseError
+from intercom_sync.warehouse.postgres.connect import is_made, open_unchanged
+from intercom_sync.warehouse.postgres.session import database_time
 
 
 def check_agreement(client: IntercomClient, settings: Settings) -> Iterator[tuple[bool, str]]:

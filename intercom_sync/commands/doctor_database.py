@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from intercom_sync.commands.doctor_intercom import Line
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.connect import database_place, inspect_database, is_made
 from intercom_sync.warehouse.errors import WarehouseError
+from intercom_sync.warehouse.postgres.connect import database_place, inspect_database, is_made
 
 
 def check_database(settings: Settings) -> Iterator[Line]:

@@ -5,17 +5,17 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from intercom_sync.commands.doctor_agreement import check_agreement
-from intercom_sync.domain.currencies import minor_units
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.revenue import Revenue, read_revenue
+from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.revenue.contact_revenue import Revenue, read_revenue
+from intercom_sync.domain.revenue.money import minor_units
 from intercom_sync.domain.rules import WEB_APPS, Rules
-from intercom_sync.intercom import queries
+from intercom_sync.intercom import streams
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
-from intercom_sync.intercom.pages import PageSize
+from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
+from intercom_sync.pipeline.workspace_identity import region_of
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.sync.workspace import region_of
 
 Line = tuple[bool, str]
 """Whether something is good, and the sentence that says so or what to do."""
@@ -89,7 +89,7 @@ WORKSPACE_CHECKS: tuple[Callable[[Workspace], Iterator[Line]], ...] = (
 
 
 def _newest(client: IntercomClient, stream: Stream) -> dict[str, Any]:
-    body = queries.search("updated_at", descending=True, after=1, before=None, cursor=None)
+    body = streams.search("updated_at", descending=True, after=1, before=None, cursor=None)
     return client.search(stream, body, PageSize(_SAMPLE))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from intercom_sync.warehouse.embedded import stop_unused
+from intercom_sync.warehouse.embedded.postgres_server import stop_unused
 
 # SIGTERM, not SIGINT: programs that Dagster starts for a run would each print a traceback.
 _STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 from intercom_sync.commands.stop_signals import run_interactively
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.warehouse.connect import database_url, is_made
-from intercom_sync.warehouse.premises import client_program, server_path
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.warehouse.embedded.filesystem import client_program, server_path
+from intercom_sync.warehouse.postgres.connect import database_url, is_made
+from intercom_sync.warehouse.postgres.urls import plain_url
 
 
 def psql(settings: Settings, *, url_only: bool, command: str | None) -> int:

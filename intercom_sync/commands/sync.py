@@ -15,28 +15,32 @@ from uuid import uuid4
 
 import dagster as dg
 
-from intercom_sync.assets.report import counts_of
-from intercom_sync.assets.run import CUSTOMERS
-from intercom_sync.commands.instance import capture_no_output, stay_connected, storage_explained, use_instance
-from intercom_sync.commands.marking import mark_covered
-from intercom_sync.commands.progress import shown
+from intercom_sync.commands.dagster_instance import (
+    capture_no_output,
+    mark_covered,
+    stay_connected,
+    storage_explained,
+    use_instance,
+)
 from intercom_sync.commands.stop_signals import say, when_stopped
-from intercom_sync.dead_runs import NOT_AGAIN, WORKER_TAG, close_dead_runs
+from intercom_sync.commands.terminal_progress import shown
 from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
-from intercom_sync.ended_runs import note_ended
-from intercom_sync.jobs import read_config, sync_job
-from intercom_sync.partitions import key_of, window_holding, windows
-from intercom_sync.resources import FOREGROUND_TAG, SCHEMA_TAG
+from intercom_sync.orchestration.assets.current_run import CUSTOMERS
+from intercom_sync.orchestration.assets.run_metadata import counts_of
+from intercom_sync.orchestration.dead_runs import NOT_AGAIN, WORKER_TAG, close_dead_runs
+from intercom_sync.orchestration.jobs import read_config, sync_job
+from intercom_sync.orchestration.partitions import key_of, window_holding, windows
+from intercom_sync.orchestration.resources import FOREGROUND_TAG, SCHEMA_TAG
+from intercom_sync.orchestration.run_events import note_ended
+from intercom_sync.pipeline.errors import RunRefusedError
+from intercom_sync.pipeline.run_plan import NOW, require_past
+from intercom_sync.pipeline.worker_processes import this_worker
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.sync.errors import RunRefusedError
-from intercom_sync.sync.plan import NOW, require_past
-from intercom_sync.sync.workers import this_worker
-from intercom_sync.warehouse import runs
-from intercom_sync.warehouse.clock import read_present
-from intercom_sync.warehouse.connect import open_warehouse
 from intercom_sync.warehouse.errors import WarehouseError
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.connect import open_warehouse
+from intercom_sync.warehouse.postgres.session import Session, read_present
+from intercom_sync.warehouse.state import runs
 
 # A run that cannot be closed in that time, as the database is away or busy, is closed by the next start.
 _CLOSING_SECONDS = 5

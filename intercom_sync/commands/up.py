@@ -13,15 +13,15 @@ from typing import IO
 
 import dagster as dg
 
+from intercom_sync.commands.dagster_instance import make_home, storage_explained, use_instance
 from intercom_sync.commands.dagster_process import DagsterProcess
 from intercom_sync.commands.guard import end_group
-from intercom_sync.commands.instance import make_home, storage_explained, use_instance
 from intercom_sync.commands.stop_signals import say, when_stopped
-from intercom_sync.dead_runs import close_dead_runs
+from intercom_sync.orchestration.dead_runs import close_dead_runs
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.warehouse.connect import database_url, open_warehouse
-from intercom_sync.warehouse.deployment import hold_schema
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.connect import database_url, open_warehouse
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.schema.dagster_schema import hold_schema
 
 FIRST_PORT = 3000
 _TRIED_PORTS = 100

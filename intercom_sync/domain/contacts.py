@@ -7,8 +7,8 @@ contacts stands for a customer belongs in `customers`.
 from typing import NamedTuple
 
 from intercom_sync.domain.emails import clean_email
-from intercom_sync.domain.merges import merged_ids
-from intercom_sync.domain.records import (
+from intercom_sync.domain.parsing import (
+    RejectionError,
     clean_record,
     clean_text,
     read_optional_timestamp,
@@ -16,9 +16,9 @@ from intercom_sync.domain.records import (
     read_timestamp,
     record_id,
     record_updated_at,
+    usable_id,
 )
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.revenue import Revenue, read_revenue
+from intercom_sync.domain.revenue.contact_revenue import Revenue, read_revenue
 from intercom_sync.domain.rules import Rules
 
 __all__ = ["Contact", "clean_record", "clean_text", "read_contact", "record_id", "record_updated_at"]
@@ -101,3 +101,14 @@ def _location(location: object) -> tuple[str | None, str | None]:
         raise RejectionError("location of the wrong shape", "location", location)
     country = read_text(location.get("country"), "location.country")
     return country, read_text(location.get("city"), "location.city")
+
+
+def merged_ids(history: object) -> tuple[str, ...]:
+    """Return the ids of the contacts that `merge_history` says were merged into its owner, each once.
+
+    Only users carry one, and only where it was asked for; what cannot be read is passed over.
+    """
+    if type(history) is not list:
+        return ()
+    ids = (usable_id(merge.get("source_contact_id")) for merge in history if type(merge) is dict)
+    return tuple(dict.fromkeys(id for id in ids if id))

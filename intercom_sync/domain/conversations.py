@@ -14,7 +14,7 @@ from intercom_sync.domain.messages import (
     read_identity,
     read_messages,
 )
-from intercom_sync.domain.records import read_timestamp, usable_id, usable_timestamp
+from intercom_sync.domain.parsing import read_timestamp, usable_id, usable_timestamp
 from intercom_sync.domain.rules import DAY, RECENT_DAYS
 
 __all__ = [

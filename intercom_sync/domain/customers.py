@@ -14,8 +14,8 @@ from datetime import datetime
 import polars as pl
 
 from intercom_sync.domain.quality import days_since_seen, quality_score
-from intercom_sync.domain.schema import Origin
-from intercom_sync.domain.tables import CUSTOMER_LAST_WRITTEN, UNIFIED_CUSTOMERS
+from intercom_sync.domain.schema.columns import Origin
+from intercom_sync.domain.schema.tables import CUSTOMER_LAST_WRITTEN, UNIFIED_CUSTOMERS
 
 KEY = "email_key"
 FROM_INTERCOM = tuple(c.name for c in UNIFIED_CUSTOMERS.columns if c.origin is Origin.INTERCOM)

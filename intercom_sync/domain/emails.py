@@ -9,9 +9,8 @@ import re
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
-from intercom_sync.domain.invisible import trim
-from intercom_sync.domain.records import clean_text
-from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.parsing import RejectionError, clean_text
+from intercom_sync.domain.text_folding import trim
 
 # The library refuses localhost, .test, .local and the like, which RFC 5322 does not; its manual says to edit this list.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()

@@ -7,9 +7,8 @@ Teammates, bots, notes and events are nobody's words here. Whether the parts are
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from intercom_sync.domain.records import record_id, usable_id, usable_timestamp
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.text import visible_text
+from intercom_sync.domain.html_text import visible_text
+from intercom_sync.domain.parsing import RejectionError, record_id, usable_id, usable_timestamp
 
 OPENING = "source"  # id of the opening message: Intercom gives it none in searches
 PARTS_LIMIT = 500  # Intercom returns the newest 500 parts and no more

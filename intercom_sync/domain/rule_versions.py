@@ -26,13 +26,13 @@ class RuleVersion(NamedTuple):
 PARSING = RuleVersion(2, ("contacts", "conversations"), "c17907bc3847bfdb")
 """Which contacts and conversations are usable, and their columns."""
 
-REVENUE = RuleVersion(2, ("revenue",), "7fd6cca24237daeb")
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "7fd6cca24237daeb")
 """What a contact pays."""
 
 TEXT = RuleVersion(2, ("messages",), "91b46eb55045e7d1")
 """What a message says: its visible text. The HTML is not stored, so a change fetches the conversations again."""
 
-MATCHING = RuleVersion(2, ("cancel",), "98984824ebd4e7fe")
+MATCHING = RuleVersion(2, ("cancel_mentions",), "98984824ebd4e7fe")
 """Whether a visible text says one of the cancel words."""
 
 RULE_VERSIONS = {"parsing": PARSING, "revenue": REVENUE, "text": TEXT, "matching": MATCHING}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Literal
 
-from intercom_sync.domain.currencies import DEFAULT_CURRENCY
+from intercom_sync.domain.revenue.money import DEFAULT_CURRENCY
 from intercom_sync.domain.rule_versions import MATCHING, PARSING, REVENUE, TEXT
 
 WEB_APPS = {

@@ -11,15 +11,15 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from intercom_sync.intercom import shapes
 from intercom_sync.intercom.allocation import give_back_large_blocks
-from intercom_sync.intercom.answers import Shape
-from intercom_sync.intercom.budget import Budget, Share
-from intercom_sync.intercom.calls import Call, Caller, Counts
-from intercom_sync.intercom.limits import Allowance, Clock, Limiter, Sleep, Turn
-from intercom_sync.intercom.pages import PageSize
+from intercom_sync.intercom.http import responses
+from intercom_sync.intercom.http.byte_budget import Budget, Share
+from intercom_sync.intercom.http.rate_limiter import Allowance, Clock, Limiter, Sleep, Turn
+from intercom_sync.intercom.http.responses import Shape
+from intercom_sync.intercom.http.retry import Call, Caller, Counts
+from intercom_sync.intercom.http.transport import LARGEST_ANSWER, TIMEOUTS, Transport
+from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import Stream
-from intercom_sync.intercom.transport import LARGEST_ANSWER, TIMEOUTS, Transport
 
 REGIONS: Mapping[str, str] = {
     "us": "https://api.intercom.io",
@@ -96,12 +96,12 @@ class IntercomClient:
 
     def me(self) -> dict[str, Any]:
         """The token's admin and its app: name, region and time zone. A cheap check of the token."""
-        found: dict[str, Any] = self._get("/me", shape=shapes.is_object)
+        found: dict[str, Any] = self._get("/me", shape=responses.is_object)
         return found
 
     def data_attributes(self) -> list[dict[str, Any]]:
         """Every attribute of contacts with its `full_name`, its `data_type` and whether it is archived."""
-        found = self._get("/data_attributes?model=contact", shape=partial(shapes.has_list, "data"))
+        found = self._get("/data_attributes?model=contact", shape=partial(responses.has_list, "data"))
         return list(found["data"])
 
     def conversation(
@@ -109,7 +109,7 @@ class IntercomClient:
     ) -> dict[str, Any]:
         """One conversation with its parts (at most the newest 500), bodies as HTML."""
         path = f"/conversations/{quote(conversation_id, safe='')}"
-        found: dict[str, Any] = self._get(path, partial(shapes.is_conversation, conversation_id), stop, share)
+        found: dict[str, Any] = self._get(path, partial(responses.is_conversation, conversation_id), stop, share)
         return found
 
     def contact(
@@ -117,13 +117,13 @@ class IntercomClient:
     ) -> dict[str, Any]:
         """One contact; `Gone` says what it was merged into."""
         path = f"/contacts/{quote(contact_id, safe='')}"
-        found: dict[str, Any] = self._get(path, partial(shapes.is_contact, contact_id), stop, share)
+        found: dict[str, Any] = self._get(path, partial(responses.is_contact, contact_id), stop, share)
         return found
 
     def deleted_conversations(self, page: int) -> dict[str, Any]:
         """One page of the deleted conversations, newest first, by its number from 1 on; `deleted` reads them all."""
         path = f"/conversations/deleted?order=desc&per_page=60&page={page}"
-        found: dict[str, Any] = self._get(path, partial(shapes.is_numbered_page, "conversations"))
+        found: dict[str, Any] = self._get(path, partial(responses.is_numbered_page, "conversations"))
         return found
 
     def search(
@@ -156,7 +156,7 @@ class IntercomClient:
         call = Call(
             "POST",
             stream.asked(self.version),
-            shape=partial(shapes.is_search_page, stream.key),
+            shape=partial(responses.is_search_page, stream.key),
             body=paged,
             too_slow=size.shrink,
             too_large=lambda: size.shrink_below(asked),

@@ -7,17 +7,16 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from intercom_sync.intercom import queries
-from intercom_sync.intercom.calls import Counts
+from intercom_sync.intercom import streams
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.crew import Crew, Page
-from intercom_sync.intercom.deleted import deleted
-from intercom_sync.intercom.details import Detail, Fetch, details
-from intercom_sync.intercom.limits import Clock
-from intercom_sync.intercom.plan import Plan
-from intercom_sync.intercom.shards import Scope
+from intercom_sync.intercom.fetch_by_id import Detail, Fetch, deleted, details
+from intercom_sync.intercom.http.rate_limiter import Clock
+from intercom_sync.intercom.http.retry import Counts
+from intercom_sync.intercom.scan.cursor import Mark
+from intercom_sync.intercom.scan.planner import Plan
+from intercom_sync.intercom.scan.shards import Scope
+from intercom_sync.intercom.scan.workers import Crew, Page
 from intercom_sync.intercom.streams import Stream
-from intercom_sync.intercom.walks import Mark
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Reader:
             IntercomError: a page that stayed refused, after the pages read before it.
         """
         now = int(self._clock())
-        before = queries.upper_bound(stream, end)
+        before = streams.upper_bound(stream, end)
         scope = Scope(
             stream,
             "updated_at",
@@ -81,7 +80,7 @@ class Reader:
             exact=stream.dates_are_exact(self._client.version),
             floor=start,
             ceiling=end,
-            after=queries.lower_bound(stream, start),
+            after=streams.lower_bound(stream, start),
             before=before if before <= now else None,
             downward=True,
         )

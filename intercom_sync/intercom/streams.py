@@ -4,8 +4,7 @@ What a search asks for is in `queries`; what is done with the records is no busi
 """
 
 from enum import Enum
-
-from intercom_sync.intercom.versions import MERGES_TOLD, is_at_least
+from typing import Any, Literal
 
 _EXACT_SINCE = (2, 17)
 
@@ -42,3 +41,63 @@ class Stream(Enum):
 
 CONTACTS = Stream.CONTACTS
 CONVERSATIONS = Stream.CONVERSATIONS
+
+
+MERGES_TOLD = (2, 16)
+"""From here on a merged contact answers 410 with its target, and users carry their merge history."""
+DELETIONS_LISTED = (2, 16)
+"""From here on deleted conversations are listed."""
+
+
+def is_at_least(version: str, wanted: tuple[int, int]) -> bool:
+    """Whether a version is a numbered one and as new as that; `Preview` and the like count as older."""
+    numbers = version.split(".")
+    return all(number.isdecimal() for number in numbers) and tuple(map(int, numbers)) >= wanted
+
+
+Field = Literal["created_at", "updated_at"]
+
+WIDENING = 26 * 3600
+"""Seconds: the longest local day there is (a clock put back two hours)."""
+EVER = 1
+"""The bound below which no record lies; an empty query is refused."""
+MAX_PER_PAGE = 150
+"""The most records a search gives at once (Intercom's reference for search paging)."""
+
+
+def lower_bound(stream: Stream, second: int) -> int:
+    """The value V for which `> V` finds every record at or after `second`, however V is read."""
+    widening = 1 if stream is Stream.CONVERSATIONS else WIDENING
+    return max(EVER, second - widening)
+
+
+def upper_bound(stream: Stream, second: int) -> int:
+    """The value V for which `< V` finds every record at or before `second`, however V is read."""
+    return second + (1 if stream is Stream.CONVERSATIONS else WIDENING)
+
+
+def search(
+    field: Field,
+    *,
+    descending: bool,
+    after: int = EVER,
+    before: int | None = None,
+    cursor: str | None = None,
+    per_page: int = MAX_PER_PAGE,
+) -> dict[str, Any]:
+    """The body of a search for records whose `field` lies after one second and, if given, before another.
+
+    The order is always stated (without one Intercom sorts by last seen, which reshuffles under the reader), and the
+    cursor goes into the body (in the URL it is ignored and page one comes back for ever).
+    """
+    bounds = [{"field": field, "operator": ">", "value": after}]
+    if before is not None:
+        bounds.append({"field": field, "operator": "<", "value": before})
+    pagination: dict[str, Any] = {"per_page": per_page}
+    if cursor is not None:
+        pagination["starting_after"] = cursor
+    return {
+        "query": bounds[0] if len(bounds) == 1 else {"operator": "AND", "value": bounds},
+        "sort": {"field": field, "order": "descending" if descending else "ascending"},
+        "pagination": pagination,
+    }

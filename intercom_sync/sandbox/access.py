@@ -4,7 +4,7 @@ Any token opens the sandbox, unless one is set; a few words in it stand for toke
 """
 
 from intercom_sync.sandbox.errors import ApiError
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 
 _REFUSED = ("wrong", "invalid", "bad", "revoked", "expired")
 

@@ -14,14 +14,14 @@ from uuid import uuid4
 import orjson
 
 from intercom_sync.sandbox.access import check_access
-from intercom_sync.sandbox.calls import Call, json_of, version_of
-from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.api_calls import Call, json_of, version_of
 from intercom_sync.sandbox.errors import ApiError
 from intercom_sync.sandbox.faults import Fault, Faults
-from intercom_sync.sandbox.limits import Windows, family_of
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.rate_limit import Windows, family_of
+from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.routes import route
 from intercom_sync.sandbox.wire import Answer, deliver
+from intercom_sync.sandbox.workspace import Company
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

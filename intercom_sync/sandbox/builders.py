@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from intercom_sync.sandbox.statistics import conversation_times, statistics_of
-from intercom_sync.sandbox.stripe import payment, subscription
+from intercom_sync.sandbox.stripe_objects import payment, subscription
 
 Json = dict[str, Any]
 __all__ = (

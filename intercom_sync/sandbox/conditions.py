@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intercom_sync.sandbox.days import Span
+from intercom_sync.sandbox.date_spans import Span
 from intercom_sync.sandbox.fields import values
-from intercom_sync.sandbox.records import NULL, WILD, Record, load, usable_time
+from intercom_sync.sandbox.stored_record import NULL, WILD, Record, load, usable_time
 
 
 class Row:

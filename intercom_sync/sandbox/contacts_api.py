@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.api_calls import Call
 from intercom_sync.sandbox.errors import ApiError, invalid, not_found
 from intercom_sync.sandbox.paging import page_size
 from intercom_sync.sandbox.query import compile_query
-from intercom_sync.sandbox.records import CONTACT, dump, load
 from intercom_sync.sandbox.search import envelope, find, page, read_sort, sort_by
+from intercom_sync.sandbox.stored_record import CONTACT, dump, load
 
 _ONLY_BY_ID_NAMES = "utm_campaign utm_content utm_medium utm_source utm_term referrer enabled_push_messaging"
 _ONLY_BY_ID = dict.fromkeys(_ONLY_BY_ID_NAMES.split())

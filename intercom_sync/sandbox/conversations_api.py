@@ -4,13 +4,13 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.api_calls import Call
 from intercom_sync.sandbox.errors import not_found
 from intercom_sync.sandbox.paging import page_size
 from intercom_sync.sandbox.plaintext import as_plaintext
 from intercom_sync.sandbox.query import compile_query
-from intercom_sync.sandbox.records import CONVERSATION, dump, load
 from intercom_sync.sandbox.search import envelope, find, page, read_sort, sort_by
+from intercom_sync.sandbox.stored_record import CONVERSATION, dump, load
 
 MOST_PARTS = 500  # a conversation comes with its newest parts, at most so many
 

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from intercom_sync.sandbox.errors import ApiError
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 
 Match = str | Callable[[Request], bool]
 

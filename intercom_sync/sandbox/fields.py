@@ -6,7 +6,7 @@ rating, the ids of contacts), the place says so.
 
 from typing import Any
 
-from intercom_sync.sandbox.records import CONTACT, Kind
+from intercom_sync.sandbox.stored_record import CONTACT, Kind
 
 _CONTACT_STRINGS = (
     "id role name avatar owner_id email email_domain phone formatted_phone external_id language_override browser "

@@ -6,12 +6,12 @@ It has every case that the sync's rules tell apart, whatever its size, and from 
 import time
 from random import Random
 
-from intercom_sync.sandbox import broken
+from intercom_sync.sandbox import invalid_records
 from intercom_sync.sandbox.builders import Json
-from intercom_sync.sandbox.company import Company
-from intercom_sync.sandbox.money import stripe_data
+from intercom_sync.sandbox.conversations_generator import Talk
 from intercom_sync.sandbox.people import is_plain, person, vary
-from intercom_sync.sandbox.talk import Talk
+from intercom_sync.sandbox.stripe_amounts import stripe_data
+from intercom_sync.sandbox.workspace import Company
 
 _BROKEN_FROM = 200
 _HOUR = 3600
@@ -47,7 +47,7 @@ def generate(
 def _put_people(company: Company, rng: Random, count: int, now: int, seed: int) -> list[Json]:
     """Store the contacts one by one, as a million at once would not fit; keep of some what conversations need."""
     talkers: list[Json] = []
-    spoilt = _spoilt(count, len(broken.CONTACTS))
+    spoilt = _spoilt(count, len(invalid_records.CONTACTS))
     users = 0
     for at in range(count):
         one = person(rng, at, now, str(seed))
@@ -56,7 +56,7 @@ def _put_people(company: Company, rng: Random, count: int, now: int, seed: int) 
             one["custom_attributes"] = stripe_data(rng, users, now)
             users += 1
         if at in spoilt:
-            broken.CONTACTS[spoilt[at]](one)
+            invalid_records.CONTACTS[spoilt[at]](one)
         elif len(talkers) < _TALKERS:
             talkers.append({name: one[name] for name in ("id", "role", "name", "email")})
         company.put_contact(one)
@@ -64,11 +64,11 @@ def _put_people(company: Company, rng: Random, count: int, now: int, seed: int) 
 
 
 def _put_talk(company: Company, rng: Random, count: int, now: int, people: list[Json]) -> None:
-    spoilt = _spoilt(count, len(broken.CONVERSATIONS))
+    spoilt = _spoilt(count, len(invalid_records.CONVERSATIONS))
     for at in range(count):
         made = Talk(rng, at, now, people).build()
         if at in spoilt:
-            broken.CONVERSATIONS[spoilt[at]](made)
+            invalid_records.CONVERSATIONS[spoilt[at]](made)
         company.put_conversation(made)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from intercom_sync.sandbox.errors import ApiError, invalid
-from intercom_sync.sandbox.table import Value
+from intercom_sync.sandbox.record_store import Value
 
 MOST_PER_PAGE = 150
 

@@ -6,7 +6,7 @@ Money is the business of `money`, conversations of `talk`.
 from random import Random
 from typing import Any
 
-from intercom_sync.sandbox import words
+from intercom_sync.sandbox import vocabulary
 from intercom_sync.sandbox.builders import Json, contact, hex_id, location
 
 DAY = 86_400
@@ -16,7 +16,7 @@ _AWKWARD = frozenset({3, 7, 11, 15, 19, 21, 23, 24})
 
 def person(rng: Random, at: int, now: int, name: str) -> Json:
     """Contact number `at`: a user with an address of their own. `name` makes ids differ between seeds."""
-    first, last = rng.choice(words.FIRST), rng.choice(words.LAST)
+    first, last = rng.choice(vocabulary.FIRST), rng.choice(vocabulary.LAST)
     created = now - int(rng.uniform(1, 1000) * DAY)
     updated = now - int(min(now - created, rng.expovariate(1 / 45) * DAY + 60))
     return contact(
@@ -36,7 +36,7 @@ def person(rng: Random, at: int, now: int, name: str) -> Json:
 def _address(rng: Random, first: str, last: str, at: int) -> str:
     local = f"{first}.{last}{at}".replace("'", "").lower()
     plain = local.translate({ord("å"): "a", ord("ü"): "u", ord("ú"): "u", ord("ñ"): "n"})
-    return f"{plain}@{rng.choice(words.COMPANIES)}.{rng.choice(words.ENDINGS)}"
+    return f"{plain}@{rng.choice(vocabulary.COMPANIES)}.{rng.choice(vocabulary.ENDINGS)}"
 
 
 def _seen(rng: Random, created: int, updated: int) -> int | None:
@@ -47,7 +47,7 @@ def _location(rng: Random) -> Any:
     chance = rng.random()
     if chance < 0.06:
         return None
-    country, region, city = rng.choice(words.PLACES)
+    country, region, city = rng.choice(vocabulary.PLACES)
     if chance < 0.12:
         return location()
     return location(country, None if chance < 0.2 else city, region)

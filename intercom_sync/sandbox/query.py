@@ -11,11 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from intercom_sync.sandbox.conditions import Condition, Dates, Group, Test
-from intercom_sync.sandbox.days import Span, day_span, second_span
+from intercom_sync.sandbox.date_spans import Span, day_span, second_span
 from intercom_sync.sandbox.errors import invalid
 from intercom_sync.sandbox.fields import field_type, place
 from intercom_sync.sandbox.matching import Passes, boolean_test, number_test, string_test
-from intercom_sync.sandbox.records import CONTACT, Kind
+from intercom_sync.sandbox.stored_record import CONTACT, Kind
 
 _OPERATORS = {
     "string": {"=", "!=", "IN", "NIN", "~", "!~", "^", "$"},

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from intercom_sync.sandbox import contacts_api, conversations_api, workspace_api
-from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.api_calls import Call
 from intercom_sync.sandbox.errors import ApiError, not_found
 
 Handler = Callable[[Call], bytes]

@@ -16,8 +16,8 @@ from intercom_sync.sandbox.errors import ApiError
 from intercom_sync.sandbox.fields import place, values
 from intercom_sync.sandbox.paging import Cursor, pages_object, read_cursor
 from intercom_sync.sandbox.query import Language
-from intercom_sync.sandbox.records import CONTACT, NULL, WILD, Record, load, usable_time
-from intercom_sync.sandbox.table import Order, Value, View
+from intercom_sync.sandbox.record_store import Order, Value, View
+from intercom_sync.sandbox.stored_record import CONTACT, NULL, WILD, Record, load, usable_time
 
 _KEPT_ANSWERS = 512
 

@@ -14,11 +14,11 @@ from typing import Self
 import uvicorn
 
 from intercom_sync.sandbox.app import App
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Faults
 from intercom_sync.sandbox.generate import generate
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.wire import Protocol
+from intercom_sync.sandbox.workspace import Company
 
 
 class PortTakenError(OSError):

@@ -1,8 +1,8 @@
 """The endpoints about the workspace itself: who the token belongs to, and which attributes contacts have."""
 
-from intercom_sync.sandbox.calls import Call
+from intercom_sync.sandbox.api_calls import Call
 from intercom_sync.sandbox.errors import ApiError, invalid
-from intercom_sync.sandbox.records import dump
+from intercom_sync.sandbox.stored_record import dump
 
 
 def me(call: Call) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from intercom_sync.slack.poster import Channel, channel_refusal, error_word, token_refusal
+from intercom_sync.slack.slack_client import Channel, channel_refusal, error_word, token_refusal
 
 _ID = re.compile(r"[CG][A-Z0-9]{7,}")
 _MAX_PAGES = 20

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.embedded import embedded_url
-from intercom_sync.warehouse.session import Session
+from intercom_sync.sandbox.workspace import Company
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.homes import passing
 
 _PATIENCE = 120

@@ -11,13 +11,12 @@ import pytest
 
 from intercom_sync.commands.up import up
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.dagster_schema import choose_schema, claim_schema
-from intercom_sync.warehouse.deployment import hold_schema
 from intercom_sync.warehouse.errors import DatabaseRefusedError
-from intercom_sync.warehouse.migrate import create_schema, prepare
-from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.urls import plain_url
-from intercom_sync_tests.warehouse.direct import direct
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.postgres.urls import plain_url
+from intercom_sync.warehouse.schema.dagster_schema import choose_schema, claim_schema, hold_schema
+from intercom_sync.warehouse.schema.migrate import create_schema, prepare
+from intercom_sync_tests.warehouse.plain_connection import direct
 
 
 @pytest.fixture
@@ -129,7 +128,7 @@ def test_a_second_up_in_one_schema_is_refused(database: str, tmp_path: Path, mon
 
 def test_a_deployment_that_was_killed_leaves_its_schema_free(database: str) -> None:
     code = (
-        "import sys, time; from intercom_sync.warehouse.deployment import hold_schema\n"
+        "import sys, time; from intercom_sync.warehouse.schema.dagster_schema import hold_schema\n"
         "with hold_schema(sys.argv[1], 'public'): print('held', flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code, database], stdout=subprocess.PIPE, env=os.environ) as other:

@@ -7,10 +7,10 @@ import pytest
 
 from intercom_sync.commands.doctor import doctor
 from intercom_sync.sandbox.builders import contact, payment
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.migrate import prepare
+from intercom_sync.warehouse.schema.migrate import prepare
 
 
 def charged(flat: float, paid: int) -> dict:

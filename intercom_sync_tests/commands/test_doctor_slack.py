@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.commands.doctor_slack import check_slack
+from intercom_sync.commands.doctor import check_slack
 from intercom_sync.settings import Settings
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack
 

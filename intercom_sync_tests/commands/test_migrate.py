@@ -11,11 +11,11 @@ import psycopg2
 import pytest
 
 from intercom_sync.cli import main
-from intercom_sync.domain import tables
-from intercom_sync.sandbox.company import Company
+from intercom_sync.domain.schema import tables
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.urls import plain_url
-from intercom_sync_tests.warehouse.direct import definitions, direct
+from intercom_sync.sandbox.workspace import Company
+from intercom_sync.warehouse.postgres.urls import plain_url
+from intercom_sync_tests.warehouse.plain_connection import definitions, direct
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 
 from intercom_sync.cli import main
-from intercom_sync.warehouse.premises import server_path
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.warehouse.embedded.filesystem import server_path
+from intercom_sync.warehouse.postgres.urls import plain_url
 from intercom_sync_tests.homes import passing
 
 
@@ -54,7 +54,7 @@ def test_the_embedded_database_is_opened_and_its_real_folder_named(tmp_path: Pat
         # The URL is good for as long as another command keeps the server up.
         asked = (
             "import subprocess, sys; from intercom_sync.settings import Settings; "
-            "from intercom_sync.warehouse.connect import database_url; database_url(Settings.load()); "
+            "from intercom_sync.warehouse.postgres.connect import database_url; database_url(Settings.load()); "
             "print(subprocess.run([sys.executable, '-m', 'intercom_sync', 'psql', '--url'], capture_output=True, "
             "text=True).stdout.strip()); sys.stdout.flush(); sys.stdin.read()"
         )

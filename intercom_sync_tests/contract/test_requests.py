@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from intercom_sync.domain.window import Window
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, talk
 
 

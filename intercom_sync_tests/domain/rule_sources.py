@@ -53,10 +53,14 @@ def _path(package: Path, name: str) -> Path:
 
 def _imported(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_PREFIX):
-            yield node.module.removeprefix(_PREFIX)
-        elif isinstance(node, ast.ImportFrom) and node.module == domain.__name__:
-            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith(_PREFIX):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield (name if _is_module(name) else node.module).removeprefix(_PREFIX)
+
+
+def _is_module(name: str) -> bool:
+    return (PACKAGE / f"{name.removeprefix(_PREFIX).replace('.', '/')}.py").exists()
 
 
 Span = tuple[tuple[int, int], tuple[int, int]]

@@ -1,8 +1,8 @@
 import pytest
 
 from intercom_sync.domain.contacts import Contact, read_contact
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.revenue import NO_REVENUE
+from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.revenue.contact_revenue import NO_REVENUE
 from intercom_sync.domain.rules import Rules
 from intercom_sync_tests.domain.samples import DAY, NOW, contact, subscription
 

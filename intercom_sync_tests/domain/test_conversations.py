@@ -1,7 +1,7 @@
 import pytest
 
 from intercom_sync.domain.conversations import Conversation, Message, needs_parts, read_conversation
-from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.parsing import RejectionError
 from intercom_sync_tests.domain.samples import DAY, NOW, conversation, said
 
 

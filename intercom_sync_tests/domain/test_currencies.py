@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from intercom_sync.domain.currencies import format_amount, minor_units, read_currency, rounded_amount
+from intercom_sync.domain.revenue.money import format_amount, minor_units, read_currency, rounded_amount
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from intercom_sync.domain import emails
 from intercom_sync.domain.emails import clean_email, email_prefix, trim_email
-from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.parsing import RejectionError
 
 LOCAL_64 = "l" * 64
 LABEL_63 = "d" * 63

@@ -12,8 +12,8 @@ from intercom_sync.domain.conversations import (
     read_conversation,
     read_messages,
 )
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.revenue import Revenue, read_revenue
+from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.revenue.contact_revenue import Revenue, read_revenue
 from intercom_sync.domain.rules import AttributeNames, Rules, attribute_fields
 from intercom_sync_tests.domain.samples import NOW, contact, conversation, part, payment, subscription
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.merges import merged_ids
+from intercom_sync.domain.contacts import merged_ids, read_contact
 from intercom_sync.domain.rules import Rules
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from intercom_sync.domain.conversations import Message, parts_missing, parts_truncated, read_messages
-from intercom_sync.domain.rejection import RejectionError
+from intercom_sync.domain.parsing import RejectionError
 from intercom_sync_tests.domain.samples import DAY, NOW, conversation, part, said
 
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from intercom_sync.domain.rejection import RejectionError
-from intercom_sync.domain.revenue import read_revenue
+from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.revenue.contact_revenue import read_revenue
 from intercom_sync.domain.rules import Rules
 from intercom_sync_tests.domain.samples import subscription
 

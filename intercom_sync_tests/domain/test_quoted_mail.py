@@ -2,7 +2,7 @@
 
 import pytest
 
-from intercom_sync.domain.text import visible_text
+from intercom_sync.domain.html_text import visible_text
 
 Q = "you can cancel any time"
 _ATTRIBUTION = "On Mon, Jan 15, 2024 at 10:30 AM Support &lt;s@example.com&gt; wrote:"

@@ -19,24 +19,23 @@ def test_the_source_of_a_rule_is_that_of_its_version(rule):
 
 
 def test_every_module_that_a_rule_needs_belongs_to_it():
-    assert {"revenue", "subscriptions", "prices", "price_fields", "payments", "money", "currencies"} <= modules(
-        "revenue"
-    )
-    assert {"contacts", "conversations", "emails", "records"} <= modules("parsing")
-    assert "revenue" not in modules("parsing")
-    assert {"messages", "text"} <= modules("text")
-    assert "cancel" in modules("matching")
+    revenue = {f"revenue.{name}" for name in ("contact_revenue", "prices", "payments", "money", "stripe_attributes")}
+    assert revenue <= modules("revenue")
+    assert {"contacts", "conversations", "emails", "parsing"} <= modules("parsing")
+    assert "revenue.contact_revenue" not in modules("parsing")
+    assert {"messages", "html_text", "quoted_mail"} <= modules("text")
+    assert "cancel_mentions" in modules("matching")
 
 
 @pytest.mark.parametrize(
     ("module", "old", "new", "changed"),
     [
-        ("prices", '"week": 52', '"week": 53', {"revenue"}),
-        ("currencies", '"jpy", ', "", {"revenue"}),
+        ("revenue/prices", '"week": 52', '"week": 53', {"revenue"}),
+        ("revenue/money", '"jpy", ', "", {"revenue"}),
         ("contacts", 'get("email")', 'get("mail")', {"parsing"}),
-        ("cancel", '"Mc", ', "", {"matching"}),
-        ("prices", '"""What one active', '"""Whatever one active', set()),
-        ("prices", "PARTS\n", "PARTS  # a comment\n", set()),
+        ("cancel_mentions", '"Mc", ', "", {"matching"}),
+        ("revenue/prices", '"""What one active', '"""Whatever one active', set()),
+        ("revenue/prices", "PARTS\n", "PARTS  # a comment\n", set()),
     ],
 )
 def test_a_change_of_what_a_rule_does_is_noticed_and_one_of_its_words_is_not(tmp_path, module, old, new, changed):

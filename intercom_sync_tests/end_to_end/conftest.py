@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.end_to_end.faulty import begun, clean, company  # noqa: F401  (fixtures)
 from intercom_sync_tests.end_to_end.scenario import Scenario, set_environment
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.faults import Fault, Faults
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 
 PAGE, TALK = "POST /contacts/search", "GET /conversations/507"
 SHORT = {"timeouts": (5.0, 1.0), "largest_answer": 2**20}

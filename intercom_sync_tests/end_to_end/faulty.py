@@ -15,9 +15,9 @@ import pytest
 
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.sandbox.builders import subscription
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.migrate import create_schema
+from intercom_sync.sandbox.workspace import Company
+from intercom_sync.warehouse.schema.migrate import create_schema
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, person, talk
 from intercom_sync_tests.intercom.scenario import HandClock
 

@@ -18,14 +18,14 @@ import pytest
 from intercom_sync.commands.sync import SyncRequest
 from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
-from intercom_sync.jobs import sync_job
-from intercom_sync.partitions import key_of, window_holding, windows
-from intercom_sync.resources import FOREGROUND_TAG
+from intercom_sync.orchestration.jobs import sync_job
+from intercom_sync.orchestration.partitions import key_of, window_holding, windows
+from intercom_sync.orchestration.resources import FOREGROUND_TAG
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part
-from intercom_sync.sandbox.company import Company
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.sandbox.workspace import Company
+from intercom_sync.warehouse.postgres.urls import plain_url
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

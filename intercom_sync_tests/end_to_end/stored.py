@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import psycopg2
 from psycopg2.sql import SQL, Identifier
 
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.warehouse.postgres.urls import plain_url
 
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_type = 'BASE TABLE'"
 

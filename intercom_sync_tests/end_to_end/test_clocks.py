@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, Scenario, at, person, set_environment, talk, why
 
 _EMAIL = "ada@example.com"

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from intercom_sync.sandbox.builders import payment, subscription
-from intercom_sync.slack.message import messages
-from intercom_sync.warehouse import outbox
-from intercom_sync.warehouse.session import Session
+from intercom_sync.slack.blocks import messages
+from intercom_sync.warehouse.alerts import outbox
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person
 
 _EMAIL = "ada@example.com"

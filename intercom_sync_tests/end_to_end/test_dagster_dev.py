@@ -10,7 +10,7 @@ import pytest
 
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.warehouse.postgres.urls import plain_url
 from intercom_sync_tests.end_to_end.dagster_dev import ROOT, Dev, dagster_dev
 from intercom_sync_tests.homes import passing
 

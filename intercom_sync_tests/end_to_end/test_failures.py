@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from intercom_sync.intercom.limits import LONGEST_WINDOW
-from intercom_sync.intercom.patience import WHOLE
-from intercom_sync.intercom.transport import LARGEST_ANSWER, TIMEOUTS
+from intercom_sync.intercom.http.deadline import WHOLE
+from intercom_sync.intercom.http.rate_limiter import LONGEST_WINDOW
+from intercom_sync.intercom.http.transport import LARGEST_ANSWER, TIMEOUTS
 from intercom_sync.sandbox import faults
 from intercom_sync_tests.end_to_end.failures import (
     ELSEWHERE,

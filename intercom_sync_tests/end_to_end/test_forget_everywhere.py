@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part, subscription
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import error
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.end_to_end.stored import found
 
 _EMAIL, _NAME, _WORDS = "Wilhelmina.Oddname@example.org", "Wilhelmina Oddname", "the walrus wants to cancel"

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.domain.report import harmless
+from intercom_sync.domain.sync_summary import harmless
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import subscription
-from intercom_sync.slack.message import messages
-from intercom_sync.warehouse import outbox
-from intercom_sync.warehouse.session import Session
+from intercom_sync.slack.blocks import messages
+from intercom_sync.warehouse.alerts import outbox
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import Scenario, person, talk
 
 _LARGE = 10 * 2**20

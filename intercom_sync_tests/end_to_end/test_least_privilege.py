@@ -18,7 +18,7 @@ import pytest
 import intercom_sync
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.warehouse.postgres.urls import plain_url
 
 _PAGE = (Path(intercom_sync.__file__).parents[1] / "deploy" / "README.md").read_text()
 ROLE, LEND, GO_ON = re.findall(r"```sql\n(.*?)```", _PAGE, re.DOTALL)

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from intercom_sync.definitions import build
-from intercom_sync.jobs import sync_job
+from intercom_sync.orchestration.jobs import sync_job
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, QUIET, Scenario, person, why
 
 

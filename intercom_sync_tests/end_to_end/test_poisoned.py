@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 
 from intercom_sync.sandbox import faults
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Fault
-from intercom_sync.sandbox.received import Request
+from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.end_to_end.faulty import QuickIntercom
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, person, talk, why
 

@@ -6,11 +6,11 @@ a full sync that broke off after 150 of 162 conversations.
 
 import pytest
 
-from intercom_sync.ended_runs import note_ended
+from intercom_sync.orchestration.run_events import note_ended
 from intercom_sync.sandbox.builders import subscription
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Row, Scenario, Synced, person, talk
-from intercom_sync_tests.warehouse.release_0001 import restore
+from intercom_sync_tests.warehouse.schema.release_0001 import restore
 
 _BEFORE = NOW - 6 * DAY
 

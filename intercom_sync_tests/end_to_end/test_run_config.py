@@ -8,9 +8,9 @@ import pytest
 
 from intercom_sync.cli import WRONG_USE, main
 from intercom_sync.definitions import build
-from intercom_sync.jobs import read_config, sync_job
-from intercom_sync.resources import WarehouseResource
-from intercom_sync.sensors import trouble
+from intercom_sync.orchestration.jobs import read_config, sync_job
+from intercom_sync.orchestration.resources import WarehouseResource
+from intercom_sync.orchestration.sensors import trouble
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, QUIET, Scenario, person, talk, why
 
 _WRITTEN = ("unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "sync_extractions")

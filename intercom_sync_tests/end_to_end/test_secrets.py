@@ -17,17 +17,17 @@ import orjson
 import psycopg2
 import pytest
 
-from intercom_sync.commands.instance import use_instance
-from intercom_sync.ended_runs import note_ended
+from intercom_sync.commands.dagster_instance import use_instance
+from intercom_sync.orchestration.run_events import note_ended
+from intercom_sync.pipeline.alert_delivery import Deliverer
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import subscription
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync.settings import Settings
-from intercom_sync.slack.poster import channels, post, quiet_client
-from intercom_sync.sync.deliver import Deliverer
-from intercom_sync.warehouse.connect import open_warehouse
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.slack.slack_client import channels, post, quiet_client
+from intercom_sync.warehouse.postgres.connect import open_warehouse
+from intercom_sync.warehouse.postgres.urls import plain_url
 from intercom_sync_tests.end_to_end.scenario import person, talk
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack, said
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from intercom_sync.commands.doctor import doctor
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Fault, error
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync.settings import Settings
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, talk, why
 

@@ -10,8 +10,8 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Page, Reader
 from intercom_sync.intercom.streams import Stream
 from intercom_sync.sandbox.builders import contact, conversation
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 
 NOW = 1_770_000_000
 DAY = 86_400

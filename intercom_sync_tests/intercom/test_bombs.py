@@ -16,11 +16,8 @@ from typing import Any
 import orjson
 import pytest
 
-from intercom_sync.intercom import answers
 from intercom_sync.intercom.allocation import give_back_large_blocks
-from intercom_sync.intercom.budget import Budget
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.details import FAILURES_IN_A_ROW
 from intercom_sync.intercom.errors import (
     AnswerTooLarge,
     IntercomError,
@@ -29,17 +26,19 @@ from intercom_sync.intercom.errors import (
     Unauthorized,
     Unavailable,
 )
-from intercom_sync.intercom.pages import PageSize
-from intercom_sync.intercom.queries import search
+from intercom_sync.intercom.fetch_by_id import FAILURES_IN_A_ROW
+from intercom_sync.intercom.http import responses
+from intercom_sync.intercom.http.byte_budget import Budget
+from intercom_sync.intercom.http.decompression import PIECE, TooLarge, unpacked
 from intercom_sync.intercom.reader import Reader
-from intercom_sync.intercom.streams import CONTACTS
-from intercom_sync.intercom.unpacking import PIECE, TooLarge, unpacked
+from intercom_sync.intercom.search_pages import PageSize
+from intercom_sync.intercom.streams import CONTACTS, search
+from intercom_sync.pipeline.stream_result import batches
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import contact, conversation, part
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Fault
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sync.batches import batches
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.intercom.scenario import NOW, HandClock, client_of, company_of, ids, talks_of, wait_until_quiet
 
 MB = 2**20
@@ -161,8 +160,8 @@ def test_the_memory_of_an_answer_is_not_thought_less_than_it_is(kind: str) -> No
     body = DENSE[kind](MB)
     tracemalloc.start()
     try:
-        found = answers.decode(body)
-        assert tracemalloc.get_traced_memory()[0] <= answers.memory(body)
+        found = responses.decode(body)
+        assert tracemalloc.get_traced_memory()[0] <= responses.memory(body)
         assert found
     finally:
         tracemalloc.stop()

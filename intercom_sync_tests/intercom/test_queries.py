@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intercom_sync.intercom import queries
-from intercom_sync.intercom.queries import EVER, search
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.intercom import streams
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, EVER, search
 
 ZONES = ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12", "Antarctica/Troll", "UTC"]
 
@@ -22,19 +21,19 @@ def midnight(second: int, zone: str, days: int) -> int:
 
 @given(at=st.integers(1_300_000_000, 1_900_000_000), zone=st.sampled_from(ZONES))
 def test_a_widened_bound_holds_the_second_in_every_zone_and_through_clock_changes(at: int, zone: str) -> None:
-    below, above = queries.lower_bound(CONTACTS, at), queries.upper_bound(CONTACTS, at)
+    below, above = streams.lower_bound(CONTACTS, at), streams.upper_bound(CONTACTS, at)
     assert midnight(below, zone, 1) <= at < midnight(above, zone, 0) + 1
     assert below < at < above
 
 
 def test_exact_bounds_cover_the_doubt_about_the_equal_second() -> None:
-    assert queries.lower_bound(CONVERSATIONS, 100) == 99
-    assert queries.upper_bound(CONVERSATIONS, 100) == 101
+    assert streams.lower_bound(CONVERSATIONS, 100) == 99
+    assert streams.upper_bound(CONVERSATIONS, 100) == 101
 
 
 @pytest.mark.parametrize("stream", [CONTACTS, CONVERSATIONS])
-def test_no_bound_lies_before_the_first_second(stream: queries.Stream) -> None:
-    assert queries.lower_bound(stream, 0) == EVER
+def test_no_bound_lies_before_the_first_second(stream: streams.Stream) -> None:
+    assert streams.lower_bound(stream, 0) == EVER
 
 
 def test_a_full_read_asks_for_everything_by_a_filter_that_always_holds() -> None:

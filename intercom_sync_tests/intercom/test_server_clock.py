@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from intercom_sync.intercom.server_clock import ServerClock, server_time
+from intercom_sync.intercom.http.server_clock import ServerClock, server_time
 
 _DATE = "Mon, 15 Jun 2026 12:00:00 GMT"
 _TOLD = datetime(2026, 6, 15, 12, tzinfo=UTC)

@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from intercom_sync.intercom.calls import RETRIES
 from intercom_sync.intercom.errors import CutShort, IntercomError, Unavailable
-from intercom_sync.intercom.pages import read
+from intercom_sync.intercom.http.retry import RETRIES
+from intercom_sync.intercom.search_pages import read
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import author, conversation, part
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.faults import Fault
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.intercom.scenario import DAY, NOW, client_of, company_of, ids, reading, talks_of
 
 URL = "https://api.intercom.io/contacts/search?page=2"

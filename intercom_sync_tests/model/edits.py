@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from intercom_sync_tests.model.spoils import CONTACT_SPOILS, JUNK, TALK_SPOILS
+from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, JUNK, TALK_SPOILS
 from intercom_sync_tests.model.stripe import attributes
 from intercom_sync_tests.model.words import AUTHORS, BODIES, DAY, EMAILS, NO_EMAILS, SPELLINGS
 from intercom_sync_tests.model.world import START, World

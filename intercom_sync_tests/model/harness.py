@@ -10,19 +10,20 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
-from intercom_sync.intercom.pages import PageSize
 from intercom_sync.intercom.reader import Reader
+from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
+from intercom_sync.pipeline.extract import Collector
+from intercom_sync.pipeline.publish import Finished, finish_run
+from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.pipeline.start_run import start_run
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sync.collect import Collector
-from intercom_sync.sync.finish import Finished, finish_run
-from intercom_sync.sync.plan import Asked
-from intercom_sync.sync.start import start_run
-from intercom_sync.warehouse import buckets, readings, runs
-from intercom_sync.warehouse.revenue import refresh_revenue
-from intercom_sync.warehouse.runs import SyncRun
-from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.support import refresh_support
+from intercom_sync.warehouse.marts import key_ranges
+from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
+from intercom_sync.warehouse.marts.support_metrics import refresh_support
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state import extractions, runs
+from intercom_sync.warehouse.state.runs import SyncRun
 from intercom_sync_tests.model.world import World
 
 OVERLAP = timedelta(hours=1)
@@ -79,7 +80,7 @@ class Harness:
         self.world, self.sandbox, self.connect = world, sandbox, connect
         self._version, self._per_page = version, per_page
         self.client = self._new_client()
-        self._per_bucket, buckets.CUSTOMERS_PER_BUCKET = buckets.CUSTOMERS_PER_BUCKET, bucket
+        self._per_bucket, key_ranges.CUSTOMERS_PER_BUCKET = key_ranges.CUSTOMERS_PER_BUCKET, bucket
         self._runs = 0
 
     def _new_client(self) -> SmallPages:
@@ -92,7 +93,7 @@ class Harness:
 
     def close(self) -> None:
         self.client.close()
-        buckets.CUSTOMERS_PER_BUCKET = self._per_bucket
+        key_ranges.CUSTOMERS_PER_BUCKET = self._per_bucket
 
     def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None, off: Off = RIGHT) -> Attempt:
         """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""
@@ -103,13 +104,13 @@ class Harness:
         before = len(self.sandbox.requests)
         with self.connect() as session:
             run = self.start(session, self.client, same or f"run-{self._runs:04d}", asked, off)
-            reading = readings.take(self.connect, run)
+            reading = extractions.take(self.connect, run)
             attempt = Attempt(run, {})
             try:
                 self._collect(session, run, reading)
             except IntercomError:
                 attempt.met, attempt.fetched = self._met(session, reading), self._fetched(before)
-                readings.let_go(run.run)
+                extractions.let_go(run.run)
                 if stages == 0:
                     return attempt
                 raise
@@ -122,7 +123,7 @@ class Harness:
             if stages > 3:
                 attempt.finished = finish_run(session, run, RULES, lambda: instant(self.world.now + off.machine + 1))
             else:
-                readings.let_go(run.run)
+                extractions.let_go(run.run)
         return attempt
 
     def start(self, session: Session, client: IntercomClient, name: str, asked: Asked, off: Off = RIGHT) -> SyncRun:

@@ -10,8 +10,8 @@ from typing import Any
 
 from intercom_sync_tests.model import rows
 from intercom_sync_tests.model.money import Broken
-from intercom_sync_tests.model.sound import Json, mentions, name_of, read_contact, read_talk, usable
 from intercom_sync_tests.model.support import support_of
+from intercom_sync_tests.model.valid_records import Json, mentions, name_of, read_contact, read_talk, usable
 
 
 class Oracle:

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.session import Session
 
 
 class Pooled(Session):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from intercom_sync_tests.model.sound import Json
 from intercom_sync_tests.model.support import NONE
+from intercom_sync_tests.model.valid_records import Json
 from intercom_sync_tests.model.words import DAY
 
 COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets", "mentioned_cancel")

@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from intercom_sync.sync.plan import Asked
+from intercom_sync.pipeline.run_plan import Asked
 from intercom_sync_tests.model.harness import OVERLAP, RIGHT, Attempt, Harness, Off, partition
 from intercom_sync_tests.model.oracle import Oracle
-from intercom_sync_tests.model.sound import Json, usable
 from intercom_sync_tests.model.store import Store
+from intercom_sync_tests.model.valid_records import Json, usable
 from intercom_sync_tests.model.words import DAY
 from intercom_sync_tests.model.world import CONTACTS, CONVERSATIONS, World
 

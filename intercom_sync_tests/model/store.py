@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from intercom_sync.domain import tables
+from intercom_sync.domain.schema import tables
 from intercom_sync_tests.model.rows import COLUMNS
 from intercom_sync_tests.model.words import DAY
 

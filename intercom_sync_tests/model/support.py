@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from intercom_sync_tests.model.money import six
-from intercom_sync_tests.model.sound import Json
+from intercom_sync_tests.model.valid_records import Json
 from intercom_sync_tests.model.words import DAY
 
 NONE = {

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.sync.plan import Asked
-from intercom_sync.warehouse.session import Session
+from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, TALK_SPOILS
+from intercom_sync_tests.model.fixtures import syncs, tables
 from intercom_sync_tests.model.harness import WINDOW, Harness, instant
 from intercom_sync_tests.model.pool import Pool
-from intercom_sync_tests.model.scene import syncs, tables
-from intercom_sync_tests.model.spoils import CONTACT_SPOILS, TALK_SPOILS
 from intercom_sync_tests.model.store import Store
 from intercom_sync_tests.model.words import BODIES, EMAILS
 from intercom_sync_tests.model.world import START, World

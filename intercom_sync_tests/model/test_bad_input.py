@@ -9,16 +9,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from intercom_sync.sandbox import broken
+from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.sandbox import invalid_records
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part
-from intercom_sync.sync.plan import Asked
-from intercom_sync.warehouse.migrate import create_schema, prepare
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.schema.migrate import create_schema, prepare
+from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, JUNK, TALK_SPOILS
+from intercom_sync_tests.model.fixtures import syncs, tables
 from intercom_sync_tests.model.harness import instant
 from intercom_sync_tests.model.pool import Pool
-from intercom_sync_tests.model.scene import syncs, tables
 from intercom_sync_tests.model.shapes import CONTACT_WAYS, TALK_WAYS, Json, misshapen, replaced
-from intercom_sync_tests.model.spoils import CONTACT_SPOILS, JUNK, TALK_SPOILS
 from intercom_sync_tests.model.store import Store
 from intercom_sync_tests.model.words import DAY
 from intercom_sync_tests.model.world import START, World
@@ -75,11 +75,11 @@ def surrounded(bad_contacts: list[Any], bad_talks: list[Any]) -> World:
 
 
 def test_each_broken_record_that_is_known_of_is_refused_with_a_reason(opened: tuple[Pool, Store]) -> None:
-    spoilt = [_spoilt(person(f"c{n}"), spoil) for n, spoil in enumerate((*CONTACT_SPOILS, *broken.CONTACTS))]
-    ignored = len(broken.CONVERSATIONS) - 1  # a source of the wrong shape says nothing, and breaks nothing
+    spoilt = [_spoilt(person(f"c{n}"), spoil) for n, spoil in enumerate((*CONTACT_SPOILS, *invalid_records.CONTACTS))]
+    ignored = len(invalid_records.CONVERSATIONS) - 1  # a source of the wrong shape says nothing, and breaks nothing
     talks = [
         _spoilt(talk(f"8{n}", "good1"), spoil)
-        for n, spoil in enumerate((*broken.CONVERSATIONS[:ignored], *TALK_SPOILS))
+        for n, spoil in enumerate((*invalid_records.CONVERSATIONS[:ignored], *TALK_SPOILS))
     ]
     world = surrounded([*spoilt, *JUNK], talks)
     with syncs(world, *opened, per_page=7) as scene:

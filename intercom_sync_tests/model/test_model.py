@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.pipeline.errors import RunRefusedError
+from intercom_sync.pipeline.run_plan import Asked
 from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sync.errors import RunRefusedError
-from intercom_sync.sync.plan import Asked
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.model.edits import Edit, contact_edits, edits, groups, mergers, some, talk_edits
+from intercom_sync_tests.model.external_writers import Other, others
+from intercom_sync_tests.model.fixtures import tables
 from intercom_sync_tests.model.harness import Harness, Off, instant
-from intercom_sync_tests.model.others import Other, others
 from intercom_sync_tests.model.run import Syncs
-from intercom_sync_tests.model.scene import tables
 from intercom_sync_tests.model.store import CONSTRAINTS, THEIRS, Store, refuses
 from intercom_sync_tests.model.words import DAY, ZONES
 from intercom_sync_tests.model.world import START, World

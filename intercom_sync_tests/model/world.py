@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from intercom_sync.sandbox.builders import WORKSPACE, author, contact, conversation, message, part, part_list, rating
-from intercom_sync.sandbox.company import Company
+from intercom_sync.sandbox.record_store import Table
 from intercom_sync.sandbox.statistics import conversation_times, statistics_of
-from intercom_sync.sandbox.table import Table
-from intercom_sync_tests.model.sound import Json, name_of
+from intercom_sync.sandbox.workspace import Company
+from intercom_sync_tests.model.valid_records import Json, name_of
 
 START = 1_772_323_200  # 2026-03-01, a month before the clocks change
 CONTACTS, CONVERSATIONS = "contact", "conversation"

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from intercom_sync.sandbox.builders import contact, conversation, message, part
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 
 NOON = 1_750_075_200  # 16 June 2025, 12:00 UTC
 HOUR = 3600

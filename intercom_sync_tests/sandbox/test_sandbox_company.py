@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from intercom_sync.sandbox import broken, money, talk
+from intercom_sync.sandbox import conversations_generator, invalid_records, stripe_amounts
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part, payment, subscription
 from intercom_sync.sandbox.generate import generate
-from intercom_sync.sandbox.stripe import WRAPPINGS
+from intercom_sync.sandbox.stripe_objects import WRAPPINGS
 
 NOW = 1_750_075_200
 DAY = 86_400
@@ -93,9 +93,9 @@ def test_sixty_contacts_have_every_case_of_money():
     users = [each for each in generate(contacts=60, conversations=0, now=NOW).contacts() if each["role"] == "user"]
     attributes = [each["custom_attributes"] for each in users]
     text = json.dumps(attributes)
-    assert len(users) > len(money.CASES)
+    assert len(users) > len(stripe_amounts.CASES)
     pricings = ("transform_usage", "metered", "tiered", "external_id", "jpy")
-    for word in (*money._STATUSES, *pricings, "refunded", "stripe_subscriptions", "week", "day", "year"):
+    for word in (*stripe_amounts._STATUSES, *pricings, "refunded", "stripe_subscriptions", "week", "day", "year"):
         assert f'"{word}"' in text or f'\\"{word}\\"' in text, word
     assert any("stripe_id" in each and "Stripe Subscriptions" not in each for each in attributes)
     assert any(each.get("Stripe Subscriptions") == [] for each in attributes)
@@ -134,7 +134,7 @@ def test_the_word_cancel_comes_from_everybody(conversations):
         if "cancel" in (each["body"] or "").lower()
     }
     assert {("user", "comment"), ("admin", "comment"), ("admin", "note"), ("bot", "comment")} <= said
-    openings = [each for each in conversations if each["source"]["body"] in talk.words.CANCELS]
+    openings = [each for each in conversations if each["source"]["body"] in conversations_generator.words.CANCELS]
     assert any(each["created_at"] > NOW - 30 * DAY for each in openings)
     assert any(each["created_at"] < NOW - 30 * DAY for each in openings)
 
@@ -170,7 +170,7 @@ def test_as_many_records_are_broken_in_a_large_company_as_in_a_small_one():
 
     assert unsound(199) == (0, 0)
     assert unsound(200) == unsound(1500) == (1, 1)
-    assert (len(broken.CONTACTS), len(broken.CONVERSATIONS)) == (12, 4)
+    assert (len(invalid_records.CONTACTS), len(invalid_records.CONVERSATIONS)) == (12, 4)
 
 
 def test_statistics_follow_from_the_messages():

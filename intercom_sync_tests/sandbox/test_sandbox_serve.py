@@ -9,8 +9,8 @@ import sys
 import pytest
 import requests
 
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import PortTakenError, Sandbox, serve
+from intercom_sync.sandbox.workspace import Company
 
 PROGRAM = """
 from intercom_sync.sandbox.server import serve

@@ -8,8 +8,8 @@ import requests
 
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import contact
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 
 
 class Clock:

@@ -6,9 +6,9 @@ Time does not pass: neither Slack's pace nor a Retry-After is waited for.
 import sys
 from functools import partial
 
-from intercom_sync.slack.poster import SlackAwayError, channels, post, quiet_client
-from intercom_sync.sync.deliver import Deliverer
-from intercom_sync.warehouse.session import Session
+from intercom_sync.pipeline.alert_delivery import Deliverer
+from intercom_sync.slack.slack_client import SlackAwayError, channels, post, quiet_client
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.slack.server import TOKEN
 
 

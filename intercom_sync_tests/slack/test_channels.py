@@ -6,15 +6,15 @@ from functools import partial
 
 import pytest
 
-from intercom_sync.domain.trouble import failed_check, failed_run, survived_errors
-from intercom_sync.slack.message import HANDFUL, messages
-from intercom_sync.slack.poster import SlackSetupError, channels, post, quiet_client
-from intercom_sync.sync.deliver import Deliverer, Delivery
-from intercom_sync.warehouse import outbox
-from intercom_sync.warehouse.session import Session
+from intercom_sync.domain.incidents import failed_check, failed_run, survived_errors
+from intercom_sync.pipeline.alert_delivery import Deliverer, Delivery
+from intercom_sync.slack.blocks import HANDFUL, messages
+from intercom_sync.slack.slack_client import SlackSetupError, channels, post, quiet_client
+from intercom_sync.warehouse.alerts import outbox
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.slack.samples import alert, trouble
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack
-from intercom_sync_tests.slack.test_deliver import put, rows
+from intercom_sync_tests.slack.test_alert_delivery import put, rows
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

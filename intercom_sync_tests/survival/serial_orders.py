@@ -14,10 +14,10 @@ from itertools import permutations
 from typing import Any
 
 from intercom_sync.sandbox.faults import overcounted
-from intercom_sync.warehouse.migrate import create_schema, prepare
+from intercom_sync.warehouse.schema.migrate import create_schema, prepare
+from intercom_sync_tests.survival.reference_run import Twins
 from intercom_sync_tests.survival.state import State, differences
 from intercom_sync_tests.survival.steps import Order
-from intercom_sync_tests.survival.twins import Twins
 
 _TABLES = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = %s AND table_type = 'BASE TABLE'"
 _COLUMNS = (

@@ -19,14 +19,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from intercom_sync.domain.tables import TABLES
+from intercom_sync.domain.schema.tables import TABLES
 from intercom_sync.sandbox import faults
-from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 from intercom_sync_tests.homes import let_go, passing
+from intercom_sync_tests.survival.killed_process import ROOT, steps
+from intercom_sync_tests.survival.reference_run import Twins, twins
 from intercom_sync_tests.survival.state import BOOKS, differences
 from intercom_sync_tests.survival.steps import Order, sync
-from intercom_sync_tests.survival.twins import Twins, twins
-from intercom_sync_tests.survival.victim import ROOT, steps
 
 SYNCS, WEEK, HOURS = 120, 28, 6
 _PASSING: tuple[Callable[[], faults.Fault], ...] = (

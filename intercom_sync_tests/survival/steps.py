@@ -11,18 +11,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from intercom_sync.pipeline.alert_delivery import Deliverer, Delivery
+from intercom_sync.pipeline.publish import Finished, finish_run
+from intercom_sync.pipeline.run_extraction import read
+from intercom_sync.pipeline.run_plan import Asked, begin_run
+from intercom_sync.pipeline.stream_result import silent
 from intercom_sync.settings import Settings
-from intercom_sync.slack.poster import channels, post, quiet_client
-from intercom_sync.sync.deliver import Deliverer, Delivery
-from intercom_sync.sync.finish import Finished, finish_run
-from intercom_sync.sync.plan import Asked, begin_run
-from intercom_sync.sync.progress import silent
-from intercom_sync.sync.read import read
-from intercom_sync.warehouse import readings
-from intercom_sync.warehouse.migrate import prepare
-from intercom_sync.warehouse.revenue import refresh_revenue
-from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.support import refresh_support
+from intercom_sync.slack.slack_client import channels, post, quiet_client
+from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
+from intercom_sync.warehouse.marts.support_metrics import refresh_support
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.schema.migrate import prepare
+from intercom_sync.warehouse.state import extractions
 from intercom_sync_tests.model.harness import SmallPages, instant, partition
 from intercom_sync_tests.slack.server import TOKEN
 
@@ -68,7 +68,7 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Finis
     prepare(order.url, order.schema)
     connect = partial(Session, order.url, order.schema)
     settings = Settings.load({})
-    with connect() as session, _client(order) as client, readings.let_go_on_error(order.run):
+    with connect() as session, _client(order) as client, extractions.let_go_on_error(order.run):
         run = begin_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
         tell("read")
         kinds = ["contact", "conversation"]

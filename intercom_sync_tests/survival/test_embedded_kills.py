@@ -13,20 +13,20 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.embedded import EmbeddedServer, embedded_url
+from intercom_sync.warehouse.embedded.postgres_server import EmbeddedServer, embedded_url
 from intercom_sync_tests.homes import let_go, passing
-from intercom_sync_tests.survival.life import Life
+from intercom_sync_tests.survival.killed_process import command
+from intercom_sync_tests.survival.random_edits import Life
 from intercom_sync_tests.survival.state import differences, opened
 from intercom_sync_tests.survival.steps import Order
-from intercom_sync_tests.survival.victim import command
 
 _ASKED = os.environ.get("INTERCOM_SYNC_KILLS")
 TRIES = int(_ASKED or 1)
 _HOLDER = """
 import sys
 from pathlib import Path
-from intercom_sync.warehouse.embedded import embedded_url
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
+from intercom_sync.warehouse.postgres.session import Session
 print("begins", flush=True)
 url = embedded_url(Path(sys.argv[1]))
 with Session(url, "public") as session, session.transaction():

@@ -8,9 +8,9 @@ from contextlib import closing
 import psycopg2
 import pytest
 
+from intercom_sync_tests.survival.reference_run import Twins, twins
 from intercom_sync_tests.survival.serial_orders import sync_serially
 from intercom_sync_tests.survival.steps import Order, sync
-from intercom_sync_tests.survival.twins import Twins, twins
 
 _TIMEOUT_SECONDS = 60
 _ROW = (

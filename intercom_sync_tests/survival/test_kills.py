@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from intercom_sync_tests.survival.siege import Siege
-from intercom_sync_tests.survival.twins import twins
+from intercom_sync_tests.survival.kill_rounds import Siege
+from intercom_sync_tests.survival.reference_run import twins
 
 _ASKED = os.environ.get("INTERCOM_SYNC_KILLS")
 _SEED = int(os.environ.get("INTERCOM_SYNC_KILLS_SEED", "1"))

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from intercom_sync_tests.survival.reference_run import Twins, twins
 from intercom_sync_tests.survival.steps import STEPS, Order, sync
-from intercom_sync_tests.survival.twins import Twins, twins
 
 DAY = 86_400
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from intercom_sync.warehouse.embedded import embedded_url
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 from intercom_sync_tests.homes import passing
+from intercom_sync_tests.survival.killed_process import Victim, command, steps
+from intercom_sync_tests.survival.reference_run import Twins, twins
 from intercom_sync_tests.survival.serial_orders import sync_serially
 from intercom_sync_tests.survival.state import BOOKS, differences, opened
 from intercom_sync_tests.survival.steps import Order
-from intercom_sync_tests.survival.twins import Twins, twins
-from intercom_sync_tests.survival.victim import Victim, command, steps
 
 _ASKED = os.environ.get("INTERCOM_SYNC_KILLS")
 ROUNDS = int(_ASKED or 3)

@@ -19,9 +19,9 @@ import pytest
 from intercom_sync_tests.end_to_end.dagster_dev import Dev
 from intercom_sync_tests.model.harness import instant
 from intercom_sync_tests.slack.server import TOKEN
+from intercom_sync_tests.survival.killed_process import command as start_sync
+from intercom_sync_tests.survival.reference_run import Twins, twins
 from intercom_sync_tests.survival.state import BOOKS
-from intercom_sync_tests.survival.twins import Twins, twins
-from intercom_sync_tests.survival.victim import command as start_sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
 _REPOSITORY = {"repositoryLocationName": "intercom_sync.definitions", "repositoryName": "__repository__"}
@@ -32,7 +32,7 @@ _PATIENCE = 240
 _UP = ("-m", "intercom_sync", "up", "--port")
 _DAGSTER = (
     "-c",
-    "import os, sys; from intercom_sync.commands.instance import use_instance; from intercom_sync.settings "
+    "import os, sys; from intercom_sync.commands.dagster_instance import use_instance; from intercom_sync.settings "
     "import Settings; use_instance(Settings.load()); dagster = os.path.join(os.path.dirname(sys.executable), "
     "'dagster'); os.execv(dagster, [dagster, 'dev', '-m', 'intercom_sync.definitions', '-p', sys.argv[1]])",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_sync.intercom.errors import IntercomError
-from intercom_sync.slack.poster import SlackAwayError
+from intercom_sync.slack.slack_client import SlackAwayError
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync_tests.survival.steps import Order, deliver, sync
 

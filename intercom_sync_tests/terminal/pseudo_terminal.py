@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from intercom_sync.warehouse.premises import server_path
+from intercom_sync.warehouse.embedded.filesystem import server_path
 
 CTRL_C = b"\x03"
 # A busy machine needs minutes to start Dagster.

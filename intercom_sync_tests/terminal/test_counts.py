@@ -1,8 +1,8 @@
 """What a sync in the foreground shows a person beyond the log entry: what became of the contacts, each counted once."""
 
 from intercom_sync.sandbox.builders import contact
-from intercom_sync.sandbox.company import Company
 from intercom_sync.sandbox.server import Sandbox
+from intercom_sync.sandbox.workspace import Company
 from intercom_sync_tests.terminal.pseudo_terminal import START_SECONDS, started
 
 _REJECTED = {"stripe_subscription_status": "no such status"}

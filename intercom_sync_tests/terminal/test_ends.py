@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.homes import passing
 from intercom_sync_tests.terminal.pseudo_terminal import CTRL_C, START_SECONDS, Terminal, started
 

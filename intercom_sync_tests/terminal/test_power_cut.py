@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.warehouse.embedded import embedded_url
-from intercom_sync.warehouse.session import Session
+from intercom_sync.warehouse.embedded.postgres_server import embedded_url
+from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.dagster_dev import Dev
 from intercom_sync_tests.terminal.pseudo_terminal import START_SECONDS, Terminal, started
 

@@ -9,19 +9,19 @@ import psycopg2
 import psycopg2.extras
 
 from intercom_sync.domain.contacts import read_contact
+from intercom_sync.domain.parse_records import sift
 from intercom_sync.domain.rules import Rules
-from intercom_sync.domain.sift import sift
 from intercom_sync.domain.window import Window
+from intercom_sync.pipeline.publish import Finished, finish_run
 from intercom_sync.sandbox.builders import contact, subscription
-from intercom_sync.sync.finish import Finished, finish_run
-from intercom_sync.warehouse import readings, runs
-from intercom_sync.warehouse.land import Stamp, land_contacts
-from intercom_sync.warehouse.migrate import prepare
-from intercom_sync.warehouse.revenue import refresh_revenue
-from intercom_sync.warehouse.runs import SyncRun
-from intercom_sync.warehouse.session import Session
-from intercom_sync.warehouse.support import refresh_support
-from intercom_sync.warehouse.urls import plain_url
+from intercom_sync.warehouse.landing.land_contacts import Stamp, land_contacts
+from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
+from intercom_sync.warehouse.marts.support_metrics import refresh_support
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.postgres.urls import plain_url
+from intercom_sync.warehouse.schema.migrate import prepare
+from intercom_sync.warehouse.state import extractions, runs
+from intercom_sync.warehouse.state.runs import SyncRun
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -94,7 +94,7 @@ class SharedTable:
                     session.execute("DELETE FROM intercom_contacts WHERE id = $1", id)
                 sifted = sift(records, partial(read_contact, rules=RULES))
                 land_contacts(session, sifted, Stamp(run.run, run.as_of, RULES.contact_fingerprint()))
-                readings.note_ids(session, run.run, "contact", sifted.ids)
+                extractions.note_ids(session, run.run, "contact", sifted.ids)
             refresh_revenue(session, RULES, run.run, run.as_of)
             refresh_support(session, RULES, run.as_of)
             return finish_run(session, run, RULES, lambda: moment)

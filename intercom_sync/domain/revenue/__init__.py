@@ -1,0 +1,1 @@
+"""Revenue from Stripe data: MRR, ARR, LTV, exactly. Pure."""

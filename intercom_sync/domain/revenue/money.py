@@ -1,0 +1,139 @@
+"""Currencies: how many minor units make a major one at Stripe, and how people write an amount.
+
+Stripe's list of currencies: https://docs.stripe.com/currencies.
+"""
+
+import re
+from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+from intercom_sync.domain.parsing import RejectionError
+
+DEFAULT_CURRENCY = "usd"
+_ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+# Stripe's special cases: they have no fractions, and the API still takes hundredths of them (500 is 5 ISK).
+_WHOLE_IN_HUNDREDTHS = frozenset({"isk", "ugx"})
+LONGEST_CODE = 20  # characters, with the spaces around it
+_LETTERS = 3
+_EXACT_CURRENCY = Context(prec=100)
+
+
+def read_currency(value: object) -> str | None:
+    """Return a currency's code in lower case; anything else than three letters says nothing."""
+    if type(value) is not str or len(value) > LONGEST_CODE:
+        return None
+    code = value.strip().lower()
+    return code if len(code) == _LETTERS and code.isascii() and code.isalpha() else None
+
+
+def minor_units(currency: str | None) -> int:
+    """Return how many minor units Stripe counts in one major unit; without a currency they are hundredths."""
+    if currency in _ZERO_DECIMAL:
+        return 1
+    return 1000 if currency in THREE_DECIMAL else 100
+
+
+def displayed_decimals(currency: str | None) -> int:
+    """Return how many decimals people write of an amount."""
+    if currency in _ZERO_DECIMAL or currency in _WHOLE_IN_HUNDREDTHS:
+        return 0
+    return 3 if currency in THREE_DECIMAL else 2
+
+
+def rounded_amount(amount: Decimal, currency: str | None) -> Decimal:
+    """Return the amount with the decimals that people write, rounded half up."""
+    return amount.quantize(Decimal(1).scaleb(-displayed_decimals(currency)), ROUND_HALF_UP, _EXACT_CURRENCY)
+
+
+def format_amount(amount: Decimal, currency: str | None) -> str:
+    """Return the amount as people write it: $45,594.58, JPY 98,000; without a currency it is a sum of several."""
+    if not amount.is_finite():
+        return f"{amount}"
+    rounded = rounded_amount(amount, currency)
+    number, sign = f"{rounded.copy_abs():,f}", "-" if rounded < 0 else ""
+    if currency == DEFAULT_CURRENCY:
+        return f"{sign}${number}"
+    return f"{currency.upper()} {sign}{number}" if currency else f"{sign}{number} in several currencies"
+
+
+Number = int | Fraction
+
+PARTS = 1000
+"""Parts of a major unit in which amounts are added."""
+
+LARGEST_AMOUNT = 10**18
+"""Major units. No customer pays as much, and sums over any number of customers fit numeric(38, 6)."""
+
+_MICROS = 10**6
+_LIMIT = 10**34  # beyond it nothing is an amount or a quantity
+_MAX_MICROS = LARGEST_AMOUNT * _MICROS
+_EXACT = Context(prec=40)
+_NUMERIC = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?").fullmatch
+_WHOLE_FLOATS = 2.0**53  # below, a whole float is the integer that was written
+_LONGEST = 400  # characters of a number's text
+
+
+def exact_number(value: object) -> Number | None:
+    """Return the number that a JSON number or a numeric text says, exactly; None where it says none.
+
+    A float says its shortest decimal text. Booleans, NaN, infinities and magnitudes that no table holds are no numbers.
+    """
+    if type(value) is int:
+        return value if -_LIMIT < value < _LIMIT else None
+    if type(value) is float:
+        return int(value) if value.is_integer() and abs(value) < _WHOLE_FLOATS else _parsed(repr(value))
+    return _parsed(value.strip()) if type(value) is str and len(value) <= _LONGEST else None
+
+
+def dollars(number: Number, per_dollar: int, field: str) -> Decimal:
+    """Return number / per_dollar, rounded half up (away from zero) to six decimals.
+
+    Raises:
+        RejectionError: where the result is `LARGEST_AMOUNT` or more.
+    """
+    micros, rest = divmod(abs(number.numerator) * _MICROS, scale := number.denominator * per_dollar)
+    micros += 2 * rest >= scale
+    if micros >= _MAX_MICROS:
+        raise RejectionError("amount is too large", field)
+    return _EXACT.scaleb(-micros if number < 0 else micros, -6)
+
+
+def read_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
+    """Return a flat amount as dollars, or None for null and blank.
+
+    Raises:
+        RejectionError: where it is not a number.
+    """
+    if value is None or (type(value) is str and not value.strip()):
+        return None
+    number = exact_number(value)
+    if number is None:
+        raise RejectionError("amount is not a number", field, value)
+    return dollars(number, per_dollar, field)
+
+
+def currency_unit(value: object) -> tuple[str | None, int]:
+    """Return the currency that a value names, if it is one, and how many parts its minor unit is."""
+    return _unit_of(value) if type(value) is str and len(value) <= LONGEST_CODE else _UNNAMED
+
+
+@lru_cache(maxsize=512)
+def _unit_of(text: str | None) -> tuple[str | None, int]:
+    code = read_currency(text)
+    return code, PARTS // minor_units(code)
+
+
+_UNNAMED = _unit_of(None)
+
+
+def _parsed(text: str) -> Number | None:
+    if not _NUMERIC(text):
+        return None
+    numerator, denominator = Decimal(text).as_integer_ratio()
+    if not -_LIMIT < numerator // denominator < _LIMIT:
+        return None
+    return numerator if denominator == 1 else Fraction(numerator, denominator)

@@ -1,0 +1,69 @@
+"""Which columns a computed column is made of, once, for the UI's column lineage.
+
+Facts about the catalogue only: `tables` says what the columns mean. A column that carries the name of its source needs
+no line of its own.
+"""
+
+from intercom_sync.domain.schema.columns import Table
+from intercom_sync.domain.schema.tables import (
+    CONTACT_MERGES,
+    INTERCOM_CONTACTS,
+    INTERCOM_CONVERSATIONS,
+    INTERCOM_MESSAGES,
+    REVENUE_METRICS,
+    SUPPORT_METRICS,
+    UNIFIED_CUSTOMERS,
+)
+
+Source = tuple[Table, str]
+
+_CONTACT, _TALK, _REVENUE, _SUPPORT = INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS, REVENUE_METRICS, SUPPORT_METRICS
+_PAYLOAD = (_CONTACT, "payload")
+_TAKING_PART = (_TALK, "contact_ids")
+_EMAIL = (_CONTACT, "email")
+_MERGED = (CONTACT_MERGES, "contact_id")
+_SCORED = (
+    (_REVENUE, "stripe_customer_id"),
+    (_REVENUE, "subscription_count"),
+    (_REVENUE, "subscription_status"),
+    (_REVENUE, "ltv"),
+    (_CONTACT, "last_seen_at"),
+    (_CONTACT, "location_country"),
+    (_CONTACT, "location_city"),
+    (_SUPPORT, "intercom_convos_total"),
+    (_SUPPORT, "csat_score"),
+)
+_NOT_OF_THE_PAYLOAD = {"contact_id", "revision", "rules_hash"}
+_SAME_NAME = ("external_id", "name", "location_country", "location_city", "last_seen_at", "email")
+
+LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
+    REVENUE_METRICS.name: {
+        "contact_id": ((_CONTACT, "id"),),
+        "revision": ((_CONTACT, "revision"),),
+        **{name: (_PAYLOAD,) for name in REVENUE_METRICS.names if name not in _NOT_OF_THE_PAYLOAD},
+    },
+    SUPPORT_METRICS.name: {
+        "email_key": (_EMAIL,),
+        "intercom_convos_total": (_TAKING_PART, _EMAIL),
+        "intercom_convos_30d": (_TAKING_PART, (_TALK, "created_at"), _EMAIL),
+        "open_tickets": (_TAKING_PART, (_TALK, "open"), _EMAIL),
+        "mentioned_cancel": (
+            _TAKING_PART,
+            (INTERCOM_MESSAGES, "text"),
+            (INTERCOM_MESSAGES, "author_id"),
+            _MERGED,
+            _EMAIL,
+        ),
+        "csat_score": ((_TALK, "rating"), (_TALK, "rating_contact_id"), _TAKING_PART, _MERGED, _EMAIL),
+    },
+    UNIFIED_CUSTOMERS.name: {
+        **{name: ((_CONTACT, name),) for name in _SAME_NAME},
+        "intercom_contact_id": ((_CONTACT, "id"),),
+        "signup_date": ((_CONTACT, "created_at"),),
+        "days_since_seen": ((_CONTACT, "last_seen_at"),),
+        **{name: ((_REVENUE, name),) for name in UNIFIED_CUSTOMERS.names if name in REVENUE_METRICS.names},
+        **{name: ((_SUPPORT, name),) for name in UNIFIED_CUSTOMERS.names if name in SUPPORT_METRICS.names},
+        "quality_score": _SCORED,
+        "intercom_deleted_at": (_EMAIL,),
+    },
+}

@@ -1,0 +1,98 @@
+"""`raw_contacts` and `raw_conversations`: what Intercom holds, landed.
+
+One operation makes both, because the two streams have rate budgets of their own and are read side by side.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from intercom_sync.domain.clocks import Clock
+from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
+from intercom_sync.orchestration.assets.current_run import run_of
+from intercom_sync.orchestration.assets.run_metadata import FRESHNESS, GROUP, OWNERS, of_reading, table_metadata
+from intercom_sync.orchestration.partitions import windows
+from intercom_sync.orchestration.resources import IntercomResource, WarehouseResource, explained
+from intercom_sync.pipeline.run_extraction import read
+from intercom_sync.pipeline.run_plan import Asked, configured
+from intercom_sync.pipeline.stream_result import Progress
+from intercom_sync.settings import Settings
+
+RAW_CONTACTS = dg.AssetKey("raw_contacts")
+RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
+_KINDS = {RAW_CONTACTS: "contact", RAW_CONVERSATIONS: "conversation"}
+
+
+class ReadConfig(dg.Config):
+    """How a run reads. Nothing set: the records updated in the partition's window.
+
+    Attributes:
+        full: read everything, however old, and let go of what Intercom no longer holds.
+        catch_up: read from the last sync without a gap up to the window's end; everything when there was none.
+        as_of: the run's now, ISO 8601, not later than the clock; empty: the present.
+        start: start of a window of its own, in place of the partition's.
+        end: its end; `now` for the run's now.
+    """
+
+    full: bool = False
+    catch_up: bool = False
+    as_of: str = ""
+    start: str = ""
+    end: str = ""
+
+    def asked(self) -> Asked:
+        """Return it read."""
+        return configured(self.full, self.catch_up, self.as_of, self.start, self.end)
+
+
+@dg.multi_asset(
+    name="raw",
+    specs=[
+        dg.AssetSpec(
+            RAW_CONTACTS,
+            description="Intercom's contacts, users and leads, the newest version of each.",
+            metadata=table_metadata(INTERCOM_CONTACTS),
+            kinds={"python", "postgres"},
+            owners=OWNERS,
+            group_name=GROUP,
+            freshness_policy=FRESHNESS,
+        ),
+        dg.AssetSpec(
+            RAW_CONVERSATIONS,
+            description="Intercom's conversations, and what contacts wrote in the last 30 days.",
+            metadata=table_metadata(INTERCOM_CONVERSATIONS),
+            kinds={"python", "postgres"},
+            owners=OWNERS,
+            group_name=GROUP,
+            freshness_policy=FRESHNESS,
+        ),
+    ],
+    partitions_def=windows,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="intercom_api",
+    can_subset=True,
+)
+def raw(
+    context: dg.AssetExecutionContext,
+    config: ReadConfig,
+    intercom: IntercomResource,
+    warehouse: WarehouseResource,
+    progress: dg.ResourceParam[Progress],
+    clock: dg.ResourceParam[Clock],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Read what the run asks for and land it."""
+    settings = Settings.load()
+    for warning in settings.warnings():
+        context.log.warning(warning)
+    chosen = [key for key in _KINDS if key in context.selected_asset_keys]
+    with (
+        explained(context),
+        warehouse.connect() as session,
+        intercom.client() as client,
+        run_of(context, warehouse, session, clock, config.asked(), client) as run,
+    ):
+        kinds = [_KINDS[key] for key in chosen]
+        collected = read(client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress)
+    context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.counts.requests)
+    for key, one in zip(chosen, collected, strict=True):
+        yield dg.MaterializeResult(asset_key=key, metadata=of_reading(one, run.mode, client.counts.requests))

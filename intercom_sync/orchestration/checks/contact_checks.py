@@ -1,0 +1,68 @@
+"""The checks on `raw_contacts`."""
+
+from intercom_sync.domain.reconciliation import FEW, Verdict, clocks_agree
+from intercom_sync.orchestration.checks.build_checks import Check, checks_on, ids_unique, none_refused
+from intercom_sync.orchestration.checks.extraction_checks import checks_of_reading
+from intercom_sync.orchestration.checks.revenue_checks import REASONS as OF_REVENUE
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.queries.summaries import email_shares
+from intercom_sync.warehouse.state.runs import newest_with_clocks
+
+_EMAIL = ("email is not a valid address",)
+_TIMESTAMPS = ("timestamp is not a positive integer",)
+
+
+def _emails_present(session: Session, run: str) -> Verdict:
+    shares = email_shares(session)
+    without = shares.users - shares.users_with_email
+    figures = {
+        "contacts": shares.contacts,
+        "contacts_without_email": shares.contacts - shares.with_email,
+        "users_without_email": without,
+        "share_without_email": round(1 - shares.with_email / shares.contacts, 4) if shares.contacts else 0.0,
+    }
+    return Verdict(
+        shares.users < FEW or without * 2 <= shares.users,
+        f"{figures['contacts_without_email']} of {shares.contacts} contacts have no email and become no customer, "
+        f"{without} of {shares.users} users among them.",
+        figures,
+    )
+
+
+def _clocks_agree(session: Session, run: str) -> Verdict:
+    begun = newest_with_clocks(session, run)
+    if begun is None or begun.clocks is None:
+        return Verdict(True, "No sync has compared the clocks yet.")
+    return clocks_agree(begun.clocks, begun.started_at, begun.future_instants)
+
+
+CHECKS = (
+    Check("ids_unique", "Each contact id is unique.", ids_unique("contact")),
+    Check(
+        "emails_valid",
+        "No contact is rejected for an invalid email. Rejected emails are shown masked.",
+        none_refused("contact", _EMAIL),
+    ),
+    Check(
+        "emails_present",
+        "At least half of the users have an email. Leads without one are common and only counted.",
+        _emails_present,
+    ),
+    Check(
+        "timestamps_valid",
+        "No contact is rejected for a timestamp that is not a positive integer.",
+        none_refused("contact", _TIMESTAMPS),
+    ),
+    Check(
+        "records_usable",
+        "No contact is rejected for an invalid structure; Stripe data is checked at revenue_metrics.",
+        none_refused("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
+    ),
+    Check(
+        "clocks_agree",
+        "The clocks of the machine, the database and Intercom agree within a minute; no stored timestamp is later.",
+        _clocks_agree,
+    ),
+    *checks_of_reading("contact"),
+)
+raw_contacts_checks = checks_on("raw_contacts", CHECKS)

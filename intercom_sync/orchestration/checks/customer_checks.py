@@ -1,0 +1,126 @@
+"""The checks on `unified_customers`. The rows are written when these run, so none of them can block: they tell."""
+
+from datetime import UTC, datetime, timedelta
+
+from intercom_sync.domain.reconciliation import Verdict
+from intercom_sync.orchestration.checks.build_checks import Check, checks_on, no_row
+from intercom_sync.warehouse.postgres.session import Session, read_present
+from intercom_sync.warehouse.queries.summaries import last_success, standing
+from intercom_sync.warehouse.queries.violations import cut_texts, refused
+from intercom_sync.warehouse.state.runs import covered_until
+
+LATE = timedelta(hours=13)
+"""Two windows and the time that the second one takes."""
+
+
+def _none_lost(session: Session, run: str) -> Verdict:
+    found = standing(session)
+    figures = {"customers": found.now, "created": found.created, "marked_deleted": found.marked, "lost": found.lost}
+    return Verdict(
+        not found.lost,
+        f"Customers that another program removed since the sync before: {found.lost}. Those with a contact are back."
+        if found.lost
+        else f"All {found.now} customers are accounted for.",
+        figures,
+    )
+
+
+def _all_written(session: Session, run: str) -> Verdict:
+    found = refused(session, "customer")
+    number = sum(one.count for one in found.values())
+    reasons = "; ".join(f"{reason}: {one.count}" for reason, one in found.items())
+    return Verdict(
+        not number,
+        f"Customers that the table does not take, see rejected_records: {reasons}." if number else "All are written.",
+        {"rejected": number},
+        [example for one in found.values() for example in one.examples],
+    )
+
+
+def _texts_whole(session: Session, run: str) -> Verdict:
+    found = cut_texts(session)
+    columns = ", ".join(f"{column}: {one.count}" for column, one in found.items())
+    return Verdict(
+        not found,
+        f"Texts that are cut because their column is too short; make it text: {columns}." if found else "None is cut.",
+        {"cut": sum(one.count for one in found.values())},
+        [example for one in found.values() for example in one.examples],
+    )
+
+
+def _fresh(session: Session, run: str) -> Verdict:
+    now = read_present(session, datetime.now(UTC))
+    last, covered = last_success(session, now), covered_until(session, now)
+    if last is None:
+        return Verdict(False, "No sync has succeeded yet.")
+    hours = (now - last).total_seconds() / 3600
+    reach = f" Everything up to {covered:%Y-%m-%d %H:%M} UTC has been read." if covered else ""
+    return Verdict(
+        hours <= LATE.total_seconds() / 3600,
+        f"The last sync was done at {last:%Y-%m-%d %H:%M} UTC.{reach}",
+        {"hours_since_sync": round(hours, 2)},
+    )
+
+
+CHECKS = (
+    Check(
+        "one_row_per_email",
+        "Each email is unique, regardless of case.",
+        no_row(
+            "SELECT lower(email) FROM unified_customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            "Emails that stand more than once",
+            "Each email stands once.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "required_fields",
+        "Every customer of Intercom has an email, a name and a contact. Rows of other systems are not checked.",
+        no_row(
+            "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
+            "WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
+            "coalesce(CAST(u.intercom_contact_id AS text), ''))",
+            "Customers that lack their email, name or contact",
+            "No customer lacks one.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "score_in_range",
+        "Every customer of Intercom has a quality score within 0 to 100.",
+        no_row(
+            "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
+            "WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE",
+            "Customers without a score, or with one outside 0 to 100",
+            "All scores lie within 0 to 100.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check(
+        "every_contact_counted",
+        "Every contact with an email has a customer that is not marked as deleted, unless the table rejects its row.",
+        no_row(
+            "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
+            "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
+            "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL) AND NOT EXISTS (SELECT FROM rejected_records r "
+            "JOIN intercom_contacts w ON w.id = r.id WHERE r.kind = 'customer' AND w.email_key = c.email_key)",
+            "Emails of contacts without a living customer",
+            "Every contact with an email has its customer.",
+            personal=True,
+        ),
+        error=True,
+    ),
+    Check("all_written", "No constraint, type or trigger of the table rejects a customer.", _all_written),
+    Check("texts_whole", "No text is truncated to fit a column of another system.", _texts_whole),
+    Check(
+        "no_customer_lost",
+        "No customer disappears except those that a sync marks as deleted.",
+        _none_lost,
+        error=True,
+    ),
+    Check("is_fresh", "The last successful sync is no older than 13 hours.", _fresh),
+)
+unified_customers_checks = checks_on("unified_customers", CHECKS)

@@ -1,0 +1,57 @@
+"""What is asked of contacts and of conversations alike: whether the reading that brought them can be trusted."""
+
+from collections.abc import Callable
+from functools import partial
+
+from intercom_sync.domain import reconciliation
+from intercom_sync.domain.reconciliation import Brought, Verdict
+from intercom_sync.orchestration.checks.build_checks import Check
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state import stream_stats
+
+_NOTHING_YET = Verdict(True, "Nothing has been read yet.")
+
+
+def checks_of_reading(kind: str) -> list[Check]:
+    """Return the checks that judge what a reading brought; the blocking ones keep a broken reading from customers."""
+    return [
+        Check(
+            "record_count_reconciled",
+            "The stored records reconcile with Intercom's own count for the same query: exactly for a full extraction, "
+            "within one per cent for a window, whose records may change during the extraction. A fetch by id finds no "
+            "contact that a full extraction missed.",
+            partial(_of_reading, kind, reconciliation.reconciled),
+        ),
+        Check(
+            "no_late_arrivals",
+            "A full extraction finds no late arrivals: records that changed inside earlier windows, which missed them.",
+            partial(_of_reading, kind, lambda brought, full: reconciliation.found_late(brought)),
+        ),
+        Check(
+            "not_all_rejected",
+            "At least one record is valid; when all are rejected, the structure of Intercom's responses has changed.",
+            partial(_of_reading, kind, lambda brought, full: reconciliation.usable(brought)),
+            blocking=True,
+        ),
+        Check(
+            "no_volume_drop",
+            "At least half of the records that Intercom counts were extracted, and at least half of the rows after the "
+            "last successful sync remain; a larger drop is accepted when a second full extraction confirms it.",
+            partial(_volume, kind),
+            blocking=True,
+        ),
+    ]
+
+
+def _of_reading(kind: str, judge: Callable[[Brought, bool], Verdict], session: Session, run: str) -> Verdict:
+    judged = stream_stats.judged(session, run, kind)
+    return judge(*judged) if judged else _NOTHING_YET
+
+
+def _volume(kind: str, session: Session, run: str) -> Verdict:
+    judged = stream_stats.judged(session, run, kind)
+    if judged is None:
+        return _NOTHING_YET
+    brought, full = judged
+    since, held_before = stream_stats.since_success(session, brought)
+    return reconciliation.still_held(since, held_before, full)

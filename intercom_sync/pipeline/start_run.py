@@ -1,0 +1,102 @@
+"""The start of a run that asks Intercom: whose workspace it is, what time it is, and what is put right before it reads.
+
+What a run reads is decided in `plan`.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from intercom_sync.domain.clocks import Clock, Clocks, machine_clock
+from intercom_sync.domain.window import Window
+from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.intercom.errors import IntercomError
+from intercom_sync.pipeline.errors import RunRefusedError
+from intercom_sync.pipeline.run_plan import Asked, plan_run
+from intercom_sync.pipeline.workspace_identity import Workspace, fetch_workspace, require_workspace
+from intercom_sync.warehouse.postgres.session import Session, database_time
+from intercom_sync.warehouse.privacy.retention import keep_messages, note_messages_since
+from intercom_sync.warehouse.state import runs
+from intercom_sync.warehouse.state.runs import SyncRun
+from intercom_sync.warehouse.state.workspace_state import correct_future_instants
+
+_LOG = logging.getLogger("intercom_sync.pipeline")
+
+
+def start_run(
+    session: Session,
+    client: IntercomClient,
+    run: str,
+    asked: Asked,
+    partition: Window,
+    *,
+    clock: Clock = machine_clock,
+    database_clock: Callable[[Session], datetime] = database_time,
+) -> SyncRun:
+    """Begin a run, or return it as it began first.
+
+    Nothing is written when it is refused. When Intercom is away the run is begun all the same, and what is too old is
+    deleted, before the error goes on.
+
+    Raises:
+        RunRefusedError: the tables hold another workspace, no clock can be right, or the instant asked for is not past.
+        IntercomError: Intercom is away.
+    """
+    away: IntercomError | None = None
+    workspace = Workspace()
+    try:
+        workspace = fetch_workspace(client)
+    except IntercomError as error:
+        away = error
+    with session.transaction():
+        runs.begin_alone(session)
+        require_workspace(session, workspace)
+        clocks = Clocks(clock(), database_clock(session), client.server_time())
+        present = present_of(session, clocks)
+        begun = runs.begun(session, run) or _begin(session, run, asked, partition, clocks, present)
+        newest = runs.newest_as_of(session, present) or begun.as_of
+        keep_messages(session, max(begun.as_of, newest), begun.earliest_now or begun.as_of)
+        if away:
+            runs.count(session, run, 0, 0, client.counts.errors)
+    if away:
+        raise away
+    return begun
+
+
+def _begin(session: Session, run: str, asked: Asked, partition: Window, clocks: Clocks, present: datetime) -> SyncRun:
+    note_messages_since(session)
+    met = correct_future_instants(session, present)
+    _warn(clocks, present, met)
+    covered, newest = runs.covered_until(session), runs.newest_as_of(session, present)
+    planned = plan_run(run, asked, partition, covered, present, newest=newest, clocks=clocks)
+    return runs.note_begun(session, replace(planned, future_instants=met))
+
+
+def present_of(session: Session, clocks: Clocks) -> datetime:
+    """Return the present by the clocks, and by what is known to be past. Runs inside the caller's transaction.
+
+    Raises:
+        RunRefusedError: no clock can be right.
+    """
+    present = clocks.present_after(runs.confirmed_past(session))
+    if present is None:
+        raise RunRefusedError(
+            f"The clock of this machine says {clocks.machine:%Y-%m-%d %H:%M} UTC, which cannot be right: set it."
+        )
+    return present.astimezone(UTC)
+
+
+def _warn(clocks: Clocks, present: datetime, met: int) -> None:
+    for name, by in clocks.off(present).items():
+        ahead = "ahead of" if by.total_seconds() > 0 else "behind"
+        _LOG.warning(
+            "The clock of %s is %s %s the present, %s; the sync goes by the present.", name, abs(by), ahead, present
+        )
+    if met:
+        _LOG.warning(
+            "%d stored instants were later than the present, %s, and were corrected: a clock was ahead when they were "
+            "written. What a run of that time covered is read again.",
+            met,
+            present,
+        )

@@ -1,0 +1,142 @@
+"""The sign of life that a run renews every few seconds while its process works on it."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachableError, WarehouseError
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state import liveness
+
+INTERVAL_SECONDS = 5.0
+_beating: set[str] = set()
+_lock = threading.Lock()
+
+
+def keep_beating(connect: Callable[[], Session], run: str) -> None:
+    """Renew a run's sign of life from a thread, until the run is closed or this process ends."""
+    with _lock:
+        if run in _beating:
+            return
+        _beating.add(run)
+    threading.Thread(target=_beat, args=(connect, run), name="heartbeat", daemon=True).start()
+
+
+def _beat(connect: Callable[[], Session], run: str) -> None:
+    pause = threading.Event()
+    try:
+        while _is_open(connect, run):
+            pause.wait(INTERVAL_SECONDS)
+    finally:
+        with _lock:
+            _beating.discard(run)
+
+
+def _is_open(connect: Callable[[], Session], run: str) -> bool:
+    try:
+        with connect() as session:
+            return liveness.beat(session, run)
+    except (DatabaseUnreachableError, DatabaseBusyError):
+        return True  # it may come back
+    except WarehouseError:
+        return False
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The process that works on a run.
+
+    Attributes:
+        host: the machine since its last start, and the container.
+        pid: the process id.
+        started: when that process started, in the words of its system.
+        beats_always: whether it renews its sign of life without a pause; steps in processes of their own pause between.
+    """
+
+    host: str
+    pid: int
+    started: str
+    beats_always: bool = True
+
+    def is_gone(self) -> bool | None:
+        """Whether the process has ended; None when it runs on another host, which cannot be asked from here."""
+        if self.host != this_host():
+            return None
+        return process_start(self.pid) not in {self.started, _HIDDEN}
+
+    def as_text(self) -> str:
+        """Return it as a table and a tag keep it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Worker":
+        """Read what `as_text` returned."""
+        return cls(**json.loads(text))
+
+
+_HIDDEN = "hidden"
+
+
+def this_worker(pid: int | None = None, *, beats_always: bool = True) -> Worker:
+    """Return this process as a worker, or another living one of this host."""
+    pid = pid or os.getpid()
+    return Worker(this_host(), pid, process_start(pid) or "", beats_always)
+
+
+@cache
+def this_host() -> str:
+    """Return the name of this machine since its last start, and of the container that this process runs in."""
+    return "/".join((socket.gethostname(), _read("/proc/sys/kernel/random/boot_id"), _process_ids()))
+
+
+def process_start(pid: int) -> str | None:
+    """Return when a process started, None when there is none, or that the system hides it from this user."""
+    if not Path("/proc/self/stat").exists():
+        found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return found.stdout.strip() or None
+    state, *fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split() or [""]
+    if not state:
+        return _HIDDEN if _is_there(pid) else None
+    return None if state in "ZX" else fields[18]
+
+
+def is_descendant_of(pid: int) -> bool:
+    """Whether a process is the parent of this one, or its parent's, and so on."""
+    one = os.getpid()
+    while one > 1:
+        fields = _read(f"/proc/{one}/stat").rpartition(")")[2].split()
+        one = int(fields[1]) if len(fields) > 1 else 0
+        if one == pid:
+            return True
+    return False
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _process_ids() -> str:
+    """Return the name of the container's process ids, which begin anew in each."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""

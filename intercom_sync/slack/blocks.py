@@ -1,0 +1,125 @@
+"""What is said in Slack: waiting alerts in, messages out. Pure.
+
+A few alerts of one run are a message each; many are one digest: their kinds with counts, the largest customers by MRR,
+and the table for the rest. Every message keeps Slack's limits: 50 blocks, 3,000 characters a text.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from intercom_sync.domain.alerts import Alert
+from intercom_sync.domain.incidents import TROUBLES
+from intercom_sync.slack.formatting import KINDS, kind_of, line, story, summary
+
+HANDFUL = 5
+"""More alerts of one run than this become a digest."""
+
+SECTION_LIMIT = 3_000
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message.
+
+    Attributes:
+        ids: the alerts it tells of.
+        text: it in plain words, for notifications, and in place of the blocks.
+        blocks: it as Slack lays it out; None where Slack has refused them before.
+        operations: whether it concerns the sync itself rather than customers; no message is about both.
+    """
+
+    ids: tuple[int, ...]
+    text: str = field(repr=False)
+    blocks: list[dict[str, Any]] | None = field(default=None, repr=False)
+    operations: bool = False
+
+
+def messages(waiting: Iterable[Alert]) -> list[Message]:
+    """Return the messages that tell of all these alerts, the oldest first; each alert is in exactly one."""
+    groups: dict[str | None, list[Alert]] = {}
+    for alert in waiting:
+        # Troubles of several runs go together: a bad week shall not be a message an hour.
+        groups.setdefault(None if alert.kind in TROUBLES else alert.run, []).append(alert)
+    made = [
+        replace(message, operations=group[0].kind in TROUBLES)
+        for group in groups.values()
+        for message in _of_group(group)
+    ]
+    return sorted(made, key=lambda message: message.ids[0])
+
+
+def _of_group(group: Sequence[Alert]) -> Iterator[Message]:
+    refused = [alert for alert in group if alert.refusal_count]
+    fresh = [alert for alert in group if not alert.refusal_count]
+    for part in (fresh, refused):
+        if len(part) > HANDFUL:
+            yield _digest(part)
+        else:
+            yield from (_single(alert) for alert in part)
+
+
+def _single(alert: Alert) -> Message:
+    if alert.refusal_count:
+        return Message((alert.id,), summary(alert))
+    where = f"customer_alerts {alert.id}{_run(alert)} · {alert.created_at:%Y-%m-%d %H:%M} UTC"
+    return Message((alert.id,), summary(alert), [_section(story(alert)), _context(where)])
+
+
+def _digest(group: Sequence[Alert]) -> Message:
+    """Many alerts as one message; after a refusal only counts, which nobody's name can spoil."""
+    ordered = sorted(group, key=lambda alert: (_rank(alert), -alert.mrr, alert.id))
+    kinds = [list(of_kind) for _, of_kind in groupby(ordered, key=lambda alert: alert.kind)]
+    counts = ", ".join(kind_of(of_kind[0]).counted(len(of_kind)) for of_kind in kinds)
+    ids = tuple(sorted(alert.id for alert in group))
+    text = f"{len(group):,} alerts: {counts}"
+    if any(alert.refusal_count for alert in group):
+        return Message(ids, f"{text}. {_where(group)}")
+    heading = {"type": "header", "text": {"type": "plain_text", "text": f"{len(group):,} alerts"}}
+    return Message(ids, text, [heading, *(_list(of_kind) for of_kind in kinds), _context(_where(group))])
+
+
+def _rank(alert: Alert) -> tuple[int, str]:
+    order = list(KINDS)
+    return (order.index(alert.kind) if alert.kind in order else len(order), alert.kind)
+
+
+def _list(of_kind: Sequence[Alert]) -> dict[str, Any]:
+    kind = kind_of(of_kind[0])
+    heading = f"{kind.sign} *{kind.counted(len(of_kind))}*"
+    lines = [heading]
+    size = len(heading)
+    for alert in of_kind[:_LISTED]:
+        told = line(alert)
+        if size + len(told) > SECTION_LIMIT - 100:
+            break
+        lines.append(told)
+        size += len(told) + 1
+    rest = len(of_kind) - len(lines) + 1
+    return _section("\n".join([*lines, f"… and {rest:,} more"] if rest else lines))
+
+
+def _where(group: Sequence[Alert]) -> str:
+    runs = {alert.run for alert in group}
+    first, last = min(alert.id for alert in group), max(alert.id for alert in group)
+    of = f"run = '{_run_id(group[0])}'" if len(runs) == 1 else f"id BETWEEN {first} AND {last}"
+    return f"All of them: SELECT * FROM customer_alerts WHERE {of} · {group[0].created_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _run(alert: Alert) -> str:
+    return f" · run {_run_id(alert)}" if alert.run else ""
+
+
+def _run_id(alert: Alert) -> str:
+    return "".join(char for char in alert.run if char.isalnum() or char in "-_")[:80]
+
+
+def _section(text: str) -> dict[str, Any]:
+    # verbatim: Slack makes no links, channels or mentions of what it finds in the words.
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def _context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}

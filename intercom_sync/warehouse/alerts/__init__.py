@@ -1,0 +1,1 @@
+"""The alert outbox and the last state of every asset check."""

@@ -1,0 +1,1 @@
+"""Upserts of raw records: contacts, conversations, merges and deletions."""

@@ -1,0 +1,1 @@
+"""Computed tables: revenue_metrics, support_metrics and unified_customers."""

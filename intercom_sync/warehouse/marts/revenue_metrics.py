@@ -1,0 +1,146 @@
+"""Keep `revenue_metrics` in step with the landed contacts: what is new, changed, or was computed by other rules."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+import polars as pl
+
+from intercom_sync.domain.contacts import Contact, read_contact
+from intercom_sync.domain.parse_records import Sifted, sift, stored
+from intercom_sync.domain.revenue.money import rounded_amount
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.schema import tables
+from intercom_sync.warehouse.landing import contact_merges
+from intercom_sync.warehouse.landing.land_contacts import (
+    CONTACT_COLUMNS,
+    Stamp,
+    alone,
+    land_contacts,
+    land_refused,
+    refuse_unstorable,
+)
+from intercom_sync.warehouse.postgres.frames import frame_of, listing
+from intercom_sync.warehouse.postgres.session import Session, analyze
+
+_CHUNK = 20_000
+_COLUMNS = tables.REVENUE_METRICS.names
+_STALE = (
+    "SELECT c.id, c.revision, c.payload::text AS payload, r.rules_hash IS DISTINCT FROM $1 AS other_rules "
+    "FROM intercom_contacts c "
+    "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
+    "AND (r.revision IS DISTINCT FROM c.revision OR r.rules_hash IS DISTINCT FROM $1) "
+    f"ORDER BY c.id LIMIT {_CHUNK}"
+)
+_TYPES = {column.name: column.type for column in tables.REVENUE_METRICS.columns}
+_PUT = (
+    f"INSERT INTO revenue_metrics ({listing(_COLUMNS)}) "
+    f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_revenue "
+    f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
+)
+_PARSED = tuple(name for name in CONTACT_COLUMNS if name not in {"id", "updated_at", "payload"})
+_CONTACT_TYPES = {column.name: column.type for column in tables.INTERCOM_CONTACTS.columns}
+_PARSE_AGAIN = (
+    f"UPDATE intercom_contacts c SET {', '.join(f'{n} = CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)} "
+    "FROM parsed_again s WHERE c.id = s.id AND c.updated_at = CAST(s.updated_at AS timestamptz) AND "
+    f"({listing(_PARSED, 'c.')}) IS DISTINCT FROM "
+    f"({', '.join(f'CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)})"
+)
+_STAYS = (
+    "UPDATE revenue_metrics r SET revision = s.revision, rules_hash = $1 FROM refused_again s WHERE r.contact_id = s.id"
+)
+
+
+def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -> int:
+    """Compute the revenue of every contact whose landed version or rules differ from the computed; return how many.
+
+    What else a contact is parsed to changes with the rules too. A contact that changed rules refuse keeps what was
+    computed last and joins the refused records.
+    """
+    stamp = Stamp(run, as_of, rules.contact_fingerprint())
+    done, last = 0, ""
+    while True:
+        with session.transaction():
+            # One at a time, as in `support`.
+            session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
+            stale = session.frame(_STALE, stamp.rules, last)
+            sifted = _compute(session, stale, rules, stamp.rules)
+            _parse_again(session, stale, sifted)
+            if sifted.refused:
+                session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
+                land_refused(session, "contact", sifted, stamp)
+                refused = stale.filter(pl.col("id").is_in(list(sifted.refused)))
+                session.stage("refused_again", refused.select("id", "revision"))
+                session.execute(_STAYS, stamp.rules)
+            done += len(sifted.usable)
+            analyze(session, "revenue_metrics", rows=len(sifted.usable))
+        if stale.height < _CHUNK:
+            break
+        last = stale["id"][-1]
+    with session.transaction():
+        _drop_gone(session)
+    return done
+
+
+def catch_up_revenue(session: Session, rules: Rules) -> None:
+    """Compute what has landed since `refresh_revenue`; runs inside the caller's transaction, which holds the table."""
+    fingerprint, last = rules.contact_fingerprint(), ""
+    while not (stale := session.frame(_STALE, fingerprint, last)).is_empty():
+        last = stale["id"][-1]
+        _compute(session, stale, rules, fingerprint)
+    _drop_gone(session)
+
+
+def revenue_totals(session: Session, currency: str) -> dict[str, int | float | None]:
+    """Return how many contacts have revenue figures, how many pay, and what all who pay in the currency pay a month."""
+    with session.transaction():
+        row = session.frame(
+            "SELECT count(*) AS contacts, count(*) FILTER (WHERE mrr > 0) AS paying, "
+            "COALESCE(sum(mrr) FILTER (WHERE cardinality(currencies) = 0 OR currency = $1), 0)::text AS mrr "
+            "FROM revenue_metrics",
+            currency,
+        ).row(0, named=True)
+    mrr = float(rounded_amount(Decimal(row["mrr"]), currency))
+    return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], f"contacts_mrr_{currency}": mrr}
+
+
+def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
+    """Judge contacts again that other rules refused; those that are good now land as any other."""
+    with session.transaction():
+        # Before they are read: what is forgotten meanwhile must not land again.
+        alone(session, "contact")
+        old = session.frame(
+            "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1",
+            stamp.rules,
+        )
+        if not old.is_empty():
+            land_contacts(session, sift(map(stored, old["payload"]), partial(read_contact, rules=rules)), stamp)
+
+
+def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> Sifted[Contact]:
+    sifted = sift(map(stored, stale["payload"]), partial(read_contact, rules=rules))
+    refuse_unstorable(session, sifted)
+    revisions = dict(zip(stale["id"], stale["revision"], strict=True))
+    rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.usable.values()]
+    session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))
+    session.execute(_PUT)
+    return sifted
+
+
+def _parse_again(session: Session, stale: pl.DataFrame, sifted: Sifted[Contact]) -> None:
+    """Write the columns of contacts that other rules parsed; those that have landed anew since are right already."""
+    names = set(stale.filter(pl.col("other_rules"))["id"])
+    again = [(contact, payload) for contact, payload in sifted.usable.values() if contact.id in names]
+    if not again:
+        return
+    alone(session, "contact")
+    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in again]
+    session.stage("parsed_again", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
+    session.execute(_PARSE_AGAIN)
+    contact_merges.note(session, {source: one.id for one, _ in again for source in one.merged_ids})
+
+
+def _drop_gone(session: Session) -> None:
+    session.execute(
+        "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
+    )

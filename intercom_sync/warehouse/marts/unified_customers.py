@@ -1,0 +1,182 @@
+"""Bring `unified_customers`, the values last written, and the alerts up to date: all of a run in one transaction.
+
+What a row becomes is decided by `domain.customers`, bucket by bucket; the rows that differ are staged and written at
+the end, and alerts are decided from the rows as they are then.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+
+import polars as pl
+
+from intercom_sync.domain.alerts import decide_alerts
+from intercom_sync.domain.customers import KEY, unify
+from intercom_sync.domain.rules import Rules
+from intercom_sync.domain.schema import tables
+from intercom_sync.warehouse.alerts import outbox
+from intercom_sync.warehouse.marts.customer_rows import stage_rows, write_rows
+from intercom_sync.warehouse.marts.key_ranges import Buckets, Frames, buckets
+from intercom_sync.warehouse.marts.row_rejections import Unwritten, keep_refused
+from intercom_sync.warehouse.postgres.frames import listing, selected, typed
+from intercom_sync.warehouse.postgres.session import Session, literal
+from intercom_sync.warehouse.schema.column_caster import table_fit
+from intercom_sync.warehouse.schema.column_types import ColumnType, column_types, parsed, reads
+from intercom_sync.warehouse.state.runs import SyncRun
+
+_ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
+_ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
+_EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
+_STRIPE = selected(
+    tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(tables.UNIFIED_CUSTOMERS.names))
+)
+CONTACTS = (
+    "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.external_id, c.name, c.location_country, c.location_city, "
+    f"c.last_seen_at, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
+    "EXISTS (SELECT FROM sync_seen_ids s "
+    "WHERE s.extraction_id = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
+    "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
+    "WHERE c.email_key IS NOT NULL"
+)
+_SUPPORT = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
+_WRITES = f"SELECT {selected(tables.CUSTOMER_LAST_WRITTEN)} FROM customer_last_written WHERE {{bucket}}"
+
+
+@dataclass(frozen=True)
+class Upserted:
+    """What writing the customers did.
+
+    Attributes:
+        new: customers created.
+        updated: existing customers whose contact the run read.
+        quality: sum of the quality scores of both.
+        mrr: sum of the MRR of all customers that are not deleted and pay in the workspace's currency.
+        customers: how many those are.
+        alerts: alerts decided.
+        unwritten: rows that the table refused.
+    """
+
+    new: int = 0
+    updated: int = 0
+    quality: int = 0
+    mrr: Decimal = Decimal(0)
+    customers: int = 0
+    alerts: int = 0
+    unwritten: Sequence[Unwritten] = ()
+
+    @property
+    def average_quality(self) -> float | None:
+        """Mean quality score of the customers synced; None when there is none."""
+        synced = self.new + self.updated
+        return self.quality / synced if synced else None
+
+
+def hold(session: Session) -> None:
+    """Be the only one that writes customers and their metrics until the caller's transaction ends, and see one moment.
+
+    The moment is that of the first query after this: what other runs land later is not half seen.
+    """
+    session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    for table in ("revenue_metrics", "support_metrics", "unified_customers"):  # one at a time: an error names the table
+        session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def rows_query(columns: Mapping[str, ColumnType], condition: str) -> str:
+    """Return the query for customers as they are, to be read by `parsed`."""
+    return (
+        f"SELECT lower(u.email) AS email_key, {reads(columns, 'u.')} FROM unified_customers u "
+        f"WHERE u.email IS NOT NULL AND {condition}"
+    )
+
+
+def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules, *, beside: bool) -> Upserted:
+    """Make every customer right at the run's instant; runs inside the caller's transaction.
+
+    Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
+    alert says they are. `beside` says whether a session beside may read what it is made of, as in `Buckets.each`.
+    """
+    session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.last_written")
+    columns, cut = column_types(session), buckets(session)
+    fit = table_fit(session, columns)
+    readers = partial(_contacts, cut=cut, reading=reading), partial(_others, cut=cut, columns=columns)
+    numbers, befores = (0, 0), []
+    with cut.each(session, readers, beside=beside) as found:
+        for contacts, support, rows, writes in found:
+            made = unify(contacts, support, rows, writes, run.as_of, fit=fit)
+            numbers = stage_rows(session, made.rows, *numbers)
+            session.stage_more("last_written", made.evidence.select(_EVIDENCE))
+            befores.append(_may_alert(made.rows, rules))
+    refused = write_rows(session, columns, *numbers, run.as_of)
+    unwritten = keep_refused(session, refused, run)
+    _note_last_written(session)
+    alerts = sum(_put_alerts(session, columns, before, run, rules) for before in befores)
+    return replace(_tally(session, columns, rules.currency), alerts=alerts, unwritten=unwritten)
+
+
+def _contacts(session: Session, cut: Buckets, reading: str) -> Iterator[Frames]:
+    found = cut.rows(session, CONTACTS.format(reading=literal(reading)))
+    return ((typed(contacts, tables.REVENUE_METRICS),) for contacts in found)
+
+
+def _others(session: Session, cut: Buckets, columns: Mapping[str, ColumnType]) -> Iterator[Frames]:
+    """Yield for each bucket what `unify` takes beside the contacts: support, rows and writes."""
+    for bucket in cut:
+        bucket.bind(session)
+        support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
+        rows = session.frame(rows_query(columns, bucket.holds("lower(u.email)")))
+        writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))
+        yield typed(support, tables.SUPPORT_METRICS), parsed(rows, columns), typed(writes, tables.CUSTOMER_LAST_WRITTEN)
+
+
+def _may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return how those customers were before whose change makes an alert if it is written."""
+    # A deleted customer that is back counts as new.
+    existed = pl.col("existed") & pl.col("row_intercom_deleted_at").is_null()
+    before = [KEY, existed.alias("existed"), *(pl.col(f"row_{c}").alias(f"before_{c}") for c in _ALERTING)]
+    changed = rows.filter("changed", pl.col("intercom_deleted_at").is_null())
+    before.append(pl.col("mixed_currencies").alias("after_mixed_currencies"))
+    alerts = decide_alerts(changed.select(*before, *(pl.col(c).alias(f"after_{c}") for c in _ALERT_AFTER)), rules)
+    return changed.select(before).join(alerts.select(pl.col("email").alias(KEY)), on=KEY, how="semi")
+
+
+def _put_alerts(
+    session: Session, columns: Mapping[str, ColumnType], before: pl.DataFrame, run: SyncRun, rules: Rules
+) -> int:
+    """Put the alerts of some customers into the outbox, by their rows as they are now; return how many."""
+    if before.is_empty():
+        return 0
+    session.stage("may_alert", before.select(KEY))
+    after = session.frame(
+        f"SELECT m.email_key, {reads(columns, 'u.', *_ALERT_AFTER)} FROM may_alert m JOIN unified_customers u "
+        "ON lower(u.email) = m.email_key WHERE u.intercom_deleted_at IS NULL"
+    )
+    after = parsed(after, columns).rename({c: f"after_{c}" for c in _ALERT_AFTER})
+    alerts = decide_alerts(before.join(after, on=KEY), rules)
+    outbox.put(session, alerts, run, rules)
+    return alerts.height
+
+
+def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -> Upserted:
+    """Count what was written, and what all customers that are not deleted pay; in SQL, whose sums have no bound."""
+    counts = session.frame(
+        "SELECT count(*) FILTER (WHERE NOT existed) AS new, count(*) FILTER (WHERE existed AND read) AS updated, "
+        "COALESCE(sum(quality_score) FILTER (WHERE NOT existed OR read), 0) AS quality FROM customer_rows s "
+        "WHERE NOT EXISTS (SELECT FROM unwritten_customers r WHERE r.email_key = s.email_key)"
+    ).row(0, named=True)
+    mrr, paid_in = columns["mrr"].number("mrr"), columns["currency"].read()
+    totals = session.frame(
+        "SELECT count(*) AS customers, "
+        f"CAST(COALESCE(sum({mrr}) FILTER (WHERE lower(btrim(COALESCE({paid_in}, $1))) = $1), 0) AS text) AS mrr "
+        "FROM unified_customers WHERE email IS NOT NULL AND intercom_deleted_at IS NULL",
+        currency,
+    ).row(0, named=True)
+    return Upserted(**counts, customers=totals["customers"], mrr=Decimal(totals["mrr"]))
+
+
+def _note_last_written(session: Session) -> None:
+    session.execute(
+        f"INSERT INTO customer_last_written ({listing(_EVIDENCE)}) SELECT {listing(_EVIDENCE)} FROM last_written w "
+        "WHERE NOT EXISTS (SELECT FROM unwritten_customers r WHERE r.email_key = w.email_key) "
+        f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _EVIDENCE[1:])}"
+    )

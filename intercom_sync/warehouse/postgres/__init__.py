@@ -1,0 +1,1 @@
+"""PostgreSQL access: sessions, URLs, error translation and data frames."""

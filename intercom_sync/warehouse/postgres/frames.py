@@ -1,0 +1,127 @@
+"""Text in a database whose encoding lacks characters.
+
+The server converts what we send and what we read, since every connection asks for UTF-8. A character that the encoding
+lacks is stored as `&#x1f600;` in the tables that are ours alone, and read back as it was. A contact that would bring
+one into `unified_customers` is rejected instead: other programs read that table.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from intercom_sync.domain.schema.columns import Table, Type
+
+_COMPLETE = {"UTF8", "SQL_ASCII"}  # of SQL_ASCII the server stores whatever bytes come
+_CODECS = {
+    "LATIN1": "latin-1", "LATIN2": "iso8859-2", "LATIN3": "iso8859-3", "LATIN4": "iso8859-4", "LATIN5": "iso8859-9",
+    "LATIN6": "iso8859-10", "LATIN7": "iso8859-13", "LATIN8": "iso8859-14", "LATIN9": "iso8859-15",
+    "LATIN10": "iso8859-16", "ISO_8859_5": "iso8859-5", "ISO_8859_6": "iso8859-6", "ISO_8859_7": "iso8859-7",
+    "ISO_8859_8": "iso8859-8", "KOI8R": "koi8-r", "KOI8U": "koi8-u", "WIN866": "cp866", "WIN874": "cp874",
+    **{f"WIN125{number}": f"cp125{number}" for number in range(9)},
+    "EUC_JP": "euc_jp", "EUC_KR": "euc_kr", "EUC_CN": "gb2312", "EUC_JIS_2004": "euc_jis_2004",
+}  # fmt: skip
+_NOT_ASCII = r"[^\x00-\x7f]"
+_ESCAPED = re.compile(r"&#x([0-9a-f]{2,6});")
+
+
+@dataclass(frozen=True)
+class TextCodec:
+    """What an encoding of PostgreSQL can hold, and the reversible form of the rest.
+
+    Attributes:
+        encoding: its name in PostgreSQL.
+        codec: its name in Python.
+    """
+
+    encoding: str
+    codec: str
+
+    def lacks(self, text: str) -> bool:
+        """Whether a text holds a character that the encoding has not."""
+        try:
+            text.encode(self.codec)
+        except UnicodeEncodeError:
+            return True
+        return False
+
+    def encode(self, text: str) -> str:
+        """Return a text that the database can hold."""
+        if not self.lacks(text):
+            return text
+        return "".join(f"&#x{ord(one):x};" if self.lacks(one) else one for one in text)
+
+    def decode(self, text: str) -> str:
+        """Return the text that `encode` was given."""
+        return _ESCAPED.sub(self._character, text)
+
+    def _character(self, escaped: re.Match[str]) -> str:
+        code = int(escaped[1], 16)
+        one = chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
+        return one if one and self.lacks(one) else escaped[0]
+
+    def encode_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return a frame whose texts the database can hold."""
+        return frame.with_columns(
+            frame[name].map_elements(self.encode, return_dtype=pl.String)
+            for name in _texts(frame)
+            if frame[name].str.contains(_NOT_ASCII).any()
+        )
+
+    def decode_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return a frame with the texts that `encode_frame` was given."""
+        return frame.with_columns(
+            frame[name].map_elements(self.decode, return_dtype=pl.String)
+            for name in _texts(frame)
+            if frame[name].str.contains("&#x", literal=True).any()
+        )
+
+
+def codec_of(encoding: str) -> TextCodec | None:
+    """Return the codec of a database's encoding; None where it lacks no character, or none is known."""
+    return TextCodec(encoding, _CODECS[encoding]) if encoding in _CODECS else None
+
+
+def is_known(encoding: str) -> bool:
+    """Whether it is known which characters an encoding has."""
+    return encoding in _COMPLETE or encoding in _CODECS
+
+
+def _texts(frame: pl.DataFrame) -> list[str]:
+    return [name for name, kind in frame.schema.items() if kind == pl.String]
+
+
+def frame_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[object]]) -> pl.DataFrame:
+    """Return rows as a frame with the named columns; timestamps come as UNIX seconds and leave as UTC instants."""
+    types = {column.name: column.type for column in table.columns}
+    given = {name: pl.Int64() if types[name] is Type.TIMESTAMP else types[name].frame for name in names}
+    frame = pl.DataFrame(list(rows), schema=given, orient="row")
+    return frame.with_columns(
+        (pl.col(name) * 1_000_000).cast(Type.TIMESTAMP.frame) for name in names if types[name] is Type.TIMESTAMP
+    )
+
+
+def listing(names: Iterable[str], prefix: str = "") -> str:
+    """Return columns as SQL, each with the prefix."""
+    return ", ".join(f"{prefix}{name}" for name in names)
+
+
+def selected(table: Table, prefix: str = "", *names: str) -> str:
+    """Return a select list whose numbers come as text, as `Session.frame` needs them, in the catalogue's types."""
+    return ", ".join(
+        f"CAST({prefix}{c.name} AS numeric)::text AS {c.name}"
+        if c.type is Type.NUMERIC
+        else f"CAST({prefix}{c.name} AS {c.type}) AS {c.name}"
+        for c in table.columns
+        if not names or c.name in names
+    )
+
+
+def typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Return a frame that `selected` brought, in the catalogue's types: numbers become exact decimals."""
+    return frame.with_columns(
+        pl.col(c.name).str.to_decimal(scale=6).cast(c.type.frame)
+        for c in table.columns
+        if c.type is Type.NUMERIC and c.name in frame.columns
+    )

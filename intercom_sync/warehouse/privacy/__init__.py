@@ -1,0 +1,1 @@
+"""People's data: suppression list, erasure and retention."""

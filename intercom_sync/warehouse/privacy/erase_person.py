@@ -1,0 +1,171 @@
+"""Erase contacts: themselves, what they wrote, and the conversations in which nobody else takes part.
+
+What others share with them stays, and stays right for the others. Whom to erase is decided in `forget` and
+`keeping_out`; what has been computed or noted of them since is erased in `forget`.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from intercom_sync.domain.emails import trim_email
+from intercom_sync.domain.erasure import SOMEBODY
+from intercom_sync.warehouse.alerts import outbox
+from intercom_sync.warehouse.landing.land_contacts import alone
+from intercom_sync.warehouse.marts.row_rejections import DIGEST
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.privacy import suppression_list
+from intercom_sync.warehouse.privacy.retention import VOID
+
+ERASED_CONTACTS = "SELECT id FROM erased_contact"
+ERASED_CONVERSATIONS = "SELECT id FROM erased_conversation"
+_THEIRS_ALONE = (
+    "SELECT id, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_conversations "
+    f"WHERE contact_ids && ARRAY({ERASED_CONTACTS}) "
+    f"AND contact_ids <@ (ARRAY({ERASED_CONTACTS}) || '{SOMEBODY}'::text)"
+)
+# A conversation that a page shows as theirs alone may stand in a newer version, with somebody else in it.
+_STANDING = (
+    "SELECT v.id FROM intercom_conversations v JOIN erased_conversation e ON e.id = v.id "
+    "WHERE v.updated_at <= to_timestamp(e.updated_at)"
+)
+_SHARED = (
+    "UPDATE intercom_conversations v SET "
+    f"contact_ids = ARRAY(SELECT CASE WHEN p.id IN ({ERASED_CONTACTS}) THEN '{SOMEBODY}' ELSE p.id END "
+    "FROM unnest(v.contact_ids) WITH ORDINALITY p(id, place) ORDER BY p.place), rating_contact_id = "
+    f"CASE WHEN v.rating_contact_id IN ({ERASED_CONTACTS}) THEN '{SOMEBODY}' ELSE v.rating_contact_id END "
+    f"WHERE v.contact_ids && ARRAY({ERASED_CONTACTS}) OR v.rating_contact_id IN ({ERASED_CONTACTS})"
+)
+
+
+def erase_contacts(session: Session, ids: Iterable[str]) -> dict[str, int]:
+    """Erase contacts; return how many rows went, by table. They stay staged as `erased_contact`.
+
+    Runs inside the caller's transaction, which lands no contacts beside others.
+    """
+    alone(session, "conversation")
+    session.stage("erased_contact", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
+    written = erase(session, "intercom_messages", f"author_id IN ({ERASED_CONTACTS})")
+    removed = erase_conversations(session, session.frame(_THEIRS_ALONE))
+    session.execute(_SHARED)
+    return {
+        "intercom_contacts": erase(session, "intercom_contacts", f"id IN ({ERASED_CONTACTS})"),
+        "rejected_records": removed.pop("rejected_records")
+        + erase(session, "rejected_records", f"kind IN ('contact', 'customer') AND id IN ({ERASED_CONTACTS})"),
+        "intercom_messages": removed.pop("intercom_messages") + written,
+        **removed,
+    }
+
+
+def erase_conversations(session: Session, versions: pl.DataFrame) -> dict[str, int]:
+    """Erase conversations, by `id` and `updated_at` (UNIX seconds), and keep them out; return rows by table.
+
+    Runs inside the caller's transaction, which lands no conversations beside others. They stay staged as
+    `erased_conversation`.
+    """
+    session.stage("erased_conversation", versions.select("id", "updated_at"))
+    suppression_list.note(session, "conversation", versions)
+    which = {
+        "rejected_records": f"kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS})",
+        "intercom_messages": f"conversation_id IN ({_STANDING})",
+        "intercom_conversations": f"id IN ({_STANDING})",
+    }
+    return {table: erase(session, table, of) for table, of in which.items()}
+
+
+def erase(session: Session, table: str, which: str) -> int:
+    """Delete rows of a table; return how many."""
+    deleted = f"WITH erased AS (DELETE FROM {table} WHERE {which} RETURNING 1) SELECT count(*) FROM erased"
+    return int(session.value(deleted))
+
+
+_LANDED = (
+    "SELECT id, $1::text AS email, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_contacts "
+    "WHERE email_key = lower($1)"
+)
+_REFUSED = (
+    "SELECT id, payload->>'email' AS email, extract(epoch FROM updated_at)::bigint AS updated_at "
+    "FROM rejected_records WHERE kind = 'contact' AND payload->>'email' IS NOT NULL"
+)
+# The email itself, and those that their contacts had before, unless somebody else has them now.
+_EMAILS = (
+    "SELECT lower($1) AS email_key UNION SELECT t.email_key FROM (SELECT lower(email) AS email_key, "
+    "CAST(intercom_contact_id AS text) AS id FROM unified_customers WHERE email IS NOT NULL UNION ALL "
+    "SELECT email_key, intercom_contact_id FROM customer_last_written) t JOIN erasing e ON e.id = t.id "
+    "WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key "
+    "AND c.id NOT IN (SELECT id FROM erasing))"
+)
+_REFUSED_ROWS = f"kind = 'customer' AND id IN (SELECT {DIGEST} FROM erased_email)"
+# Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.
+_MERGED = (
+    "WITH RECURSIVE theirs AS (SELECT id FROM erasing UNION SELECT m.source_id FROM contact_merges m "
+    "JOIN theirs t ON t.id = m.contact_id WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = m.source_id)) "
+    "SELECT id, NULL::bigint AS updated_at FROM theirs WHERE id NOT IN (SELECT id FROM erasing)"
+)
+_KEYS = "SELECT email_key FROM erased_email"
+_OF_CUSTOMERS = {
+    "unified_customers": f"lower(email) IN ({_KEYS})",
+    "customer_last_written": f"email_key IN ({_KEYS})",
+    "support_metrics": f"email_key IN ({_KEYS})",
+    "customer_alerts": f"lower(email) IN ({_KEYS})",
+}
+_OF_CONTACTS = {
+    "revenue_metrics": f"contact_id IN ({ERASED_CONTACTS})",
+    "contact_merges": f"source_id IN ({ERASED_CONTACTS}) OR contact_id IN ({ERASED_CONTACTS})",
+    "sync_seen_ids": f"(kind = 'contact' AND id IN ({ERASED_CONTACTS})) "
+    f"OR (kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS}))",
+}
+_UNTOLD = (
+    "UPDATE sync_stream_stats SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
+    "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND {column} && ARRAY({ids})"
+)
+_FEWER = (
+    "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run_id IN (SELECT run_id FROM sync_runs "
+    "WHERE status = 'succeeded' AND customers IS NOT NULL ORDER BY finished_at DESC LIMIT 2)"
+)
+
+
+def forget(session: Session, email: str) -> dict[str, int]:
+    """Forget whoever has an email, in any case; return how many rows went, by table.
+
+    Raises:
+        WarehouseError: the database refuses, or a sync keeps it busy for too long; nothing is done then.
+    """
+    with session.transaction():
+        _alone(session)
+        suppression_list.note_email(session, email)
+        contacts = _contacts(session, email)
+        session.stage("erasing", contacts.select("id"))
+        session.stage("erased_email", session.frame(_EMAILS, email))
+        contacts = pl.concat([contacts, session.frame(_MERGED)])
+        living = session.value(
+            f"SELECT count(*) FROM unified_customers WHERE intercom_deleted_at IS NULL AND lower(email) IN ({_KEYS})"
+        )
+        removed = {table: erase(session, table, which) for table, which in _OF_CUSTOMERS.items()}
+        # They are missing for a reason: no check shall take them for customers that somebody else removed.
+        session.execute(_FEWER, int(living))
+        # A record without an id of its own is known by a digest; nothing else will ever come under that.
+        suppression_list.note(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
+        removed |= erase_contacts(session, contacts["id"])
+        removed["rejected_records"] += erase(session, "rejected_records", _REFUSED_ROWS)
+        session.execute(VOID)  # nobody can say whose words they are
+        for column in ("late_arrival_ids", "scan_miss_ids"):
+            session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
+            session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
+        return removed | {table: erase(session, table, which) for table, which in _OF_CONTACTS.items()}
+
+
+def _alone(session: Session) -> None:
+    """Wait for all others, in an order that none of them takes the other way round."""
+    outbox.await_delivery(session)
+    session.execute("LOCK TABLE revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
+    alone(session, "contact")
+    alone(session, "conversation")
+    session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _contacts(session: Session, email: str) -> pl.DataFrame:
+    """Return `id` and `updated_at` of the contacts with the email, usable or refused."""
+    refused = ((id, trim_email(given), version) for id, given, version in session.frame(_REFUSED).iter_rows())
+    found = suppression_list.claimed(session, [*session.frame(_LANDED, email).iter_rows(), *refused])
+    return found.group_by("id").agg(pl.col("updated_at").max())

@@ -1,0 +1,73 @@
+"""`suppression_list`: whom to keep out, without saying who they are.
+
+Emails stand as salted digests: whoever reads the table cannot read an email from it, only try one. Contacts and their
+conversations stand by Intercom's ids, which say nothing by themselves, with their newest version, so that Intercom's
+counts can be compared with ours. Who is on the list never leaves it.
+"""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from intercom_sync.warehouse.postgres.session import Session
+
+# By the database, so that its idea of lower case is the one that customers are matched by.
+_DIGEST = (
+    "encode(sha256(convert_to((SELECT identifier FROM suppression_list WHERE kind = 'salt') || lower({email}), "
+    "'UTF8')), 'hex')"
+)
+_CLAIMS = {"id": pl.String, "email": pl.String, "updated_at": pl.Int64}
+Claim = tuple[str | None, str | None, int | None]
+"""A contact's id, its email as given and trimmed, and its version; each None where unknown."""
+
+
+def anybody(session: Session) -> bool:
+    """Whether anybody is forgotten: mostly nobody is, and then nothing else is asked."""
+    return bool(session.value("SELECT EXISTS (SELECT FROM suppression_list)"))
+
+
+def note_email(session: Session, email: str) -> None:
+    """Put an email on the list; runs inside the caller's transaction."""
+    session.execute(
+        "INSERT INTO suppression_list (kind, identifier) SELECT 'salt', gen_random_uuid()::text "
+        "WHERE NOT EXISTS (SELECT FROM suppression_list WHERE kind = 'salt')"
+    )
+    session.execute(
+        f"INSERT INTO suppression_list (kind, identifier) SELECT 'email', {_DIGEST.format(email='$1::text')} "
+        "ON CONFLICT DO NOTHING",
+        email,
+    )
+
+
+def claimed(session: Session, claims: Iterable[Claim]) -> pl.DataFrame:
+    """Return which contacts are forgotten: `place` in the order given, `id`, and whether that is `new` to the list."""
+    frame = pl.DataFrame(list(claims), schema=_CLAIMS, orient="row").with_row_index("place")
+    session.stage("claimed", frame.cast({"place": pl.Int64}))
+    by_id = "EXISTS (SELECT FROM suppression_list f WHERE f.kind = 'contact' AND f.identifier = c.id)"
+    digest = _DIGEST.format(email="c.email")
+    by_email = f"EXISTS (SELECT FROM suppression_list f WHERE f.kind = 'email' AND f.identifier = {digest})"
+    return session.frame(
+        f"SELECT c.place, c.id, c.updated_at, c.id IS NOT NULL AND NOT {by_id} AS new FROM claimed c "
+        f"WHERE {by_id} OR {by_email} ORDER BY c.place"
+    )
+
+
+def among(session: Session, contacts: Iterable[str]) -> set[str]:
+    """Return which of some contact ids are forgotten."""
+    session.stage("named", pl.DataFrame({"id": list(contacts)}, schema={"id": pl.String}))
+    return set(
+        session.frame(
+            "SELECT id FROM named WHERE id IN (SELECT identifier FROM suppression_list WHERE kind = 'contact')"
+        )["id"]
+    )
+
+
+def note(session: Session, kind: str, versions: pl.DataFrame) -> None:
+    """Put records on the list, by `id` and `updated_at` (UNIX seconds); runs inside the caller's transaction."""
+    session.stage("forgetting", versions.select("id", "updated_at"))
+    session.execute(
+        "INSERT INTO suppression_list AS old (kind, identifier, updated_at) SELECT $1, id, "
+        "to_timestamp(max(updated_at)) FROM forgetting WHERE id IS NOT NULL GROUP BY id "
+        "ON CONFLICT (kind, identifier) DO UPDATE SET updated_at = GREATEST(old.updated_at, EXCLUDED.updated_at)",
+        kind,
+    )

@@ -1,0 +1,1 @@
+"""The tables in the database: DDL, migrations, privileges and column types."""

@@ -1,0 +1,96 @@
+"""The catalogue's tables as SQLAlchemy Core, with the keys and indexes that the queries need.
+
+What the columns mean stands in `domain.tables`; how an existing database is brought up to it, in `migrate`.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from intercom_sync.domain.schema import tables as catalogue
+from intercom_sync.domain.schema.columns import Column, Table, Type
+
+_SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
+    Type.TEXT: sa.Text(),
+    Type.TEXTS: postgresql.ARRAY(sa.Text()),
+    Type.INTEGER: sa.Integer(),
+    Type.BIGINT: sa.BigInteger(),
+    Type.NUMERIC: sa.Numeric(),
+    Type.BOOLEAN: sa.Boolean(),
+    Type.TIMESTAMP: sa.TIMESTAMP(timezone=True),
+    Type.JSON: postgresql.JSON(),
+}
+_DEFAULTS = {
+    ("customer_alerts", "attempts"): "0",
+    ("customer_alerts", "refusal_count"): "0",
+    ("sync_runs", "contacts_read"): "0",
+    ("sync_runs", "conversations_read"): "0",
+    ("sync_runs", "skipped_contacts"): "0",
+    ("sync_runs", "errors"): "0",
+    ("sync_extractions", "started_at"): "clock_timestamp()",
+    ("intercom_contacts", "landed_at"): "clock_timestamp()",
+    ("intercom_conversations", "landed_at"): "clock_timestamp()",
+    ("rejected_records", "landed_at"): "clock_timestamp()",
+    ("intercom_conversations", "parts_missing"): "0",
+    ("intercom_contacts", "revision"): "nextval('intercom_revision')",
+}
+MARK = "Made by intercom_sync."
+"""How the comment of every table that the sync made begins; a table without it is another program's."""
+
+VERSION_TABLE = "intercom_sync_version"
+REVISIONS = "intercom_revision"
+"""The sequence that numbers the versions of contacts."""
+
+# One index makes emails unique regardless of case; other systems may write to the table before the sync does.
+EMAIL_INDEX = "unified_customers_lower_email"
+
+
+def build(schema: str) -> sa.MetaData:
+    """Return the whole catalogue as SQLAlchemy metadata in one schema."""
+    metadata = sa.MetaData(schema=schema)
+    sa.Sequence(REVISIONS, metadata=metadata, schema=schema)
+    for table in catalogue.TABLES:
+        _table(metadata, table, schema)
+    return metadata
+
+
+def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
+    made = sa.Table(
+        table.name,
+        metadata,
+        *(_column(table, column, schema) for column in table.all_columns),
+        sa.PrimaryKeyConstraint(*table.key),
+        schema=schema,
+        comment=f"{MARK} {table.description}",
+    )
+    if table is catalogue.UNIFIED_CUSTOMERS:
+        sa.Index(EMAIL_INDEX, sa.func.lower(made.c.email), unique=True)
+    if table is catalogue.INTERCOM_CONTACTS:
+        # The customer a contact belongs to, by the database's own idea of lower case, as the unique index has it.
+        made.append_column(sa.Column("email_key", sa.Text(), sa.Computed("lower(email)", persisted=True)))
+        sa.Index("intercom_contacts_email_key", made.c.email_key)
+    if table is catalogue.CUSTOMER_ALERTS:
+        sa.Index("customer_alerts_pending", made.c.id, postgresql_where=made.c.delivered_at.is_(None))
+        sa.Index(
+            "customer_alerts_dedupe_key",
+            made.c.dedupe_key,
+            unique=True,
+            postgresql_where=made.c.dedupe_key.is_not(None),
+        )
+
+
+def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:
+    default = _DEFAULTS.get((table.name, column.name))
+    if default and "nextval" in default:
+        default = default.replace("nextval('", f'nextval(\'"{schema}".')
+    numbered = column is table.identity or (table.name, column.name) == ("customer_alerts", "id")
+    return sa.Column(
+        column.name,
+        _SQL_TYPES[column.type],
+        *((sa.Identity(),) if numbered else ()),
+        # Other systems' rows need not have what we require of ours.
+        nullable=column.nullable,
+        server_default=sa.text(default) if default else None,
+        comment=column.description,
+    )

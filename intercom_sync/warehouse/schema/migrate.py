@@ -1,0 +1,144 @@
+"""Bring a database up to the catalogue in one transaction; what is to be done is decided in `migration_plan`.
+
+Changes that a comparison cannot find are Alembic revisions under `migrations/`; they run before the steps of the
+comparison. No column is ever dropped or narrowed, and no table dropped but one whose rows were moved.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
+
+from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
+from intercom_sync.warehouse.postgres.error_translation import SETTING, from_driver
+from intercom_sync.warehouse.postgres.session import LOCK_TIMEOUT, Session, literal, quoted
+from intercom_sync.warehouse.postgres.urls import driver_url, patient_url
+from intercom_sync.warehouse.schema import ddl
+from intercom_sync.warehouse.schema.migration_plan import (
+    Statement,
+    Step,
+    create_schema_steps,
+    marks_version_table,
+    missing_steps,
+    plan,
+    rename_steps,
+)
+from intercom_sync.warehouse.schema.preflight import missing_rights, refuse_strangers, require
+from intercom_sync.warehouse.schema.renames import read_renamed_state
+from intercom_sync.warehouse.schema.schema_state import SchemaState
+
+HEAD = "0002"
+
+
+def prepare(url: str, schema: str) -> None:
+    """Check what a sync needs of the database, and bring the tables up to date.
+
+    Raises:
+        DatabaseUnreachableError: no connection.
+        DatabaseBusyError: no connection is free, or another program holds the tables.
+        DatabaseRefusedError: something that a sync needs is missing; nothing was changed then.
+    """
+    if pending(url, schema):
+        migrate(url, schema)
+        # What a migration was to mend, as a replica identity, is there now or refused.
+        pending(url, schema)
+
+
+def pending(url: str, schema: str) -> list[Step]:
+    """Return what `migrate` would change, after checking that a sync could run then; changes nothing.
+
+    Raises:
+        DatabaseRefusedError: something that a sync needs is missing.
+    """
+    with Session(url, schema) as session, session.transaction():
+        state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
+        require(session, state)
+        return pending_steps(state)
+
+
+def migrate(url: str, schema: str) -> list[Step]:
+    """Bring the tables up to date, one process at a time, all or nothing; return what was changed.
+
+    Raises:
+        DatabaseBusyError: another program holds the tables.
+        DatabaseRefusedError: a right is missing, or a table of another program is in the way.
+    """
+    engine = sa.create_engine(driver_url(patient_url(url)), poolclass=sa.NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT {LOCK_TIMEOUT}")
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))")
+            state = read_renamed_state(lambda query: connection.exec_driver_sql(query).fetchall(), schema)
+            refuse_strangers(state)
+            steps = pending_steps(state)
+            _execute(connection, create_schema_steps(state))
+            # Before the comparison's steps, which expect the present names.
+            _run_revisions(connection, schema, [one for step in rename_steps(state) for one in step.statements])
+            _execute(connection, missing_steps(state))
+            _mark_version_table(connection, schema)
+    except DBAPIError as error:
+        raise _refusal(error, url, schema) from None
+    return steps
+
+
+def has_our_tables(url: str, schema: str) -> bool:
+    """Whether an earlier migration made tables in a schema."""
+    with Session(url, schema) as session, session.transaction():
+        state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
+        return state.version is not None and not state.strangers()
+
+
+def create_schema(url: str, schema: str) -> None:
+    """Make a schema when absent; the role may lack the right to make one that is there already.
+
+    Raises:
+        DatabaseUnreachableError: no connection.
+        DatabaseRefusedError: the role may neither make it nor make tables in it.
+    """
+    with Session(url, schema) as session, session.transaction():
+        for problem in missing_rights(session, schema):
+            raise DatabaseRefusedError(problem)
+        if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
+            # IF NOT EXISTS alone may fail when two make it at the same moment.
+            session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))::text")
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+
+
+def pending_steps(state: SchemaState) -> list[Step]:
+    """Return what a migration would change; none when the schema is up to date."""
+    steps = plan(state)
+    if state.version != HEAD or marks_version_table(state):
+        steps.append(Step(f"note version {HEAD} in {ddl.VERSION_TABLE}", ()))
+    return steps
+
+
+def _execute(connection: sa.Connection, steps: list[Step]) -> None:
+    for statement in (statement for step in steps for statement in step.statements):
+        if isinstance(statement, str):
+            connection.exec_driver_sql(statement)
+        else:
+            connection.execute(statement)
+
+
+def _run_revisions(connection: sa.Connection, schema: str, renames: list[Statement]) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, schema=schema, metadata=ddl.build(schema), renames=renames)
+    command.upgrade(config, "head")
+
+
+def _mark_version_table(connection: sa.Connection, schema: str) -> None:
+    connection.exec_driver_sql(f"COMMENT ON TABLE {quoted(schema)}.{ddl.VERSION_TABLE} IS {literal(ddl.MARK)}")
+
+
+def _refusal(error: DBAPIError, url: str, schema: str) -> WarehouseError:
+    state = getattr(error.orig, "pgcode", None)
+    if state == "42501":
+        return DatabaseRefusedError(
+            f"The role may not make or change tables in the schema {schema}: grant it CREATE there and ownership of "
+            f"unified_customers (deploy/README.md has the statements), or name another role in {SETTING}."
+        )
+    return from_driver(error, url)

@@ -1,0 +1,1 @@
+"""State of syncs: runs, resumable extractions and stream statistics."""

@@ -1,0 +1,130 @@
+"""`sync_state`: what syncs remember of the workspace as a whole.
+
+Everything here runs inside the caller's transaction.
+"""
+
+from datetime import datetime, timedelta
+
+from intercom_sync.domain.clocks import TOLERANCE
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state.runs import REFRESH
+
+_WORKSPACE, _REGION, _MESSAGES_SINCE = "workspace_id", "region", "messages_since"
+_HOLDS_RECORDS = (
+    "SELECT EXISTS (SELECT FROM intercom_contacts) OR EXISTS (SELECT FROM intercom_conversations) "
+    "OR EXISTS (SELECT FROM customer_last_written)"
+)
+_MOST_FREQUENT_WORKSPACE = (
+    "SELECT payload->>'workspace_id' AS id FROM intercom_contacts "
+    "WHERE json_typeof(payload->'workspace_id') = 'string' GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+)
+
+
+def workspace_id(session: Session) -> str | None:
+    """Return the id of the workspace whose records the tables hold; None while they hold none, or it is not known.
+
+    Tables that were filled before the id was stored have it on their contacts.
+    """
+    if not session.value(_HOLDS_RECORDS):
+        return None
+    return stored_workspace_id(session) or session.value(_MOST_FREQUENT_WORKSPACE)
+
+
+def stored_workspace_id(session: Session) -> str | None:
+    """Return the id that the newest sync stored, also before it has landed anything."""
+    return _read(session, _WORKSPACE)
+
+
+def store_workspace_id(session: Session, id: str) -> None:
+    """Store the id of the workspace."""
+    _write(session, _WORKSPACE, id)
+
+
+def region(session: Session) -> str:
+    """Return the region of the workspace that Intercom reported last; empty before that."""
+    return _read(session, _REGION) or ""
+
+
+def store_region(session: Session, region: str) -> None:
+    """Store the region of the workspace."""
+    _write(session, _REGION, region)
+
+
+def messages_since(session: Session) -> datetime | None:
+    """Return the instant from which on every message that contacts wrote is kept; None where that is not known."""
+    stored = _read(session, _MESSAGES_SINCE)
+    return datetime.fromisoformat(stored) if stored else None
+
+
+def store_messages_since(session: Session, since: datetime) -> None:
+    """Store that instant."""
+    _write(session, _MESSAGES_SINCE, since.isoformat())
+
+
+def _read(session: Session, name: str) -> str | None:
+    found: str | None = session.value("SELECT value FROM sync_state WHERE name = $1", name)
+    return found
+
+
+def _write(session: Session, name: str, value: str) -> None:
+    session.execute(
+        "INSERT INTO sync_state AS old (name, value) VALUES ($1, $2) "
+        "ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value WHERE old.value <> EXCLUDED.value",
+        name,
+        value,
+    )
+
+
+_A_MOMENT = timedelta(seconds=1)
+_RUN_INSTANTS = ("as_of", "started_at", "finished_at")
+_OTHERS = {
+    "customer_alerts": ("created_at", "delivered_at"),
+    "check_states": ("evaluated_at", "notified_at"),
+    "rejected_records": ("time",),
+}
+
+
+def correct_future_instants(session: Session, present: datetime) -> int:
+    """Correct what is later than the present; return how many rows were. Runs inside the caller's transaction.
+
+    A run that began in the future covers nothing, since its true time is unknown: what it read is read again.
+    """
+    return _correct_runs(session, present) + sum(
+        _correct(session, table, columns, present) for table, columns in _OTHERS.items()
+    )
+
+
+def _correct_runs(session: Session, present: datetime) -> int:
+    """Put the last of them right before the present, and the others as long before it as they were."""
+    latest: datetime | None = session.value(
+        f"SELECT max(GREATEST({', '.join(_RUN_INSTANTS)})) FROM sync_runs WHERE {_is_future(_RUN_INSTANTS)}",
+        present + TOLERANCE,
+    )
+    if latest is None:
+        return 0
+    # Whole seconds: the driver binds no interval.
+    by = -int(-(latest - present + _A_MOMENT).total_seconds() // 1)
+    moved = ", ".join(
+        f"{c} = CASE WHEN {c} > $1 THEN {c} - interval '{by} seconds' ELSE {c} END" for c in _RUN_INSTANTS
+    )
+    return _count(
+        session,
+        f"UPDATE sync_runs SET {moved}, mode = CASE WHEN started_at > $1 THEN '{REFRESH}' ELSE mode END "
+        f"WHERE {_is_future(_RUN_INSTANTS)}",
+        present + TOLERANCE,
+    )
+
+
+def _correct(session: Session, table: str, columns: tuple[str, ...], present: datetime) -> int:
+    capped = ", ".join(f"{c} = CASE WHEN {c} > $1 THEN $2 ELSE {c} END" for c in columns)
+    return _count(
+        session, f"UPDATE {table} SET {capped} WHERE {_is_future(columns)}", present + TOLERANCE, present - _A_MOMENT
+    )
+
+
+def _is_future(columns: tuple[str, ...]) -> str:
+    return f"GREATEST({', '.join(columns)}) > $1"
+
+
+def _count(session: Session, update: str, *values: object) -> int:
+    return int(session.value(f"WITH corrected AS ({update} RETURNING 1) SELECT count(*) FROM corrected", *values))

@@ -1,0 +1,14 @@
+"""A database as release 0001 left it, from a dump of that release with the rows of some syncs (`release_0001.sql`)."""
+
+from pathlib import Path
+
+from intercom_sync_tests.warehouse.plain_connection import direct
+
+_DUMP = Path(__file__).with_suffix(".sql").read_text()
+
+
+def restore(url: str, schema: str) -> None:
+    """Restore it into a schema that is there."""
+    with direct(url, schema) as cursor:
+        cursor.execute(_DUMP.replace("{schema}", schema))
+        cursor.execute("SELECT set_config('search_path', %s, FALSE)", (schema,))

@@ -1,0 +1,31 @@
+"""What has landed tells where the next full read is best cut."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from intercom_sync.domain.contacts import read_contact
+from intercom_sync.domain.parse_records import sift
+from intercom_sync.domain.rules import Rules
+from intercom_sync.sandbox.builders import contact
+from intercom_sync.warehouse.landing.land_contacts import Stamp, land_contacts
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state.stream_stats import shares
+
+_START = 1_780_000_000
+
+
+@pytest.mark.parametrize(
+    ("landed", "known"), [(0, None), (5, []), (20, [_START + 9]), (60, [_START + each for each in (14, 29, 44)])]
+)
+def test_the_times_part_what_has_landed_into_equal_shares_of_some_pages(
+    landed: int, known: list[int] | None, connect: Callable[[], Session]
+) -> None:
+    rules = Rules()
+    stamp = Stamp("run", datetime.fromtimestamp(_START + 100, UTC), rules.contact_fingerprint())
+    made = [contact(id=str(each), created_at=_START + each, updated_at=_START + each) for each in range(landed)]
+    with connect() as session, session.transaction():
+        land_contacts(session, sift(made, lambda record: read_contact(record, rules)), stamp)
+        assert shares(session, "contact", most=4, least=10) == known
+        assert shares(session, "conversation") is None
