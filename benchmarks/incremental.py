@@ -16,14 +16,14 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Reader
-from intercom_sync.intercom.search_pages import PageSize, read
+from intercom_sync.intercom.search_pages import PageSize, parse_page
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.pipeline.extract import Collector
-from intercom_sync.pipeline.publish import finish_run
-from intercom_sync.pipeline.run_plan import Asked, begin_run
+from intercom_sync.pipeline.extract import Extractor
+from intercom_sync.pipeline.publish import publish_customers
+from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
@@ -67,15 +67,15 @@ def rows(scale: float, repeat: int) -> list[Row]:
 def both(zone: str, count: int = CONTACT_COUNT) -> tuple[Outcome, Outcome]:
     """Run our syncs and the naive ones over the same twelve days in a workspace of a time zone."""
     now = [_START]
-    company = Company(timezone=zone, clock=lambda: now[0])
+    company = Workspace(timezone=zone, clock=lambda: now[0])
     ours, naive, held, last = Outcome(), Outcome(), {}, 1
     connect = fresh()
     with Sandbox(company) as sandbox, IntercomClient("t", base_url=sandbox.url, contacts_per_second=None) as client:
         for number, (second, changed) in enumerate(_days(company, count)):
             now[0] = second
-            before = client.counts.requests
+            before = client.request_stats.requests
             ours.records.append(_sync(client, connect, number, second))
-            ours.requests.append(client.counts.requests - before)
+            ours.requests.append(client.request_stats.requests - before)
             ours.changed.append(changed)
             ours.floors.append(max(1, ceil(changed / 150)) + 1)
             naive.records.append(_to_the_letter(client, last, held))
@@ -88,7 +88,7 @@ def both(zone: str, count: int = CONTACT_COUNT) -> tuple[Outcome, Outcome]:
     return ours, naive
 
 
-def _days(company: Company, count: int) -> Iterator[tuple[int, int]]:
+def _days(company: Workspace, count: int) -> Iterator[tuple[int, int]]:
     """Let the company live from sync to sync; yield each sync's instant and how many contacts changed before it."""
     chance = random.Random(17)
     ends = [_START + (number + 1) * _BETWEEN for number in range(SYNCS)]
@@ -109,15 +109,15 @@ def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, s
     """One sync of all since the last one; returns how many contacts it read."""
     instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW))
     with connect() as session:
-        run = begin_run(session, f"sync-{number}", Asked(catch_up=True), Window(instant, end), instant)
-        reading = extractions.take(connect, run)
+        run = get_or_start_run(session, f"sync-{number}", RunRequest(catch_up=True), Window(instant, end), instant)
+        reading = extractions.acquire(connect, run)
         reader = Reader(client, clock=lambda: second)
-        collector = Collector(reader, connect, run, run.window.widened(_OVERLAP), reading, Rules())
-        collected, _ = collector.collect([CONTACTS, CONVERSATIONS])
-        refresh_revenue(session, Rules(), run.run, run.as_of)
+        collector = Extractor(reader, connect, run, run.window.widened(_OVERLAP), reading, Rules())
+        collected, _ = collector.extract([CONTACTS, CONVERSATIONS])
+        refresh_revenue(session, Rules(), run.id, run.as_of)
         refresh_support(session, Rules(), run.as_of)
-        finish_run(session, run, Rules(), lambda: instant)
-    return collected.read
+        publish_customers(session, run, Rules(), lambda: instant)
+    return collected.records_seen
 
 
 def _to_the_letter(client: IntercomClient, last: int, held: dict[str, int]) -> int:
@@ -125,7 +125,7 @@ def _to_the_letter(client: IntercomClient, last: int, held: dict[str, int]) -> i
     body = {"query": {"field": "updated_at", "operator": ">", "value": last}, "pagination": {}}
     found = 0
     while True:
-        page = read(CONTACTS, client.search(CONTACTS, body, PageSize()))
+        page = parse_page(CONTACTS, client.search(CONTACTS, body, PageSize()))
         held |= {each["id"]: each["updated_at"] for each in page.records}
         found += len(page.records)
         if page.cursor is None:

@@ -8,13 +8,13 @@ import orjson
 
 from benchmarks.database import fresh
 from benchmarks.row import Row
-from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.parse_records import sift
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.contacts import parse_contact
+from intercom_sync.domain.parse_records import parse_records
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS
 from intercom_sync.sandbox.generate import generate
-from intercom_sync.warehouse.landing.land_contacts import CONTACT_COLUMNS, Stamp, land_contacts
+from intercom_sync.warehouse.landing.land_contacts import CONTACT_COLUMNS, LandingContext, land_contacts
 from intercom_sync.warehouse.postgres.frames import frame_of
 from intercom_sync.warehouse.postgres.session import Session
 
@@ -36,11 +36,11 @@ def rows(scale: float, repeat: int) -> list[Row]:
 
 
 def _landing(session: Session, pages: list[bytes]) -> float:
-    rules, stamp = Rules(), Stamp("bench", datetime.now(UTC), "bench")
+    rules, stamp = Rules(), LandingContext("bench", datetime.now(UTC), "bench")
     began = time.perf_counter()
     for first in range(0, len(pages), _PAGES_PER_BATCH):
         records = [record for page in pages[first : first + _PAGES_PER_BATCH] for record in orjson.loads(page)["data"]]
-        sifted = sift(records, partial(read_contact, rules=rules))
+        sifted = parse_records(records, partial(parse_contact, rules=rules))
         with session.transaction():
             land_contacts(session, sifted, stamp)
     return time.perf_counter() - began
@@ -60,6 +60,6 @@ def _floor(session: Session, pages: list[bytes]) -> float:
 
 def _columns(record: object) -> tuple[object, ...] | None:
     try:
-        return (*read_contact(record, Rules())[:10], orjson.dumps(record).decode())
-    except RejectionError:
+        return (*parse_contact(record, Rules())[:10], orjson.dumps(record).decode())
+    except InvalidRecordError:
         return None

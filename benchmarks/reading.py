@@ -18,10 +18,10 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Reader
-from intercom_sync.intercom.search_pages import PageSize, read
+from intercom_sync.intercom.search_pages import PageSize, parse_page
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, search
-from intercom_sync.pipeline.extract import Collector
-from intercom_sync.pipeline.run_plan import Asked, plan_run
+from intercom_sync.pipeline.extract import Extractor
+from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.warehouse.state import extractions, runs
 
 _RATE = 10
@@ -47,9 +47,9 @@ def rows(scale: float, repeat: int) -> list[Row]:
 def _full_read(url: str) -> tuple[float, float]:
     with IntercomClient("t", base_url=url) as client:
         began = time.perf_counter()
-        for _ in Reader(client).everything(CONTACTS):
+        for _ in Reader(client).full_scan(CONTACTS):
             pass
-        return time.perf_counter() - began, float(client.counts.requests)
+        return time.perf_counter() - began, float(client.request_stats.requests)
 
 
 def _full_sync(contacts: int, repeat: int) -> list[Row]:
@@ -79,17 +79,17 @@ def _one_full_sync(url: str, details: int) -> tuple[float, float]:
     with IntercomClient("t", base_url=url) as client:
         with connect() as session:
             ever = Window(datetime(2026, 1, 1, tzinfo=UTC), _now())
-            run = runs.begin(session, plan_run("bench", Asked(full=True), ever, None, _now()))
-        reading = extractions.take(connect, run)
+            run = runs.start(session, plan_run("bench", RunRequest(full=True), ever, None, _now()))
+        reading = extractions.acquire(connect, run)
         began = time.perf_counter()
-        _, talk = Collector(Reader(client), connect, run, run.window, reading, Rules()).collect(
+        _, talk = Extractor(Reader(client), connect, run, run.window, reading, Rules()).extract(
             [CONTACTS, CONVERSATIONS]
         )
         took = time.perf_counter() - began
-        extractions.let_go(run.run)
-        if talk.details != details:
-            raise RuntimeError(f"{talk.details} details were fetched where {details} were needed")
-        return took, float(client.counts.requests)
+        extractions.release(run.id)
+        if talk.parts_fetched != details:
+            raise RuntimeError(f"{talk.parts_fetched} details were fetched where {details} were needed")
+        return took, float(client.request_stats.requests)
 
 
 def _quiet_window(url: str) -> float:
@@ -98,9 +98,9 @@ def _quiet_window(url: str) -> float:
     with IntercomClient("t", base_url=url) as client:
         reader = Reader(client, clock=lambda: start + 60)
         for stream in (CONTACTS, CONVERSATIONS):
-            for _ in reader.window(stream, start, start + 60):
+            for _ in reader.incremental_scan(stream, start, start + 60):
                 pass
-        return float(client.counts.requests)
+        return float(client.request_stats.requests)
 
 
 def _to_the_letter(contacts: int) -> list[Row]:
@@ -123,7 +123,9 @@ def _to_the_letter(contacts: int) -> list[Row]:
 def _one_cursor(client: IntercomClient, size: PageSize) -> Iterator[list[Any]]:
     cursor = None
     while True:
-        found = read(CONTACTS, client.search(CONTACTS, search("created_at", descending=False, cursor=cursor), size))
+        found = parse_page(
+            CONTACTS, client.search(CONTACTS, search("created_at", descending=False, cursor=cursor), size)
+        )
         yield found.records
         cursor = found.cursor
 

@@ -7,8 +7,8 @@ from benchmarks.database import fresh
 from benchmarks.row import Row
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
-from intercom_sync.pipeline.publish import finish_run
-from intercom_sync.pipeline.run_plan import Asked, plan_run
+from intercom_sync.pipeline.publish import publish_customers
+from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.warehouse.marts import unified_customers
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
@@ -70,12 +70,12 @@ def _populate(session: Session, count: int) -> None:
 
 
 def _sync(session: Session, moment: datetime) -> float:
-    run = plan_run(str(moment), Asked(as_of=moment), Window(moment - _STEP, moment), None, moment)
-    runs.begin(session, run)
+    run = plan_run(str(moment), RunRequest(as_of=moment), Window(moment - _STEP, moment), None, moment)
+    runs.start(session, run)
     began = time.perf_counter()
-    refresh_revenue(session, Rules(), run.run, moment)
+    refresh_revenue(session, Rules(), run.id, moment)
     refresh_support(session, Rules(), moment)
-    finish_run(session, run, Rules(), lambda: moment)
+    publish_customers(session, run, Rules(), lambda: moment)
     return time.perf_counter() - began
 
 

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
-from intercom_sync.domain.conversations import needs_parts, read_conversation
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.conversations import needs_parts, parse_conversation
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.sandbox.faults import Faults, edited, status
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.statistics import conversation_times, statistics_of
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 _DAY = 86_400
 
@@ -40,7 +40,7 @@ def served(**options: float) -> Iterator[str]:
         process.stdin.close()
 
 
-def want_details(company: Company, wanted: int) -> None:
+def want_details(company: Workspace, wanted: int) -> None:
     """Change conversations until so many need their parts fetched: when their contacts replied last."""
     now = int(time.time())
     plain = [each for each in company.conversations() if _is_plain(each)]
@@ -74,8 +74,8 @@ def _unanswered(conversation: dict[str, Any]) -> dict[str, Any]:
 
 def _needs_parts(record: Any, now: int) -> bool:
     try:
-        return needs_parts(read_conversation(record), None, now)
-    except RejectionError:
+        return needs_parts(parse_conversation(record), None, now)
+    except InvalidRecordError:
         return False
 
 

@@ -12,10 +12,10 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from intercom_sync.domain.emails import clean_email
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.pipeline.run_plan import parse_time, parse_window
-from intercom_sync.redaction import told
+from intercom_sync.redaction import describe
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
 from intercom_sync.warehouse.errors import WarehouseError
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return FAILED
     except Exception as error:
-        print(told(error), file=sys.stderr)
+        print(describe(error), file=sys.stderr)
         return FAILED
 
 
@@ -193,7 +193,7 @@ def _address(text: str) -> str:
     """
     try:
         email = clean_email(text)
-    except RejectionError:
+    except InvalidRecordError:
         email = None
     if email is None:
         raise ValueError("that is no email address")

@@ -15,8 +15,8 @@ from intercom_sync.orchestration.checks.support_checks import support_metrics_ch
 from intercom_sync.orchestration.jobs import sync_job
 from intercom_sync.orchestration.resources import AlertsSlackResource, IntercomResource, WarehouseResource
 from intercom_sync.orchestration.schedules import every_six_hours, weekly_full
-from intercom_sync.orchestration.sensors import slack_alerts, trouble
-from intercom_sync.pipeline.stream_result import silent
+from intercom_sync.orchestration.sensors import incidents, slack_alerts
+from intercom_sync.pipeline.stream_result import no_progress
 
 
 def build(**overrides: Any) -> dg.Definitions:
@@ -26,7 +26,7 @@ def build(**overrides: Any) -> dg.Definitions:
         "warehouse": WarehouseResource(),
         "slack": AlertsSlackResource(),
         "clock": dg.ResourceDefinition.hardcoded_resource(machine_clock),
-        "progress": dg.ResourceDefinition.hardcoded_resource(silent),
+        "progress": dg.ResourceDefinition.hardcoded_resource(no_progress),
     }
     return dg.Definitions(
         assets=[raw, revenue_metrics, support_metrics, unified_customers],
@@ -39,7 +39,7 @@ def build(**overrides: Any) -> dg.Definitions:
         ],
         jobs=[sync_job],
         schedules=[every_six_hours, weekly_full],
-        sensors=[trouble, slack_alerts],
+        sensors=[incidents, slack_alerts],
         resources=resources | overrides,
         executor=dg.in_process_executor,
     )

@@ -39,12 +39,12 @@ _HINTS = {
 }
 
 
-class UnforeseenError(Exception):
+class UnexpectedError(Exception):
     """Something went wrong that no rule is made for; the message holds nothing of customers' data."""
 
 
 @contextmanager
-def without_words(*known: type[Exception]) -> Iterator[None]:
+def redact_unexpected(*known: type[Exception]) -> Iterator[None]:
     """Let known errors pass, and replace any other by a description of it.
 
     Raises:
@@ -55,13 +55,13 @@ def without_words(*known: type[Exception]) -> Iterator[None]:
     except known:
         raise
     except Exception as error:
-        raise UnforeseenError(told(error)) from None
+        raise UnexpectedError(describe(error)) from None
 
 
-def told(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """Return an error's own message where it cannot hold customers' data, else its class and where it was raised."""
     inner = getattr(error, "user_exception", None)  # Dagster wraps what code of ours raised
-    return told(inner) if isinstance(inner, Exception) else _message(error) or _place_of(error)
+    return describe(inner) if isinstance(inner, Exception) else _message(error) or _place_of(error)
 
 
 def _message(error: Exception) -> str:

@@ -25,7 +25,7 @@ def let_go(home: Path) -> None:
     server = EmbeddedServer(home)
     while True:
         embedded_url(home)
-        postgres_server._held[server.folder].release()
+        postgres_server._acquired[server.folder].release()
         if not (server.data / "postmaster.pid").exists():
             return
         time.sleep(0.1)

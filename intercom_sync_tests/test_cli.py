@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from intercom_sync.cli import main
-from intercom_sync.commands.up import only_one
+from intercom_sync.commands.up import deployment_lock
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import SETTINGS
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.test_figures import ENTRY
@@ -55,7 +55,7 @@ def test_a_full_sync_ends_with_the_log_entry_and_the_next_one_prints_its_figures
     assert (done.returncode, done.stderr) == (0, "")
     entry = ENTRY.fullmatch(done.stdout.rstrip("\n"))
     assert entry is not None, done.stdout
-    emails = [one["email"] for one in sandbox.company.contacts()]
+    emails = [one["email"] for one in sandbox.workspace.contacts()]
     customers = len({email.strip().lower() for email in emails if email and email.strip()})
     skipped = sum(1 for email in emails if not email or not email.strip())
     assert [int(entry[n]) for n in (1, 2, 3, 4)] == [customers, customers, 0, skipped]
@@ -63,7 +63,7 @@ def test_a_full_sync_ends_with_the_log_entry_and_the_next_one_prints_its_figures
         assert session.value("SELECT count(*) FROM unified_customers") == customers
         assert session.value("SELECT count(*) FROM customer_alerts") == int(entry[7])
 
-    sandbox.company.put_contact(contact(email="new@example.com", updated_at=4_000_000_000, created_at=3_999_999_000))
+    sandbox.workspace.put_contact(contact(email="new@example.com", updated_at=4_000_000_000, created_at=3_999_999_000))
     again = _run(settings, "sync", "--full", "--json")
     assert (again.returncode, again.stderr) == (0, "")
     figures = json.loads(again.stdout)
@@ -230,7 +230,7 @@ def test_a_second_daemon_on_one_home_is_refused_with_the_address_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("INTERCOM_SYNC_HOME", str(tmp_path))
-    with only_one(tmp_path, "http://127.0.0.1:3456"):
+    with deployment_lock(tmp_path, "http://127.0.0.1:3456"):
         assert main(["up"]) == 1
     assert capsys.readouterr().err == "It is up already: http://127.0.0.1:3456\n"
 
@@ -265,7 +265,7 @@ def test_an_address_that_is_not_encrypted_is_warned_of_before_a_sync_and_by_doct
 
 
 def test_an_empty_workspace_is_no_failure(settings: dict[str, str]) -> None:
-    with Sandbox(Company()) as empty:
+    with Sandbox(Workspace()) as empty:
         done = _run(settings | {"INTERCOM_BASE_URL": empty.url}, "sync", "--as-of", "2026-06-15T12:00")
     assert (done.returncode, done.stderr) == (0, "")
     assert "- Synced: 0 contacts\n" in done.stdout

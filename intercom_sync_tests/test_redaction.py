@@ -14,7 +14,7 @@ import yaml
 from dagster_shared import check
 
 from intercom_sync.domain.emails import clean_email
-from intercom_sync.redaction import UnforeseenError, told, without_words
+from intercom_sync.redaction import UnexpectedError, describe, redact_unexpected
 
 _PERSON = "ada@example.com"
 
@@ -22,11 +22,11 @@ _PERSON = "ada@example.com"
 def _told(act: Callable[[], object]) -> str:
     with pytest.raises(Exception) as caught:  # noqa: PT011  (whatever it is)
         act()
-    return told(caught.value)
+    return describe(caught.value)
 
 
 def test_an_unforeseen_error_goes_on_without_its_words_or_a_trace_of_itself() -> None:
-    with pytest.raises(UnforeseenError) as caught, without_words(KeyError):
+    with pytest.raises(UnexpectedError) as caught, redact_unexpected(KeyError):
         int(_PERSON)
     shown = "".join(traceback.format_exception(caught.value))
     assert "ada@example.com'" not in shown
@@ -35,7 +35,7 @@ def test_an_unforeseen_error_goes_on_without_its_words_or_a_trace_of_itself() ->
 
 
 def test_a_known_error_passes_as_it_is() -> None:
-    with pytest.raises(KeyError, match="a sentence"), without_words(KeyError):
+    with pytest.raises(KeyError, match="a sentence"), redact_unexpected(KeyError):
         raise KeyError("a sentence")
 
 

@@ -16,12 +16,12 @@ import yaml
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from intercom_sync.domain.window import Window
-from intercom_sync.orchestration.partitions import WINDOW, key_of, window_holding, windows
+from intercom_sync.orchestration.partitions import WINDOW, partition_key, six_hour_partitions, window_containing
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.postgres.connect import database_url, notice_broken_connections
 from intercom_sync.warehouse.postgres.error_translation import from_storage
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.postgres.urls import driver_url, patient_url
+from intercom_sync.warehouse.postgres.urls import driver_url, with_timeouts
 from intercom_sync.warehouse.schema.dagster_schema import choose_schema, claim_schema, storages_are_made
 from intercom_sync.warehouse.schema.migrate import create_schema
 
@@ -49,7 +49,7 @@ def use_instance(settings: Settings) -> None:
     with Session(url, settings.schema) as session, session.transaction():
         name = choose_schema(session, settings.schema)
     create_schema(url, name)
-    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(patient_url(url)), name)
+    os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(with_timeouts(url)), name)
     os.environ["DAGSTER_HOME"] = str(folder)
     _make_tables(settings, url, name)
 
@@ -99,13 +99,13 @@ def _make_tables(settings: Settings, url: str, name: str) -> None:
     with Session(url, name) as session, session.transaction():
         session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.dagster'))::text")
         if not storages_are_made(session, name):
-            with storage_explained(settings), dg.DagsterInstance.get():
+            with translate_storage_errors(settings), dg.DagsterInstance.get():
                 pass
         claim_schema(session, name, settings.schema)
 
 
 @contextmanager
-def storage_explained(settings: Settings) -> Iterator[None]:
+def translate_storage_errors(settings: Settings) -> Iterator[None]:
     """Say in one sentence what goes wrong with Dagster's storage, which lies in the same database.
 
     Raises:
@@ -122,7 +122,7 @@ def storage_explained(settings: Settings) -> Iterator[None]:
         logging.getLogger().removeFilter(_is_news)
 
 
-def stay_connected(instance: dg.DagsterInstance) -> None:
+def use_pooled_connections(instance: dg.DagsterInstance) -> None:
     """Keep Dagster's connections open, as its web server does; it would open 400 of them for a sync, one a step.
 
     One that a restart of the server broke is noticed and made anew before it is used.
@@ -155,21 +155,23 @@ def _in_schema(url: str, schema: str) -> str:
     return f"{url}{joint}options={options}"
 
 
-_MOST = 28
+_MAX_PARTITIONS = 28
 """Windows marked at the most, a week of them: each costs as many events as there are assets, and marking must never
 take longer than reading."""
 
 
-def mark_covered(instance: dg.DagsterInstance, run_id: str, covered: Window, assets: list[dg.AssetKey]) -> list[str]:
+def report_partitions(
+    instance: dg.DagsterInstance, run_id: str, covered: Window, assets: list[dg.AssetKey]
+) -> list[str]:
     """Report each whole window before the run's own as materialized by it, the newest ones; return their keys."""
-    window = window_holding(covered.end)
+    window = window_containing(covered.end)
     keys = []
-    for _ in range(_MOST):
+    for _ in range(_MAX_PARTITIONS):
         window = Window(window.start - WINDOW, window.start)
         # The first sync after a gap starts inside a window that the sync before it had read the beginning of.
-        if window.end <= covered.start or not windows.has_partition_key(key_of(window)):
+        if window.end <= covered.start or not six_hour_partitions.has_partition_key(partition_key(window)):
             break
-        keys.append(key_of(window))
+        keys.append(partition_key(window))
     for key in keys:
         for asset in assets:
             event = dg.AssetMaterialization(asset, partition=key, metadata={"covered_by_run": run_id})

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from intercom_sync.commands.sync import SyncRequest, sync
-from intercom_sync.commands.up import AlreadyUpError, free_port, only_one, up
+from intercom_sync.commands.up import AlreadyUpError, deployment_lock, free_port, up
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.settings import Settings
@@ -25,7 +25,7 @@ def demo(port: int | None, contacts: int, conversations: int, seed: int) -> int:
     """
     home = Path(os.environ.get("INTERCOM_SYNC_HOME") or "~/.intercom_sync").expanduser() / "demo"
     try:
-        with only_one(home, "http://127.0.0.1:3000"):
+        with deployment_lock(home, "http://127.0.0.1:3000"):
             free_port("127.0.0.1", port)
     except AlreadyUpError as there:
         print(there)

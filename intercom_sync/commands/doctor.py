@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from intercom_sync.commands.doctor_database import check_database
 from intercom_sync.commands.doctor_intercom import Line, check_intercom
-from intercom_sync.domain.sync_summary import harmless
+from intercom_sync.domain.sync_summary import sanitize_for_display
 from intercom_sync.settings import Settings
 from intercom_sync.slack.channel_check import check_channels
 from intercom_sync.slack.slack_client import channels, quiet_client
@@ -35,5 +35,5 @@ def doctor(settings: Settings) -> int:
     """Print what is good and what to do; return 0 when a sync can run, 1 when not."""
     found = [line for check in CHECKS for line in check(settings)]
     for good, line in found:
-        print(f"{'ok  ' if good else 'MEND'}  {harmless(line)}", file=sys.stdout)
+        print(f"{'ok  ' if good else 'MEND'}  {sanitize_for_display(line)}", file=sys.stdout)
     return 0 if all(good for good, _ in found) else 1

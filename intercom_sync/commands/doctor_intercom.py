@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from intercom_sync.commands.doctor_agreement import check_agreement
-from intercom_sync.domain.parsing import RejectionError
-from intercom_sync.domain.revenue.contact_revenue import Revenue, read_revenue
+from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.revenue.contact_revenue import Revenue, parse_revenue
 from intercom_sync.domain.revenue.money import minor_units
 from intercom_sync.domain.rules import WEB_APPS, Rules
 from intercom_sync.intercom import streams
@@ -119,8 +119,8 @@ def _shape(value: object) -> str:
 
 def _revenue(attributes: Any, rules: Rules) -> Revenue | None:
     try:
-        return read_revenue(attributes, rules)
-    except RejectionError:
+        return parse_revenue(attributes, rules)
+    except InvalidRecordError:
         return None
 
 

@@ -5,7 +5,7 @@ Prints numbers of rows and never who it was.
 
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.connect import open_warehouse
-from intercom_sync.warehouse.privacy.erase_person import forget as forget_person
+from intercom_sync.warehouse.privacy.erase_person import erase_person as forget_person
 
 _KEPT_OUT = "Syncs leave them out from now on, under any spelling of the email and any contact they were known by."
 _ELSEWHERE = (

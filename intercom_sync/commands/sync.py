@@ -17,10 +17,10 @@ import dagster as dg
 
 from intercom_sync.commands.dagster_instance import (
     capture_no_output,
-    mark_covered,
-    stay_connected,
-    storage_explained,
+    report_partitions,
+    translate_storage_errors,
     use_instance,
+    use_pooled_connections,
 )
 from intercom_sync.commands.stop_signals import say, when_stopped
 from intercom_sync.commands.terminal_progress import shown
@@ -29,10 +29,10 @@ from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.assets.current_run import CUSTOMERS
 from intercom_sync.orchestration.assets.run_metadata import counts_of
 from intercom_sync.orchestration.dead_runs import NOT_AGAIN, WORKER_TAG, close_dead_runs
-from intercom_sync.orchestration.jobs import read_config, sync_job
-from intercom_sync.orchestration.partitions import key_of, window_holding, windows
+from intercom_sync.orchestration.jobs import run_config, sync_job
+from intercom_sync.orchestration.partitions import partition_key, six_hour_partitions, window_containing
 from intercom_sync.orchestration.resources import FOREGROUND_TAG, SCHEMA_TAG
-from intercom_sync.orchestration.run_events import note_ended
+from intercom_sync.orchestration.run_events import record_ended
 from intercom_sync.pipeline.errors import RunRefusedError
 from intercom_sync.pipeline.run_plan import NOW, require_past
 from intercom_sync.pipeline.worker_processes import this_worker
@@ -60,10 +60,10 @@ class SyncRequest:
         """Return the job's run configuration; without an instant asked for, the run takes the present itself."""
         as_of = {"as_of": now.isoformat()} if self.as_of else {}
         if self.full:
-            return read_config(full=True, **as_of)
+            return run_config(full=True, **as_of)
         if self.window:
-            return read_config(start=self.window.start.isoformat(), end=self.window.end.isoformat(), **as_of)
-        return read_config(catch_up=True, end=NOW, **as_of)
+            return run_config(start=self.window.start.isoformat(), end=self.window.end.isoformat(), **as_of)
+        return run_config(catch_up=True, end=NOW, **as_of)
 
 
 def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
@@ -80,8 +80,8 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
     now = _instant(connect, request.as_of)
     use_instance(settings)
     said = when_stopped(lambda _: say("What had landed stays; the next sync goes on from there."))
-    with said, storage_explained(settings), shown() as tell, dg.DagsterInstance.get() as instance:
-        stay_connected(instance)
+    with said, translate_storage_errors(settings), shown() as tell, dg.DagsterInstance.get() as instance:
+        use_pooled_connections(instance)
         capture_no_output(instance)
         with connect() as session:
             for sentence in close_dead_runs(instance, session):
@@ -103,10 +103,10 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             _keep(connect, instance, result.run_id)
             return 1
         with connect() as session, session.transaction():
-            finished_at, figures = runs.figures(session, result.run_id)
-            covered = runs.covered_by(session, result.run_id)
+            finished_at, figures = runs.stats(session, result.run_id)
+            covered = runs.windows_covered_by(session, result.run_id)
         if covered:
-            mark_covered(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
+            report_partitions(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
     if sys.stdout.isatty():
         made = result.asset_materializations_for_node(CUSTOMERS.path[-1])
         print(counts_of(made[-1].metadata).summary(figures), end="\n\n")
@@ -134,7 +134,7 @@ def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: 
     record = instance.get_run_record_by_id(run_id)
     with suppress(WarehouseError), connect() as session:
         if record:
-            note_ended(instance, session, record)
+            record_ended(instance, session, record)
 
 
 def _stop(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str, number: int) -> None:
@@ -150,8 +150,8 @@ def _stop(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: 
 
 def _partition(moment: datetime) -> str:
     """Return the key of the window that holds a moment, or of the nearest there is."""
-    key = key_of(window_holding(moment))
-    first, last = windows.get_first_partition_key(), windows.get_last_partition_key()
+    key = partition_key(window_containing(moment))
+    first, last = six_hour_partitions.get_first_partition_key(), six_hour_partitions.get_last_partition_key()
     return min(max(key, first or key), last or key)
 
 

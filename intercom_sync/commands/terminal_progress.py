@@ -9,14 +9,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from intercom_sync.commands.stop_signals import when_stopped
-from intercom_sync.pipeline.stream_result import Progress, silent
+from intercom_sync.pipeline.stream_result import Progress, no_progress
 
 
 @contextmanager
 def shown() -> Iterator[Progress]:
     """Yield what to tell of progress: a bar per kind on standard error when that is a terminal."""
     if not sys.stderr.isatty():
-        yield silent
+        yield no_progress
         return
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bars = Bars(*columns, console=Console(stderr=True), transient=True)

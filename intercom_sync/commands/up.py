@@ -13,7 +13,7 @@ from typing import IO
 
 import dagster as dg
 
-from intercom_sync.commands.dagster_instance import make_home, storage_explained, use_instance
+from intercom_sync.commands.dagster_instance import make_home, translate_storage_errors, use_instance
 from intercom_sync.commands.dagster_process import DagsterProcess
 from intercom_sync.commands.guard import end_group
 from intercom_sync.commands.stop_signals import say, when_stopped
@@ -43,7 +43,7 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
     """
     port = free_port(host, port)
     url = f"http://{host}:{port}"
-    with only_one(settings.home, url), _only_dagster(settings.home) as lock, ExitStack() as stack:
+    with deployment_lock(settings.home, url), _only_dagster(settings.home) as lock, ExitStack() as stack:
         connect = open_warehouse(settings)
         stack.enter_context(hold_schema(database_url(settings), settings.schema))
         use_instance(settings)
@@ -65,7 +65,7 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
 
 
 def _close_dead_runs(settings: Settings, connect: Callable[[], Session]) -> None:
-    with storage_explained(settings), dg.DagsterInstance.get() as instance, connect() as session:
+    with translate_storage_errors(settings), dg.DagsterInstance.get() as instance, connect() as session:
         for sentence in close_dead_runs(instance, session):
             say(sentence)
 
@@ -103,7 +103,7 @@ def free_port(host: str, port: int | None) -> int:
 
 
 @contextmanager
-def only_one(home: Path, url: str) -> Iterator[None]:
+def deployment_lock(home: Path, url: str) -> Iterator[None]:
     """Hold the deployment, so that a second daemon does not run beside the first.
 
     Raises:

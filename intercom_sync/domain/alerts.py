@@ -50,7 +50,7 @@ class Alert:
     kind: str
     email: str | None = field(repr=False)
     details: dict[str, Any] = field(repr=False)
-    run: str
+    run_id: str
     created_at: datetime
     refusal_count: int = 0
 

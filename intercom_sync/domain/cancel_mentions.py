@@ -16,7 +16,7 @@ from urllib.parse import quote
 from intercom_sync.domain.text_folding import comparable
 
 _NEVER = r"[^\s\S]"
-EXCERPT_WIDTH = 160
+EXCERPT_CHARACTERS = 160
 # Thai, Lao, Myanmar, Khmer; kana, Bopomofo and Han with their marks. Hangul separates words, so it is not here.
 _UNSEPARATED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
@@ -35,7 +35,7 @@ def mentions_cancel(text: str, words: Sequence[str]) -> bool:
     return _find(comparable(text), words) is not None
 
 
-def excerpt(text: str, words: Sequence[str], width: int = EXCERPT_WIDTH) -> str | None:
+def excerpt(text: str, words: Sequence[str], width: int = EXCERPT_CHARACTERS) -> str | None:
     """Return the words around the first mention, about `width` characters of whole words, or None without a mention."""
     found = _find(comparable(text), words)
     if found is None:
@@ -128,7 +128,7 @@ def mention_evidence(mention: Mention, words: Sequence[str], app: str) -> dict[s
         app: address of Intercom's web app in the workspace's region.
     """
     return {
-        "excerpt": excerpt(mention.text, words) or mention.text[:EXCERPT_WIDTH],
+        "excerpt": excerpt(mention.text, words) or mention.text[:EXCERPT_CHARACTERS],
         "said_at": mention.at.isoformat(),
         "conversation_url": conversation_url(app, mention.workspace, mention.conversation),
     }

@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 from intercom_sync.domain.emails import clean_email
 from intercom_sync.domain.parsing import (
-    RejectionError,
+    InvalidRecordError,
     clean_record,
     clean_text,
-    read_optional_timestamp,
-    read_text,
-    read_timestamp,
+    parse_optional_timestamp,
+    parse_text,
+    parse_timestamp,
     record_id,
     record_updated_at,
     usable_id,
 )
-from intercom_sync.domain.revenue.contact_revenue import Revenue, read_revenue
+from intercom_sync.domain.revenue.contact_revenue import Revenue, parse_revenue
 from intercom_sync.domain.rules import Rules
 
-__all__ = ["Contact", "clean_record", "clean_text", "read_contact", "record_id", "record_updated_at"]
+__all__ = ["Contact", "clean_record", "clean_text", "parse_contact", "record_id", "record_updated_at"]
 
 
 class Contact(NamedTuple):
@@ -56,7 +56,7 @@ class Contact(NamedTuple):
     merged_ids: tuple[str, ...] = ()
 
 
-def read_contact(record: object, rules: Rules) -> Contact:
+def parse_contact(record: object, rules: Rules) -> Contact:
     """Read one contact as Intercom's search gives it (directive, contact profile fields).
 
     The first rule broken wins, in this order: shape, id, email, timestamps, texts, location, revenue.
@@ -65,18 +65,18 @@ def read_contact(record: object, rules: Rules) -> Contact:
         RejectionError: where the contact breaks a rule; nothing else is ever raised.
     """
     if type(record) is not dict:
-        raise RejectionError("record of the wrong shape", "contact", record)
+        raise InvalidRecordError("record of the wrong shape", "contact", record)
     get = record.get
     contact_id = record_id(record)
     if contact_id is None:
-        raise RejectionError("record without a usable id", "id", get("id"))
+        raise InvalidRecordError("record without a usable id", "id", get("id"))
     email = clean_email(get("email"))
-    created_at = read_timestamp(get("created_at"), "created_at")
-    updated_at = read_timestamp(get("updated_at"), "updated_at")
-    last_seen_at = read_optional_timestamp(get("last_seen_at"), "last_seen_at")
-    external_id = read_text(get("external_id"), "external_id")
-    role = read_text(get("role"), "role")
-    name = read_text(get("name"), "name")
+    created_at = parse_timestamp(get("created_at"), "created_at")
+    updated_at = parse_timestamp(get("updated_at"), "updated_at")
+    last_seen_at = parse_optional_timestamp(get("last_seen_at"), "last_seen_at")
+    external_id = parse_text(get("external_id"), "external_id")
+    role = parse_text(get("role"), "role")
+    name = parse_text(get("name"), "name")
     country, city = _location(get("location"))
     return Contact(
         contact_id,
@@ -89,7 +89,7 @@ def read_contact(record: object, rules: Rules) -> Contact:
         created_at,
         updated_at,
         last_seen_at,
-        read_revenue(get("custom_attributes"), rules),
+        parse_revenue(get("custom_attributes"), rules),
         merged_ids(get("merge_history")),
     )
 
@@ -98,9 +98,9 @@ def _location(location: object) -> tuple[str | None, str | None]:
     if location is None:
         return None, None
     if type(location) is not dict:
-        raise RejectionError("location of the wrong shape", "location", location)
-    country = read_text(location.get("country"), "location.country")
-    return country, read_text(location.get("city"), "location.city")
+        raise InvalidRecordError("location of the wrong shape", "location", location)
+    country = parse_text(location.get("country"), "location.country")
+    return country, parse_text(location.get("city"), "location.city")
 
 
 def merged_ids(history: object) -> tuple[str, ...]:

@@ -9,22 +9,22 @@ from intercom_sync.domain.messages import (
     Message,
     opened_by_contact,
     opening_message,
+    parse_identity,
+    parse_messages,
     parts_missing,
     parts_truncated,
-    read_identity,
-    read_messages,
 )
-from intercom_sync.domain.parsing import read_timestamp, usable_id, usable_timestamp
+from intercom_sync.domain.parsing import parse_timestamp, usable_id, usable_timestamp
 from intercom_sync.domain.rules import DAY, RECENT_DAYS
 
 __all__ = [
     "Conversation",
     "Message",
     "needs_parts",
+    "parse_conversation",
+    "parse_messages",
     "parts_missing",
     "parts_truncated",
-    "read_conversation",
-    "read_messages",
 ]
 
 _RATINGS = range(1, 6)
@@ -64,15 +64,15 @@ class Conversation(NamedTuple):
     ignored_rating: bool
 
 
-def read_conversation(record: object) -> Conversation:
+def parse_conversation(record: object) -> Conversation:
     """Read one conversation.
 
     Raises:
         RejectionError: for a wrong shape, id, list of contacts or timestamp; a broken rating or message is passed over.
     """
-    fields, conversation_id, contact_ids = read_identity(record)
-    created_at = read_timestamp(fields.get("created_at"), "created_at")
-    updated_at = read_timestamp(fields.get("updated_at"), "updated_at")
+    fields, conversation_id, contact_ids = parse_identity(record)
+    created_at = parse_timestamp(fields.get("created_at"), "created_at")
+    updated_at = parse_timestamp(fields.get("updated_at"), "updated_at")
     messages = tuple(opening_message(fields, conversation_id, contact_ids))
     rating, rated_by, ignored = _rating(fields.get("conversation_rating"))
     statistics = _object(fields.get("statistics"))

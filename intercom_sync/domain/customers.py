@@ -20,20 +20,20 @@ from intercom_sync.domain.schema.tables import CUSTOMER_LAST_WRITTEN, UNIFIED_CU
 KEY = "email_key"
 FROM_INTERCOM = tuple(c.name for c in UNIFIED_CUSTOMERS.columns if c.origin is Origin.INTERCOM)
 DATA = tuple(name for name in UNIFIED_CUSTOMERS.names if name != "last_intercom_sync")
-_COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets")
+DERIVED = ("intercom_convos_total", "intercom_convos_30d", "open_tickets")
 _EVIDENCE = CUSTOMER_LAST_WRITTEN.names[1:]
 
-Fit = Callable[[pl.DataFrame], pl.DataFrame]
+ColumnCaster = Callable[[pl.DataFrame], pl.DataFrame]
 """Makes of values what the table keeps of them: other systems' columns may be narrower than ours."""
 
 
-def as_is(values: pl.DataFrame) -> pl.DataFrame:
+def identity(values: pl.DataFrame) -> pl.DataFrame:
     """Fit values to a table that keeps all of them."""
     return values
 
 
 @dataclass(frozen=True)
-class Unified:
+class CustomerRows:
     """What a sync makes of some customers.
 
     Attributes:
@@ -44,10 +44,10 @@ class Unified:
     """
 
     rows: pl.DataFrame
-    evidence: pl.DataFrame
+    last_written: pl.DataFrame
 
 
-def winners(contacts: pl.DataFrame) -> pl.DataFrame:
+def pick_latest_contact(contacts: pl.DataFrame) -> pl.DataFrame:
     """Return one contact per email: greatest `updated_at`, then `created_at`, then `id`.
 
     Takes `email_key`, `id`, `created_at`, `updated_at`, `read` and values; `read` becomes true when any contact of the
@@ -60,15 +60,15 @@ def winners(contacts: pl.DataFrame) -> pl.DataFrame:
     return ranked.unique(KEY, keep="first", maintain_order=True)
 
 
-def unify(
+def build_customers(
     contacts: pl.DataFrame,
     support: pl.DataFrame,
     rows: pl.DataFrame,
     writes: pl.DataFrame,
     now: datetime,
     *,
-    fit: Fit = as_is,
-) -> Unified:
+    fit: ColumnCaster = identity,
+) -> CustomerRows:
     """Make the customers of some emails.
 
     Args:
@@ -99,11 +99,15 @@ def unify(
         read=pl.col("held") & pl.col("read").fill_null(False),
         synced_later=(pl.col("row_last_intercom_sync") > pl.col("last_intercom_sync")).fill_null(False),
     )
-    return Unified(made, _evidence(made))
+    return CustomerRows(made, _evidence(made))
 
 
 def _join(contacts: pl.DataFrame, support: pl.DataFrame, rows: pl.DataFrame, writes: pl.DataFrame) -> pl.DataFrame:
-    won = winners(contacts).rename({"id": "intercom_contact_id", "created_at": "signup_date"}).drop("updated_at")
+    won = (
+        pick_latest_contact(contacts)
+        .rename({"id": "intercom_contact_id", "created_at": "signup_date"})
+        .drop("updated_at")
+    )
     before = rows.rename({c: f"row_{c}" for c in UNIFIED_CUSTOMERS.names}).with_columns(existed=pl.lit(True))
     wrote = writes.rename({c: f"wrote_{c}" for c in _EVIDENCE}).with_columns(known=pl.lit(True))
     return (
@@ -142,7 +146,7 @@ def _names() -> tuple[pl.Expr, pl.Expr]:
 
 
 def _counts() -> list[pl.Expr]:
-    counts = [pl.col(c).fill_null(0) for c in _COUNTS]
+    counts = [pl.col(c).fill_null(0) for c in DERIVED]
     return [*counts, pl.col("mentioned_cancel").fill_null(False)]
 
 

@@ -9,7 +9,7 @@ import re
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
-from intercom_sync.domain.parsing import RejectionError, clean_text
+from intercom_sync.domain.parsing import InvalidRecordError, clean_text
 from intercom_sync.domain.text_folding import trim
 
 # The library refuses localhost, .test, .local and the like, which RFC 5322 does not; its manual says to edit this list.
@@ -35,13 +35,13 @@ def clean_email(value: object) -> str | None:
     if value is None:
         return None
     if type(value) is not str:
-        raise RejectionError("email is not a valid address", "email", value)
+        raise InvalidRecordError("email is not a valid address", "email", value)
     email = trim_email(value)
     if not email:
         return None
     if len(email) <= MAX_OCTETS and (_ORDINARY(email) or _allowed(email)):
         return email
-    raise RejectionError("email is not a valid address", "email", value)
+    raise InvalidRecordError("email is not a valid address", "email", value)
 
 
 def trim_email(text: str) -> str:

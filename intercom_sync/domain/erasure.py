@@ -10,7 +10,7 @@ from typing import Any
 from intercom_sync.domain.emails import trim_email
 from intercom_sync.domain.parsing import record_id
 
-SOMEBODY = "forgotten"
+ERASED_CONTACT_ID = "forgotten"
 """Stands in place of a forgotten contact's id: a conversation of two stays one of two, and what is said of the other
 customer in it stays right."""
 
@@ -23,7 +23,7 @@ def claimed_email(contact: object) -> str | None:
     return trim_email(email) or None if type(email) is str else None
 
 
-def people(conversation: object) -> set[str]:
+def participant_ids(conversation: object) -> set[str]:
     """Return the ids of whom a conversation names as taking part, writing or rating."""
     if type(conversation) is not dict:
         return set()
@@ -31,7 +31,7 @@ def people(conversation: object) -> set[str]:
     return {id for one in named if (id := record_id(one))}
 
 
-def without(conversation: _Json, gone: Collection[str]) -> _Json | None:
+def redact_contacts(conversation: _Json, gone: Collection[str]) -> _Json | None:
     """Return a conversation without these people and their words; None when nobody else takes part in it."""
     contacts = _contacts(conversation)
     # One that lists nobody readable is whose who opened it.
@@ -39,10 +39,10 @@ def without(conversation: _Json, gone: Collection[str]) -> _Json | None:
         return None
     left = dict(conversation)
     if contacts:
-        kept = [contact if record_id(contact) not in gone else {"id": SOMEBODY} for contact in contacts]
+        kept = [contact if record_id(contact) not in gone else {"id": ERASED_CONTACT_ID} for contact in contacts]
         left["contacts"] = {"type": "contact.list", "contacts": kept}
     if record_id(_rater(conversation)) in gone:
-        left["conversation_rating"] = conversation["conversation_rating"] | {"contact": {"id": SOMEBODY}}
+        left["conversation_rating"] = conversation["conversation_rating"] | {"contact": {"id": ERASED_CONTACT_ID}}
     left["source"] = _silenced(conversation.get("source"), gone)
     if parts := _parts(conversation):
         # Each stays as an empty one: Intercom's counts of parts must go on being right.

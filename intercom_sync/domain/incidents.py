@@ -10,9 +10,9 @@ from typing import Any
 
 FAILED_RUN = "failed_run"
 FAILED_CHECK = "failed_check"
-SURVIVED_ERRORS = "survived_errors"
+PARTIAL_FAILURE = "survived_errors"
 MISSED_WINDOWS = "missed_windows"
-TROUBLES = (FAILED_RUN, FAILED_CHECK, SURVIVED_ERRORS, MISSED_WINDOWS)
+INCIDENT_KINDS = (FAILED_RUN, FAILED_CHECK, PARTIAL_FAILURE, MISSED_WINDOWS)
 
 GRACE = timedelta(hours=2)
 """So long after its end may a window wait for its sync before that is called missed."""
@@ -22,7 +22,7 @@ _LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
-class Note:
+class Incident:
     """Something to be told once.
 
     Attributes:
@@ -36,11 +36,11 @@ class Note:
     kind: str
     key: str
     details: dict[str, Any] = field(repr=False)
-    run: str
+    run_id: str
     at: datetime
 
 
-def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, tried_again: bool = False) -> Note:
+def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, tried_again: bool = False) -> Incident:
     """Return the note of a run that failed or died.
 
     Args:
@@ -53,10 +53,10 @@ def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, trie
     """
     again = " It is started once more." if tried_again else ""
     sentence = f"The run of {job} failed: {_one_line(reason)}{again}"
-    return Note(FAILED_RUN, f"{FAILED_RUN}/{root}", {"sentence": sentence, "job": job}, run, at)
+    return Incident(FAILED_RUN, f"{FAILED_RUN}/{root}", {"sentence": sentence, "job": job}, run, at)
 
 
-def failed_check(check: str, severity: str, found: str, run: str, at: datetime) -> Note:
+def failed_check(check: str, severity: str, found: str, run: str, at: datetime) -> Incident:
     """Return the note of a check that failed; who calls decides whether it is news.
 
     Args:
@@ -68,17 +68,17 @@ def failed_check(check: str, severity: str, found: str, run: str, at: datetime) 
     """
     sentence = f"The check {check} failed ({severity}){f': {_one_line(found)}' if found else '.'}"
     key = f"{FAILED_CHECK}/{check}/{at.astimezone(UTC).isoformat()}"
-    return Note(FAILED_CHECK, key, {"sentence": sentence, "check": check, "severity": severity}, run, at)
+    return Incident(FAILED_CHECK, key, {"sentence": sentence, "check": check, "severity": severity}, run, at)
 
 
-def survived_errors(run: str, errors: int, at: datetime) -> Note:
+def partial_failure(run: str, errors: int, at: datetime) -> Incident:
     """Return the note of a sync that came through although Intercom refused calls to the end."""
     calls = "1 call was given up" if errors == 1 else f"{errors} calls were given up"
     sentence = f"A sync is done, but {calls} after all retries. What is missing waits for the next sync."
-    return Note(SURVIVED_ERRORS, f"{SURVIVED_ERRORS}/{run}", {"sentence": sentence, "errors": errors}, run, at)
+    return Incident(PARTIAL_FAILURE, f"{PARTIAL_FAILURE}/{run}", {"sentence": sentence, "errors": errors}, run, at)
 
 
-def missed_windows(covered: datetime | None, now: datetime) -> Note | None:
+def missed_windows(covered: datetime | None, now: datetime) -> Incident | None:
     """Return the note of a gap: six-hour windows that nothing has read although the time for it is over.
 
     Args:
@@ -94,7 +94,7 @@ def missed_windows(covered: datetime | None, now: datetime) -> Note | None:
     count = "1 six-hour window" if windows == 1 else f"{windows} six-hour windows"
     sentence = f"No sync has covered {gap} ({count}). The next one takes it in; if none comes, see that Dagster is up."
     key = f"{MISSED_WINDOWS}/{covered.astimezone(UTC).isoformat()}"
-    return Note(MISSED_WINDOWS, key, {"sentence": sentence, "windows": windows}, "", now)
+    return Incident(MISSED_WINDOWS, key, {"sentence": sentence, "windows": windows}, "", now)
 
 
 def _last_window_end(moment: datetime) -> datetime:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from intercom_sync.domain.html_text import visible_text
-from intercom_sync.domain.parsing import RejectionError, record_id, usable_id, usable_timestamp
+from intercom_sync.domain.parsing import InvalidRecordError, record_id, usable_id, usable_timestamp
 
 OPENING = "source"  # id of the opening message: Intercom gives it none in searches
 PARTS_LIMIT = 500  # Intercom returns the newest 500 parts and no more
@@ -34,7 +34,7 @@ class Message(NamedTuple):
     text: str
 
 
-def read_messages(detail: object) -> tuple[Message, ...]:
+def parse_messages(detail: object) -> tuple[Message, ...]:
     """Read all messages by contacts from a conversation with its parts, the opening one first, each id once.
 
     An author who is not among the contacts (a lead who became a user) is the sole contact where there is only one.
@@ -43,7 +43,7 @@ def read_messages(detail: object) -> tuple[Message, ...]:
     Raises:
         RejectionError: where the detail is no conversation, or its contacts or parts are no lists.
     """
-    record, conversation_id, contacts = read_identity(detail)
+    record, conversation_id, contacts = parse_identity(detail)
     found = {message.message_id: message for message in opening_message(record, conversation_id, contacts)}
     for part in _parts(record):
         message_id, created_at = record_id(part), usable_timestamp(part.get("created_at"))
@@ -93,17 +93,17 @@ def parts_truncated(detail: object) -> bool:
     return parts_missing(detail) > 0
 
 
-def read_identity(record: object) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def parse_identity(record: object) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Return the conversation as an object, its id, and the ids of its contacts, each once, in order.
 
     Raises:
         RejectionError: where the record, its id or its list of contacts has the wrong shape; no contacts are fine.
     """
     if type(record) is not dict:
-        raise RejectionError("record of the wrong shape", "conversation", record)
+        raise InvalidRecordError("record of the wrong shape", "conversation", record)
     conversation_id = record_id(record)
     if conversation_id is None:
-        raise RejectionError("record without a usable id", "id", record.get("id"))
+        raise InvalidRecordError("record without a usable id", "id", record.get("id"))
     return record, conversation_id, _contact_ids(record.get("contacts"))
 
 
@@ -112,10 +112,10 @@ def _contact_ids(contacts: object) -> tuple[str, ...]:
     if listed is None:
         return ()
     if type(listed) is not list:
-        raise RejectionError("contacts of the wrong shape", "contacts", contacts)
+        raise InvalidRecordError("contacts of the wrong shape", "contacts", contacts)
     ids = dict.fromkeys(record_id(contact) for contact in listed)
     if None in ids:
-        raise RejectionError("contacts of the wrong shape", "contacts", contacts)
+        raise InvalidRecordError("contacts of the wrong shape", "contacts", contacts)
     return tuple(contact_id for contact_id in ids if contact_id)
 
 
@@ -130,7 +130,7 @@ def _parts(detail: dict[str, Any]) -> list[dict[str, Any]]:
     if listed is None:
         return []
     if type(listed) is not list:
-        raise RejectionError("parts of the wrong shape", "conversation_parts", parts)
+        raise InvalidRecordError("parts of the wrong shape", "conversation_parts", parts)
     return [part for part in listed if type(part) is dict]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 
 from intercom_sync.domain.contacts import clean_record, record_id, record_updated_at
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.parsing import InvalidRecordError
 
 
 class Versioned(Protocol):
@@ -30,11 +30,11 @@ class Versioned(Protocol):
         ...
 
 
-Read = TypeVar("Read", bound=Versioned)
+RecordT = TypeVar("RecordT", bound=Versioned)
 
 
 @dataclass(frozen=True)
-class Refused:
+class RejectedRecord:
     """A record that cannot be used.
 
     Attributes:
@@ -46,27 +46,27 @@ class Refused:
 
     id: str
     updated_at: int | None
-    rejection: RejectionError
+    error: InvalidRecordError
     payload: str
 
     def value(self) -> str:
         """Return the offending value as JSON text."""
         try:
-            return _json(self.rejection.value)
+            return _json(self.error.value)
         except ValueError:
             return "null"
 
 
 @dataclass(frozen=True)
-class Sifted(Generic[Read]):
+class ParsedBatch(Generic[RecordT]):
     """What some pages held: usable records with their JSON, by id, and the refused ones, by id."""
 
-    usable: dict[str, tuple[Read, str]]
-    refused: dict[str, Refused]
+    valid: dict[str, tuple[RecordT, str]]
+    rejected: dict[str, RejectedRecord]
     ids: list[str]
 
 
-def stored(payload: str) -> Any:
+def load_payload(payload: str) -> Any:
     """Return the record of a stored payload; numbers too large for any parser but Python's are kept in some."""
     try:
         return orjson.loads(payload)
@@ -74,20 +74,20 @@ def stored(payload: str) -> Any:
         return json.loads(payload)
 
 
-def sift(records: Iterable[Any], read: Callable[[Any], Read]) -> Sifted[Read]:
+def parse_records(records: Iterable[Any], read: Callable[[Any], RecordT]) -> ParsedBatch[RecordT]:
     """Read each record; of several versions the newest stays, and of equal ones the last that came.
 
     A refused version stays beside an older usable one, which remains in play; a usable one as new as the refused one
     takes its place.
     """
-    usable: dict[str, tuple[Read, str]] = {}
-    refused: dict[str, Refused] = {}
+    usable: dict[str, tuple[RecordT, str]] = {}
+    refused: dict[str, RejectedRecord] = {}
     ids: list[str] = []
     for raw in records:
         try:
             record, payload = _payload(raw)
             made = read(record)
-        except RejectionError as rejection:
+        except InvalidRecordError as rejection:
             bad = _refused(raw, rejection)
             ids.append(bad.id)
             if _is_news(bad.updated_at, usable.get(bad.id), refused.get(bad.id)):
@@ -98,24 +98,24 @@ def sift(records: Iterable[Any], read: Callable[[Any], Read]) -> Sifted[Read]:
             usable[made.id] = (made, payload)
             if made.id in refused and (refused[made.id].updated_at or 0) <= made.updated_at:
                 del refused[made.id]
-    return Sifted(usable, refused, ids)
+    return ParsedBatch(usable, refused, ids)
 
 
-def _is_news(version: int | None, usable: tuple[Versioned, str] | None, refused: Refused | None) -> bool:
+def _is_news(version: int | None, usable: tuple[Versioned, str] | None, refused: RejectedRecord | None) -> bool:
     if version is None:
         return True
     newest = max(usable[0].updated_at if usable else 0, (refused.updated_at or 0) if refused else 0)
     return version >= newest
 
 
-def _refused(raw: Any, rejection: RejectionError) -> Refused:
+def _refused(raw: Any, rejection: InvalidRecordError) -> RejectedRecord:
     try:
         record = clean_record(raw)
         payload = _json(record)
     except (ValueError, RecursionError):
         record, payload = None, "null"
     digest = hashlib.sha256(payload.encode()).hexdigest()[:16]
-    return Refused(record_id(record) or f"sha256:{digest}", record_updated_at(record), rejection, payload)
+    return RejectedRecord(record_id(record) or f"sha256:{digest}", record_updated_at(record), rejection, payload)
 
 
 def _payload(raw: Any) -> tuple[Any, str]:
@@ -130,7 +130,7 @@ def _payload(raw: Any) -> tuple[Any, str]:
         record = clean_record(raw)
         return record, _json(record)
     except (ValueError, RecursionError):
-        raise RejectionError("record of the wrong shape", "record") from None
+        raise InvalidRecordError("record of the wrong shape", "record") from None
 
 
 def _json(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass
-class RejectionError(Exception):
+class InvalidRecordError(Exception):
     """The first rule that a record breaks.
 
     Attributes:
@@ -86,7 +86,7 @@ def usable_timestamp(value: object) -> int | None:
     return value if type(value) is int and 0 < value <= LAST_TIMESTAMP else None
 
 
-def read_timestamp(value: object, field: str) -> int:
+def parse_timestamp(value: object, field: str) -> int:
     """Return the UNIX seconds of a required timestamp (directive, date validation: positive integers).
 
     Raises:
@@ -94,19 +94,19 @@ def read_timestamp(value: object, field: str) -> int:
     """
     if type(value) is int and 0 < value <= LAST_TIMESTAMP:
         return value
-    raise RejectionError("timestamp is not a positive integer", field, value)
+    raise InvalidRecordError("timestamp is not a positive integer", field, value)
 
 
-def read_optional_timestamp(value: object, field: str) -> int | None:
+def parse_optional_timestamp(value: object, field: str) -> int | None:
     """Return the UNIX seconds, or None for null.
 
     Raises:
         RejectionError: as `read_timestamp`.
     """
-    return None if value is None else read_timestamp(value, field)
+    return None if value is None else parse_timestamp(value, field)
 
 
-def read_text(value: object, field: str) -> str | None:
+def parse_text(value: object, field: str) -> str | None:
     """Return a text as spelled, cleaned; a number as text; None for null and blank.
 
     Raises:
@@ -121,4 +121,4 @@ def read_text(value: object, field: str) -> str | None:
         value = int(value)
     if (type(value) is int and value in _INTEGERS) or (type(value) is float and abs(value) < float("inf")):
         return str(value)
-    raise RejectionError("text of the wrong shape", field, value)
+    raise InvalidRecordError("text of the wrong shape", field, value)

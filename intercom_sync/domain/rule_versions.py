@@ -23,16 +23,16 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "c17907bc3847bfdb")
+PARSING = RuleVersion(2, ("contacts", "conversations"), "7a416bfb7c55ff19")
 """Which contacts and conversations are usable, and their columns."""
 
-REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "7fd6cca24237daeb")
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "a77284eddaba9c9d")
 """What a contact pays."""
 
-TEXT = RuleVersion(2, ("messages",), "91b46eb55045e7d1")
+TEXT = RuleVersion(2, ("messages",), "4544d90440022c88")
 """What a message says: its visible text. The HTML is not stored, so a change fetches the conversations again."""
 
-MATCHING = RuleVersion(2, ("cancel_mentions",), "98984824ebd4e7fe")
+MATCHING = RuleVersion(2, ("cancel_mentions",), "49950a2a38a4c14c")
 """Whether a visible text says one of the cancel words."""
 
 RULE_VERSIONS = {"parsing": PARSING, "revenue": REVENUE, "text": TEXT, "matching": MATCHING}

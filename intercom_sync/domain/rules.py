@@ -90,12 +90,12 @@ class Rules:
     mrr_change_ratio: Decimal = Decimal("0.5")
     app: str = WEB_APPS["us"]
 
-    def contact_fingerprint(self) -> str:
+    def contact_rules_hash(self) -> str:
         """Identify the rules that a contact was read by, so that changed rules read it again."""
         versions = PARSING.version, REVENUE.version
         return _digest(versions, self.attributes, self.statuses, self.count_quantity, self.last_charge_unit)
 
-    def message_fingerprint(self) -> str:
+    def message_rules_hash(self) -> str:
         """Identify the rules that a landed message's text was read by, and its mention found."""
         return f"{text_version()}{_digest(MATCHING.version, self.cancel_words)}"
 

@@ -15,7 +15,7 @@ _MICROS = 10**6
 _COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets")
 
 
-def support_metrics(taking_part: pl.DataFrame, mentions: pl.DataFrame, now: datetime) -> pl.DataFrame:
+def compute_support(taking_part: pl.DataFrame, mentions: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Count each customer's support figures; the 30 days are 30 × 86,400 seconds up to and including now.
 
     A conversation counts once for a customer, however many of its contacts are the customer's. A rating in a

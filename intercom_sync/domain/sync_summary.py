@@ -12,7 +12,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True)
-class Figures:
+class SyncStats:
     """What one run brought.
 
     Attributes:
@@ -88,7 +88,7 @@ class ContactCounts:
         """Those of which no customer comes."""
         return self.without_email + self.rejected + self.erased + self.unwritten
 
-    def summary(self, figures: Figures) -> str:
+    def summary(self, figures: SyncStats) -> str:
         """Return the counts as a person reads them: the parts add up to the whole, and each has its name."""
         parts = (
             (self.customers, "customers"),
@@ -111,7 +111,7 @@ FEW_ROWS = 10
 """An average over fewer rows is shown with their number."""
 
 
-def harmless(text: str) -> str:
+def sanitize_for_display(text: str) -> str:
     """Return words of others as people may safely see them; the tables keep them as they are.
 
     Characters that a terminal or a page would act on (controls, direction and zero-width marks) become spaces, and what

@@ -14,10 +14,10 @@ from urllib.parse import quote
 from intercom_sync.intercom.allocation import give_back_large_blocks
 from intercom_sync.intercom.http import responses
 from intercom_sync.intercom.http.byte_budget import Budget, Share
-from intercom_sync.intercom.http.rate_limiter import Allowance, Clock, Limiter, Sleep, Turn
-from intercom_sync.intercom.http.responses import Shape
-from intercom_sync.intercom.http.retry import Call, Caller, Counts
-from intercom_sync.intercom.http.transport import LARGEST_ANSWER, TIMEOUTS, Transport
+from intercom_sync.intercom.http.rate_limiter import Clock, Permit, RateBudget, RateLimiter, Sleep
+from intercom_sync.intercom.http.responses import Validator
+from intercom_sync.intercom.http.retry import ApiRequest, RequestStats, RetryingCaller
+from intercom_sync.intercom.http.transport import MAX_RESPONSE_BYTES, TIMEOUTS_SECONDS, Transport
 from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import Stream
 
@@ -49,8 +49,8 @@ class IntercomClient:
         contacts_per_second: int | None = 10,
         conversations_per_second: int | None = None,
         connections: int = 400,
-        timeouts: tuple[float, float] = TIMEOUTS,
-        largest_answer: int = LARGEST_ANSWER,
+        timeouts: tuple[float, float] = TIMEOUTS_SECONDS,
+        largest_answer: int = MAX_RESPONSE_BYTES,
         budget: Budget | None = None,
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
@@ -59,8 +59,8 @@ class IntercomClient:
         give_back_large_blocks()
         self.version = version
         caps = {Stream.CONTACTS: contacts_per_second, Stream.CONVERSATIONS: conversations_per_second}
-        self.limiters: Mapping[Stream, Limiter] = {
-            stream: Limiter(cap, Allowance(clock=clock, wall=wall), clock=clock, sleep=sleep)
+        self.limiters: Mapping[Stream, RateLimiter] = {
+            stream: RateLimiter(cap, RateBudget(clock=clock, wall=wall), clock=clock, sleep=sleep)
             for stream, cap in caps.items()
         }
         self._transport = Transport(
@@ -73,7 +73,7 @@ class IntercomClient:
             wall=wall,
         )
         self.budget = budget or Budget()
-        self._caller = Caller(self._transport, self.budget, wall=wall, sleep=sleep)
+        self._caller = RetryingCaller(self._transport, self.budget, wall=wall, sleep=sleep)
 
     def __enter__(self) -> "IntercomClient":
         return self
@@ -86,9 +86,9 @@ class IntercomClient:
         self._transport.close()
 
     @property
-    def counts(self) -> Counts:
+    def request_stats(self) -> RequestStats:
         """Calls made so far by everything that shares this client."""
-        return self._caller.counts
+        return self._caller.request_stats
 
     def server_time(self) -> datetime | None:
         """Intercom's own time, by its newest answer; None before any answer with a usable `Date`."""
@@ -132,7 +132,7 @@ class IntercomClient:
         body: Mapping[str, Any],
         size: PageSize,
         *,
-        turn: Turn | None = None,
+        permit: Permit | None = None,
         stop: threading.Event | None = None,
         share: Share | None = None,
     ) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class IntercomClient:
             stream: What is searched.
             body: The search, from `queries.search`.
             size: How many records each attempt asks for; shrinks when an answer takes too long or is too large.
-            turn: A turn of the stream's limiter taken already.
+            permit: A permit of the stream's rate limiter, already acquired.
             stop: Ends every wait when set.
             share: Of the budget; holds what the answer takes. None when the answer is used at once.
         """
@@ -153,18 +153,18 @@ class IntercomClient:
             asked = size.current
             return {**body, "pagination": {**body["pagination"], "per_page": asked}}
 
-        call = Call(
+        call = ApiRequest(
             "POST",
             stream.asked(self.version),
-            shape=partial(responses.is_search_page, stream.key),
+            validator=partial(responses.is_search_page, stream.key),
             body=paged,
-            too_slow=size.shrink,
+            timed_out=size.shrink,
             too_large=lambda: size.shrink_below(asked),
         )
-        found: dict[str, Any] = self._caller.make(call, self.limiters[stream], turn=turn, stop=stop, share=share)
+        found: dict[str, Any] = self._caller.call(call, self.limiters[stream], turn=permit, stop=stop, share=share)
         size.grow()
         return found
 
-    def _get(self, path: str, shape: Shape, stop: threading.Event | None = None, share: Share | None = None) -> Any:
+    def _get(self, path: str, shape: Validator, stop: threading.Event | None = None, share: Share | None = None) -> Any:
         limiter = self.limiters[Stream.CONVERSATIONS]
-        return self._caller.make(Call("GET", path, shape=shape), limiter, stop=stop, share=share)
+        return self._caller.call(ApiRequest("GET", path, validator=shape), limiter, stop=stop, share=share)

@@ -26,7 +26,7 @@ class IntercomError(Exception):
     """Something that Intercom did or did not do."""
 
 
-class Unauthorized(IntercomError):
+class UnauthorizedError(IntercomError):
     """401, 402 or 403: the token is wrong, or may not read what was asked for. Trying again cannot help."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -38,7 +38,7 @@ class Unauthorized(IntercomError):
         self.code = code
 
 
-class Unreachable(IntercomError):
+class ConnectionFailedError(IntercomError):
     """No answer came: the host cannot be found, refuses connections, or breaks them off."""
 
     def __init__(self, base_url: str, reason: str) -> None:
@@ -49,7 +49,7 @@ class Unreachable(IntercomError):
         self.reason = reason
 
 
-class RequestRefused(IntercomError):
+class ClientError(IntercomError):
     """Another 4xx (or a redirect): Intercom understood and said no; the same request would be refused again."""
 
     def __init__(self, status: int, code: str, message: str = "") -> None:
@@ -59,11 +59,11 @@ class RequestRefused(IntercomError):
         self.code = code
 
 
-class NotInVersion(RequestRefused):
+class UnsupportedVersionError(ClientError):
     """400 `intercom_version_invalid`: the API version asked for has no such thing."""
 
 
-class Gone(IntercomError):
+class NotFoundError(IntercomError):
     """The record is not there: 404 (deleted, archived, never existed) or 410 (merged into another contact)."""
 
     def __init__(self, status: int, merged_into: str | None = None) -> None:
@@ -73,7 +73,7 @@ class Gone(IntercomError):
         """The id of the contact it was merged into, from the answer's canonical link (API 2.16 on)."""
 
 
-class Unavailable(IntercomError):
+class ServiceUnavailableError(IntercomError):
     """429, 408, 5xx, a time-out or an empty answer, still so after every retry. Later it may work."""
 
     def __init__(self, reason: str, attempts: int, advice: str = "try again later") -> None:
@@ -82,7 +82,7 @@ class Unavailable(IntercomError):
         self.attempts = attempts
 
 
-class AnswerTooLarge(Unavailable):
+class AnswerTooLarge(ServiceUnavailableError):
     """An answer is larger than what is read of any, also when a single record was asked for."""
 
     def __init__(self, call: str, reason: str, attempts: int) -> None:
@@ -90,7 +90,7 @@ class AnswerTooLarge(Unavailable):
         super().__init__(f"{call}: {reason}", attempts, advice)
 
 
-class CursorRepeated(IntercomError):
+class PaginationLoopError(IntercomError):
     """A search answered with a page or a cursor it had given before: following it would never end."""
 
     def __init__(self, what: str) -> None:
@@ -107,7 +107,7 @@ class CutShort(IntercomError):
         )
 
 
-class OutOfOrder(IntercomError):
+class UnexpectedOrderError(IntercomError):
     """A search did not come in the order asked for, so nothing can be concluded from where a page ends."""
 
     def __init__(self, field: str) -> None:
@@ -116,7 +116,7 @@ class OutOfOrder(IntercomError):
         )
 
 
-class Stopped(IntercomError):
+class CancelledError(IntercomError):
     """The reader was closed while a call was waiting for its turn."""
 
     def __init__(self) -> None:

@@ -13,14 +13,20 @@ from typing import Any, NamedTuple, Protocol
 
 from intercom_sync.domain.parsing import record_id, usable_timestamp
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.errors import Gone, IntercomError, NotInVersion, Stopped, Unauthorized
+from intercom_sync.intercom.errors import (
+    CancelledError,
+    IntercomError,
+    NotFoundError,
+    UnauthorizedError,
+    UnsupportedVersionError,
+)
 from intercom_sync.intercom.http.byte_budget import Budget, Share
-from intercom_sync.intercom.http.rate_limiter import Limiter
+from intercom_sync.intercom.http.rate_limiter import RateLimiter
 from intercom_sync.intercom.http.responses import next_page
-from intercom_sync.intercom.streams import DELETIONS_LISTED, is_at_least
+from intercom_sync.intercom.streams import DELETED_LIST_SINCE, is_at_least
 
 
-class Detail(NamedTuple):
+class FetchResult(NamedTuple):
     """A record, or why there is none.
 
     Attributes:
@@ -30,15 +36,15 @@ class Detail(NamedTuple):
     """
 
     id: str
-    answer: dict[str, Any] | Gone | IntercomError
+    answer: dict[str, Any] | NotFoundError | IntercomError
     size: int = 0
 
 
-FAILURES_IN_A_ROW = 20
+MAX_CONSECUTIVE_FAILURES = 20
 """Records that may fail one after another before Intercom is asked for others, to see whether it answers at all.
 
 Calls that fail are repeated and so end last: a few among many come in a row, and say nothing of the others."""
-MOST_WORKERS = 400
+MAX_WORKERS = 400
 """Calls under way at once: enough for 10,000 a minute that take more than two seconds each."""
 _RESERVE = 1.3
 """More calls under way than the allowance needs: answers do not all take the same time."""
@@ -56,15 +62,15 @@ class Fetch(Protocol):
         ...
 
 
-def details(
+def fetch_many(
     fetch: Fetch,
     ids: Iterable[str],
     *,
-    limiter: Limiter,
+    limiter: RateLimiter,
     workers: int,
     budget: Budget,
     known: Callable[[], Sequence[str]] = tuple,
-) -> Generator[Detail, None, None]:
+) -> Generator[FetchResult, None, None]:
     """Each id with its record, `Gone` where there is none any more, or the error after its retries; in no set order.
 
     Takes from `ids` only as many as are under way at once, in the caller's thread: `workers` and, once one has come, as
@@ -83,25 +89,25 @@ def details(
         IntercomError: `FAILURES_IN_A_ROW` records failed, and so did one that had come before and those known.
     """
     stop = threading.Event()
-    pool = ThreadPoolExecutor(max(workers, MOST_WORKERS), thread_name_prefix="intercom-details")
+    pool = ThreadPoolExecutor(max(workers, MAX_WORKERS), thread_name_prefix="intercom-details")
     in_a_row, good = 0, ""
 
     def width() -> int:
         # Before anything has come, or when nothing comes any more, only a few are asked for in vain.
-        more = int(limiter.width() * _RESERVE) if good and in_a_row < FAILURES_IN_A_ROW // 2 else 0
-        return max(workers, min(more, MOST_WORKERS))
+        more = int(limiter.target_concurrency() * _RESERVE) if good and in_a_row < MAX_CONSECUTIVE_FAILURES // 2 else 0
+        return max(workers, min(more, MAX_WORKERS))
 
     try:
         for detail in _side_by_side(fetch, iter(ids), pool, width, stop, budget):
             name, answer, _ = detail
-            if isinstance(answer, Unauthorized | Stopped):
+            if isinstance(answer, UnauthorizedError | CancelledError):
                 raise answer
             yield detail
             if not _is_failure(answer):
                 in_a_row, good = 0, name
                 continue
             in_a_row += 1
-            if in_a_row >= FAILURES_IN_A_ROW:
+            if in_a_row >= MAX_CONSECUTIVE_FAILURES:
                 others = [good] if good else known()
                 if isinstance(answer, IntercomError) and not _is_any_answered(fetch, others, pool, stop):
                     raise answer
@@ -112,7 +118,7 @@ def details(
 
 
 def _is_failure(answer: dict[str, Any] | IntercomError) -> bool:
-    return isinstance(answer, IntercomError) and not isinstance(answer, Gone)
+    return isinstance(answer, IntercomError) and not isinstance(answer, NotFoundError)
 
 
 def _is_any_answered(fetch: Fetch, names: Sequence[str], pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
@@ -134,16 +140,16 @@ class _Done:
     """The answers that were not taken yet, and what each holds of the budget."""
 
     def __init__(self, stop: threading.Event) -> None:
-        self._queue: SimpleQueue[tuple[Future[Detail], Share]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Future[FetchResult], Share]] = SimpleQueue()
         self._stop = stop
 
-    def put(self, share: Share, future: Future[Detail]) -> None:
+    def put(self, share: Share, future: Future[FetchResult]) -> None:
         """Add an answer."""
         self._queue.put((future, share))
         if self._stop.is_set():
             self.drop()
 
-    def take(self) -> Detail:
+    def take(self) -> FetchResult:
         """Wait for the next answer."""
         future, share = self._queue.get()
         share.release()
@@ -163,7 +169,7 @@ def _side_by_side(
     width: Callable[[], int],
     stop: threading.Event,
     budget: Budget,
-) -> Iterator[Detail]:
+) -> Iterator[FetchResult]:
     done, under_way = _Done(stop), 0
     try:
         while True:
@@ -181,18 +187,18 @@ def _side_by_side(
         done.drop()
 
 
-def _one(fetch: Fetch, name: str, stop: threading.Event, share: Share) -> Detail:
+def _one(fetch: Fetch, name: str, stop: threading.Event, share: Share) -> FetchResult:
     try:
-        return Detail(name, fetch(name, stop=stop, share=share), share.held)
+        return FetchResult(name, fetch(name, stop=stop, share=share), share.held)
     except IntercomError as error:
         # Many errors may be kept for a while, and each would keep the frames it came through.
-        return Detail(name, error.with_traceback(None))
+        return FetchResult(name, error.with_traceback(None))
     except BaseException:
         share.release()
         raise
 
 
-def deleted(client: IntercomClient, since: int | None) -> Iterator[list[str]]:
+def iter_deleted_conversations(client: IntercomClient, since: int | None) -> Iterator[list[str]]:
     """The ids of the conversations deleted since a UNIX second (None: ever), a page at a time, newest first.
 
     The page that reaches beyond it is given whole. Nothing where the API version asked for has no such list.
@@ -200,13 +206,13 @@ def deleted(client: IntercomClient, since: int | None) -> Iterator[list[str]]:
     Raises:
         IntercomError: a page that stayed refused, after the pages read before it.
     """
-    if not is_at_least(client.version, DELETIONS_LISTED):
+    if not is_at_least(client.version, DELETED_LIST_SINCE):
         return
     number, before = 1, None
     while True:
         try:
             answer = client.deleted_conversations(number)
-        except (Gone, NotInVersion):
+        except (NotFoundError, UnsupportedVersionError):
             return
         listed = answer["conversations"]
         if not listed or listed == before:  # a page that comes again would come for ever

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from intercom_sync.intercom import streams
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.fetch_by_id import Detail, Fetch, deleted, details
+from intercom_sync.intercom.fetch_by_id import Fetch, FetchResult, fetch_many, iter_deleted_conversations
 from intercom_sync.intercom.http.rate_limiter import Clock
-from intercom_sync.intercom.http.retry import Counts
-from intercom_sync.intercom.scan.cursor import Mark
-from intercom_sync.intercom.scan.planner import Plan
-from intercom_sync.intercom.scan.shards import Scope
-from intercom_sync.intercom.scan.workers import Crew, Page
+from intercom_sync.intercom.http.retry import RequestStats
+from intercom_sync.intercom.scan.cursor import Checkpoint
+from intercom_sync.intercom.scan.planner import ScanPlanner
+from intercom_sync.intercom.scan.shards import ScanScope
+from intercom_sync.intercom.scan.workers import CheckpointedPage, ScanWorkers
 from intercom_sync.intercom.streams import Stream
 
 
 @dataclass(frozen=True)
-class Completeness:
+class ScanCounts:
     """What the last read of a stream delivered against what Intercom counted when it began and when it ended.
 
     Each record is counted once in a full read. A full read that was not broken off has everything that was there when
@@ -45,19 +45,21 @@ class Reader:
         self._client = client
         self._workers = workers
         self._clock = clock
-        self._plans: dict[Stream, Plan] = {}
+        self._plans: dict[Stream, ScanPlanner] = {}
 
     @property
-    def counts(self) -> Counts:
+    def request_stats(self) -> RequestStats:
         """Calls made through the client so far: requests, retries, and errors (calls given up)."""
-        return self._client.counts
+        return self._client.request_stats
 
-    def completeness(self, stream: Stream) -> Completeness:
+    def scan_counts(self, stream: Stream) -> ScanCounts:
         """The last read of a stream, begun or finished, against Intercom's own counts."""
         plan = self._plans[stream]
-        return Completeness(plan.seen, plan.first_total, plan.line.total)
+        return ScanCounts(plan.seen, plan.first_total, plan.line.total)
 
-    def window(self, stream: Stream, start: int, end: int, resume: Sequence[Mark] = ()) -> Generator[Page, None, None]:
+    def incremental_scan(
+        self, stream: Stream, start: int, end: int, resume: Sequence[Checkpoint] = ()
+    ) -> Generator[CheckpointedPage, None, None]:
         """The records whose `updated_at` lies in [start, end), newest first, ending at the first page that is older.
 
         A long window is cut into shards like a full read.
@@ -73,7 +75,7 @@ class Reader:
         """
         now = int(self._clock())
         before = streams.upper_bound(stream, end)
-        scope = Scope(
+        scope = ScanScope(
             stream,
             "updated_at",
             now=now,
@@ -86,47 +88,47 @@ class Reader:
         )
         return self._read(scope, resume)
 
-    def everything(
-        self, stream: Stream, resume: Sequence[Mark] = (), known: Sequence[int] | None = None
-    ) -> Generator[Page, None, None]:
+    def full_scan(
+        self, stream: Stream, resume: Sequence[Checkpoint] = (), quantiles: Sequence[int] | None = None
+    ) -> Generator[CheckpointedPage, None, None]:
         """Every record there is, cut into shards of `created_at` that are read side by side.
 
         Args:
             stream: What to read.
             resume: The marks of an earlier, unfinished full read.
-            known: Creation times that part what was there before into equal shares: good places for cuts, no more.
+            quantiles: Creation times that cut the records of the last scan into equal shares; hints for split points.
                 None when nothing is known.
 
         Raises:
             IntercomError: a page that stayed refused, after the pages read before it.
         """
         exact = stream.dates_are_exact(self._client.version)
-        return self._read(Scope(stream, "created_at", now=int(self._clock()), exact=exact), resume, known)
+        return self._read(ScanScope(stream, "created_at", now=int(self._clock()), exact=exact), resume, quantiles)
 
     def conversation_details(
         self, ids: Iterable[str], known: Callable[[], Sequence[str]] = tuple
-    ) -> Generator[Detail, None, None]:
+    ) -> Generator[FetchResult, None, None]:
         """Each conversation with its parts, as they come; see `details.details`."""
         return self._details(self._client.conversation, ids, known)
 
     def contact_details(
         self, ids: Iterable[str], known: Callable[[], Sequence[str]] = tuple
-    ) -> Generator[Detail, None, None]:
+    ) -> Generator[FetchResult, None, None]:
         """Each contact, or why there is none, as they come; see `details.details`."""
         return self._details(self._client.contact, ids, known)
 
     def deleted_conversations(self, since: int | None) -> Iterator[list[str]]:
         """The ids of deleted conversations, newest first; see `deleted.deleted`."""
-        return deleted(self._client, since)
+        return iter_deleted_conversations(self._client, since)
 
     def _details(
         self, fetch: Fetch, ids: Iterable[str], known: Callable[[], Sequence[str]]
-    ) -> Generator[Detail, None, None]:
+    ) -> Generator[FetchResult, None, None]:
         limiter = self._client.limiters[Stream.CONVERSATIONS]
-        return details(fetch, ids, limiter=limiter, workers=self._workers, budget=self._client.budget, known=known)
+        return fetch_many(fetch, ids, limiter=limiter, workers=self._workers, budget=self._client.budget, known=known)
 
     def _read(
-        self, scope: Scope, resume: Sequence[Mark], known: Sequence[int] | None = None
-    ) -> Generator[Page, None, None]:
-        plan = self._plans[scope.stream] = Plan(scope, resume, known)
-        return Crew(self._client, plan, workers=self._workers).pages()
+        self, scope: ScanScope, resume: Sequence[Checkpoint], known: Sequence[int] | None = None
+    ) -> Generator[CheckpointedPage, None, None]:
+        plan = self._plans[scope.stream] = ScanPlanner(scope, resume, known)
+        return ScanWorkers(self._client, plan, workers=self._workers).pages()

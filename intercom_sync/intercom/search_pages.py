@@ -11,15 +11,15 @@ from typing import Any
 
 from intercom_sync.domain.parsing import record_id, usable_timestamp
 from intercom_sync.intercom.http import responses
-from intercom_sync.intercom.streams import MAX_PER_PAGE, Stream
+from intercom_sync.intercom.streams import MAX_PAGE_SIZE, Stream
 
-_LEAST_PER_PAGE = 10
+_MIN_PAGE_SIZE = 10
 _LARGEST_TOTAL = 2**31 - 1
 _GROW_AFTER = 20
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """What one search answered."""
 
     records: list[Any]
@@ -31,10 +31,12 @@ class Found:
     """As many records came as were asked for."""
 
 
-def read(stream: Stream, answer: dict[str, Any], asked: int = MAX_PER_PAGE) -> Found:
+def parse_page(stream: Stream, answer: dict[str, Any], asked: int = MAX_PAGE_SIZE) -> SearchPage:
     """Take a search's answer apart, which has the shape of one (`shapes`), after so many records were asked for."""
     records = answer[stream.key]
-    return Found(records, responses.cursor(responses.next_page(answer)), _total(answer), is_full=len(records) >= asked)
+    return SearchPage(
+        records, responses.cursor(responses.next_page(answer)), _total(answer), is_full=len(records) >= asked
+    )
 
 
 def _total(answer: dict[str, Any]) -> int | None:
@@ -43,7 +45,7 @@ def _total(answer: dict[str, Any]) -> int | None:
     return min(total, _LARGEST_TOTAL) if type(total) is int and total >= 0 else None
 
 
-def second(record: Any, field: str) -> int | None:
+def timestamp_of(record: Any, field: str) -> int | None:
     """A record's time in epoch seconds, or None where it is not a usable one: milliseconds would look like the end."""
     return usable_timestamp(record.get(field)) if isinstance(record, dict) else None
 
@@ -66,7 +68,7 @@ class PageSize:
     They grow back slowly.
     """
 
-    def __init__(self, most: int = MAX_PER_PAGE) -> None:
+    def __init__(self, most: int = MAX_PAGE_SIZE) -> None:
         self._most = most
         self._current = most
         self._good = 0
@@ -81,7 +83,7 @@ class PageSize:
     def shrink(self) -> None:
         """An answer took too long."""
         with self._lock:
-            self._current = max(self._current // 2, min(_LEAST_PER_PAGE, self._current))
+            self._current = max(self._current // 2, min(_MIN_PAGE_SIZE, self._current))
             self._good = 0
 
     def shrink_below(self, asked: int) -> bool:

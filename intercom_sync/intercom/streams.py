@@ -22,7 +22,7 @@ class Stream(Enum):
 
     def asked(self, version: str) -> str:
         """The search endpoint with what else is wanted: of users, also who was merged into them; it costs no call."""
-        wanted = self is Stream.CONTACTS and is_at_least(version, MERGES_TOLD)
+        wanted = self is Stream.CONTACTS and is_at_least(version, MERGE_HISTORY_SINCE)
         return f"{self.path}?include_merge_history=true" if wanted else self.path
 
     @property
@@ -43,9 +43,9 @@ CONTACTS = Stream.CONTACTS
 CONVERSATIONS = Stream.CONVERSATIONS
 
 
-MERGES_TOLD = (2, 16)
+MERGE_HISTORY_SINCE = (2, 16)
 """From here on a merged contact answers 410 with its target, and users carry their merge history."""
-DELETIONS_LISTED = (2, 16)
+DELETED_LIST_SINCE = (2, 16)
 """From here on deleted conversations are listed."""
 
 
@@ -57,33 +57,33 @@ def is_at_least(version: str, wanted: tuple[int, int]) -> bool:
 
 Field = Literal["created_at", "updated_at"]
 
-WIDENING = 26 * 3600
+DAY_MARGIN = 26 * 3600
 """Seconds: the longest local day there is (a clock put back two hours)."""
-EVER = 1
+EPOCH_FLOOR = 1
 """The bound below which no record lies; an empty query is refused."""
-MAX_PER_PAGE = 150
+MAX_PAGE_SIZE = 150
 """The most records a search gives at once (Intercom's reference for search paging)."""
 
 
 def lower_bound(stream: Stream, second: int) -> int:
     """The value V for which `> V` finds every record at or after `second`, however V is read."""
-    widening = 1 if stream is Stream.CONVERSATIONS else WIDENING
-    return max(EVER, second - widening)
+    widening = 1 if stream is Stream.CONVERSATIONS else DAY_MARGIN
+    return max(EPOCH_FLOOR, second - widening)
 
 
 def upper_bound(stream: Stream, second: int) -> int:
     """The value V for which `< V` finds every record at or before `second`, however V is read."""
-    return second + (1 if stream is Stream.CONVERSATIONS else WIDENING)
+    return second + (1 if stream is Stream.CONVERSATIONS else DAY_MARGIN)
 
 
 def search(
     field: Field,
     *,
     descending: bool,
-    after: int = EVER,
+    after: int = EPOCH_FLOOR,
     before: int | None = None,
     cursor: str | None = None,
-    per_page: int = MAX_PER_PAGE,
+    per_page: int = MAX_PAGE_SIZE,
 ) -> dict[str, Any]:
     """The body of a search for records whose `field` lies after one second and, if given, before another.
 

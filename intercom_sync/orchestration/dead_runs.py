@@ -12,7 +12,7 @@ import dagster as dg
 
 from intercom_sync.orchestration.jobs import LAUNCHER_TAG
 from intercom_sync.orchestration.resources import FOREGROUND_TAG
-from intercom_sync.orchestration.run_events import is_ours, note_ended
+from intercom_sync.orchestration.run_events import is_ours, record_ended
 from intercom_sync.pipeline.worker_processes import Worker, process_start, this_host
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.session import Session
@@ -92,7 +92,7 @@ def _close(instance: dg.DagsterInstance, session: Session, run: dg.DagsterRun) -
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     record = instance.get_run_record_by_id(run.run_id)
     if record:
-        note_ended(instance, session, record, crashed=True)
+        record_ended(instance, session, record, crashed=True)
     return f"The run {run.run_id[:8]} of {run.job_name} is closed. {message}"
 
 
@@ -100,7 +100,7 @@ def _close_row(instance: dg.DagsterInstance, session: Session, sign: Sign) -> No
     """Close the row of a run that Dagster has closed, or does not know and whose process is gone."""
     record = instance.get_run_record_by_id(sign.run_id)
     if record and record.dagster_run.is_finished:
-        note_ended(instance, session, record)
+        record_ended(instance, session, record)
     elif record is None and sign.worker and _is_gone(Worker.from_text(sign.worker), sign):
         with session.transaction():
             runs.end(session, sign.run_id, runs.CRASHED, datetime.now(UTC))

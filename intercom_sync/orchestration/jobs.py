@@ -27,6 +27,6 @@ sync_job = dg.define_asset_job(
 )
 
 
-def read_config(**config: bool | str) -> dict[str, object]:
+def run_config(**config: bool | str) -> dict[str, object]:
     """Return the run configuration that tells a sync what to read."""
     return {"ops": {"raw": {"config": config}}}

@@ -25,23 +25,23 @@ class UnknownPartitionError(ValueError):
     """A partition key that names no window; the message says which there are."""
 
     def __init__(self, key: str) -> None:
-        first, last = windows.get_first_partition_key(), windows.get_last_partition_key()
+        first, last = six_hour_partitions.get_first_partition_key(), six_hour_partitions.get_last_partition_key()
         super().__init__(
             f"There is no window {key!r}. Windows begin at 00, 06, 12 and 18 o'clock UTC, from {first} "
             f"(INTERCOM_SYNC_PARTITIONS_START) to {last}: give one of those, or no partition for the newest."
         )
 
 
-windows = six_hour_windows(Settings.load().partitions_start)
+six_hour_partitions = six_hour_windows(Settings.load().partitions_start)
 
 
-def window_holding(moment: datetime) -> Window:
+def window_containing(moment: datetime) -> Window:
     """Return the six-hour window that holds a moment."""
     moment = moment.astimezone(UTC)
     start = moment.replace(hour=moment.hour // 6 * 6, minute=0, second=0, microsecond=0)
     return Window(start, start + WINDOW)
 
 
-def key_of(window: Window) -> str:
+def partition_key(window: Window) -> str:
     """Return the partition key of a six-hour window."""
     return window.start.strftime(KEY_FORMAT)

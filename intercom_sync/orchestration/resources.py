@@ -12,10 +12,10 @@ from pydantic import PrivateAttr
 from slack_sdk import WebClient
 
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
+from intercom_sync.intercom.errors import ConnectionFailedError, IntercomError, ServiceUnavailableError
 from intercom_sync.orchestration.partitions import UnknownPartitionError
 from intercom_sync.pipeline.errors import RunRefusedError
-from intercom_sync.redaction import UnforeseenError, without_words
+from intercom_sync.redaction import UnexpectedError, redact_unexpected
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.slack.slack_client import quiet_client
 from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachableError, WarehouseError
@@ -27,7 +27,7 @@ FOREGROUND_TAG = "intercom_sync/foreground"
 SCHEMA_TAG = "intercom_sync/schema"
 """Whose a run in the foreground is: deployments with schemas of their own may share one Dagster instance."""
 
-_FORESEEN = (
+EXPECTED_ERRORS = (
     IntercomError,
     WarehouseError,
     SettingsError,
@@ -89,7 +89,7 @@ class AlertsSlackResource(SlackResource):
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+def translate_errors(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
     """Turn what can go wrong into one sentence in the UI, and try again what time may heal.
 
     Dagster keeps every error's text and those it came from for ever, so nothing but the sentence goes on from here.
@@ -100,12 +100,14 @@ def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext)
         dagster.Failure: trying again cannot help, or a person waits.
     """
     try:
-        with extractions.let_go_on_error(context.run.run_id), without_words(*_FORESEEN):
+        with extractions.release_on_error(context.run.run_id), redact_unexpected(*EXPECTED_ERRORS):
             yield
-    except UnforeseenError as error:
+    except UnexpectedError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
     except (IntercomError, WarehouseError, SettingsError, RunRefusedError, UnknownPartitionError) as error:
-        passing = isinstance(error, Unavailable | Unreachable | DatabaseUnreachableError | DatabaseBusyError)
+        passing = isinstance(
+            error, ServiceUnavailableError | ConnectionFailedError | DatabaseUnreachableError | DatabaseBusyError
+        )
         if passing and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)
             # Of the last attempt Dagster keeps the cause, and would else only say how many attempts there were.

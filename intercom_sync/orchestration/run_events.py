@@ -10,20 +10,20 @@ from typing import Any
 
 import dagster as dg
 
-from intercom_sync.domain.incidents import Note, failed_run
+from intercom_sync.domain.incidents import Incident, failed_run
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.jobs import sync_job
-from intercom_sync.orchestration.partitions import window_holding, windows
+from intercom_sync.orchestration.partitions import six_hour_partitions, window_containing
 from intercom_sync.orchestration.resources import SCHEMA_TAG
-from intercom_sync.pipeline.run_plan import Asked, begin_run
+from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.alerts.check_states import Evaluation, judge
+from intercom_sync.warehouse.alerts.check_states import Evaluation, record_evaluation
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import runs
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _STATES = {dg.DagsterRunStatus.FAILURE: runs.FAILED, dg.DagsterRunStatus.CANCELED: runs.CANCELED}
-_MOST = 1_000
+_MAX_RUNS = 1_000
 _RETRIED_TAG = "dagster/will_retry"
 
 
@@ -42,13 +42,16 @@ def ended_since(
         The runs, and the moment up to which they are all there; None when there are no more.
     """
     records = instance.get_run_records(
-        dg.RunsFilter(statuses=_ENDED, updated_after=since), limit=_MOST, order_by="update_timestamp", ascending=True
+        dg.RunsFilter(statuses=_ENDED, updated_after=since),
+        limit=_MAX_RUNS,
+        order_by="update_timestamp",
+        ascending=True,
     )
     ours = [record for record in records if is_ours(record.dagster_run, location, schema)]
-    return ours, records[-1].update_timestamp if len(records) == _MOST else None
+    return ours, records[-1].update_timestamp if len(records) == _MAX_RUNS else None
 
 
-def note_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunRecord, *, crashed: bool = False) -> int:
+def record_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunRecord, *, crashed: bool = False) -> int:
     """Put into the outbox what is news of a run that ended, and close it in `sync_runs`; return how much news it was.
 
     Args:
@@ -61,8 +64,8 @@ def note_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunRec
     _close(session, record, crashed=crashed)
     with session.transaction():
         failed = run.status is dg.DagsterRunStatus.FAILURE
-        news = int(failed and outbox.note(session, _failure(instance, record)))
-        return news + sum(judge(session, one) for one in _evaluations(instance, run.run_id))
+        news = int(failed and outbox.enqueue_once(session, _failure(instance, record)))
+        return news + sum(record_evaluation(session, one) for one in _evaluations(instance, run.run_id))
 
 
 def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
@@ -73,7 +76,7 @@ def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
     with session.transaction():
         is_noted = runs.is_noted(session, run.run_id)
     if not is_noted and not succeeded and _is_sync(run):
-        begin_run(session, run.run_id, _asked(run), _window(run.tags.get("dagster/partition"), begun), begun)
+        get_or_start_run(session, run.run_id, _request(run), _window(run.tags.get("dagster/partition"), begun), begun)
     with session.transaction():
         if succeeded:
             runs.end_partial(session, run.run_id, at)
@@ -81,15 +84,15 @@ def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
             runs.end(session, run.run_id, runs.CRASHED if crashed else _STATES[run.status], at)
 
 
-def _asked(run: dg.DagsterRun) -> Asked:
+def _request(run: dg.DagsterRun) -> RunRequest:
     config: Any = run.run_config
-    return Asked(full=config.get("ops", {}).get("raw", {}).get("config", {}).get("full") is True)
+    return RunRequest(full=config.get("ops", {}).get("raw", {}).get("config", {}).get("full") is True)
 
 
 def _window(key: str | None, begun: datetime) -> Window:
-    if key is None or not windows.has_partition_key(key):
-        return window_holding(begun)
-    window = windows.time_window_for_partition_key(key)
+    if key is None or not six_hour_partitions.has_partition_key(key):
+        return window_containing(begun)
+    window = six_hour_partitions.time_window_for_partition_key(key)
     return Window(window.start, window.end)
 
 
@@ -103,7 +106,7 @@ def _ended_at(record: dg.RunRecord) -> datetime:
     return datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
 
 
-def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Note:
+def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Incident:
     """Return the note of a failed run."""
     run = record.dagster_run
     return failed_run(

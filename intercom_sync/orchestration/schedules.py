@@ -9,12 +9,12 @@ from datetime import UTC
 
 import dagster as dg
 
-from intercom_sync.orchestration.jobs import read_config, sync_job
-from intercom_sync.orchestration.partitions import WINDOW, key_of, window_holding, windows
+from intercom_sync.orchestration.jobs import run_config, sync_job
+from intercom_sync.orchestration.partitions import WINDOW, partition_key, six_hour_partitions, window_containing
 
 
 def _window_just_closed(context: dg.ScheduleEvaluationContext) -> str:
-    return key_of(window_holding(context.scheduled_execution_time.astimezone(UTC) - WINDOW))
+    return partition_key(window_containing(context.scheduled_execution_time.astimezone(UTC) - WINDOW))
 
 
 def _request(
@@ -22,9 +22,9 @@ def _request(
 ) -> dg.RunRequest | dg.SkipReason:
     # At the time of the tick, which the UI's "Test schedule" may put into the future.
     with dg.partition_loading_context(effective_dt=context.scheduled_execution_time):
-        if not windows.has_partition_key(key):
+        if not six_hour_partitions.has_partition_key(key):
             return dg.SkipReason(f"The window {key} is before the first one; see INTERCOM_SYNC_PARTITIONS_START.")
-    return dg.RunRequest(run_key=run_key, partition_key=key, run_config=read_config(**config))
+    return dg.RunRequest(run_key=run_key, partition_key=key, run_config=run_config(**config))
 
 
 @dg.schedule(

@@ -17,50 +17,56 @@ from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.orchestration.dead_runs import close_dead_runs
 from intercom_sync.orchestration.resources import AlertsSlackResource, WarehouseResource
-from intercom_sync.orchestration.run_events import ended_since, note_ended
-from intercom_sync.pipeline.alert_delivery import Deliverer
-from intercom_sync.pipeline.record_incidents import note_trouble
-from intercom_sync.redaction import without_words
+from intercom_sync.orchestration.run_events import ended_since, record_ended
+from intercom_sync.pipeline.alert_delivery import AlertDispatcher
+from intercom_sync.pipeline.record_incidents import record
+from intercom_sync.redaction import redact_unexpected
 from intercom_sync.settings import Settings, SettingsError
-from intercom_sync.slack.blocks import HANDFUL
-from intercom_sync.slack.slack_client import LONGEST_WAIT, SlackAwayError, SlackSetupError, channels, post
+from intercom_sync.slack.blocks import DIGEST_THRESHOLD
+from intercom_sync.slack.slack_client import (
+    LONGEST_WAIT,
+    SlackMisconfiguredError,
+    SlackUnavailableError,
+    channels,
+    post_message,
+)
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.postgres.session import read_present
 
 _LOG = logging.getLogger("intercom_sync.alerts")
-_FORESEEN = (WarehouseError, SettingsError, SlackSetupError, SlackAwayError)
-_EVERY = 60
+_EXPECTED_ERRORS = (WarehouseError, SettingsError, SlackMisconfiguredError, SlackUnavailableError)
+_INTERVAL_SECONDS = 60
 _FIRST_LOOK = timedelta(days=1)
 # A run's record may be written a little after the time it bears.
 _LOOK_BACK = timedelta(minutes=10)
 
 
 @dg.sensor(
-    minimum_interval_seconds=_EVERY,
+    minimum_interval_seconds=_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Notes failed runs and checks, errors that a sync survived and windows never synced, for Slack.",
 )
-def trouble(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
+def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
     """Look at what ended since the last look."""
     now = datetime.now(UTC)
-    with without_words(*_FORESEEN), warehouse.connect() as session:
+    with redact_unexpected(*_EXPECTED_ERRORS), warehouse.connect() as session:
         for sentence in close_dead_runs(context.instance, session):
             context.log.warning(sentence)
     since = _last_look(context.cursor, now)
     origin = context.code_location_origin
     location = origin.location_name if origin else None
-    with without_words(*_FORESEEN), warehouse.connect() as session:
+    with redact_unexpected(*_EXPECTED_ERRORS), warehouse.connect() as session:
         ended, upto = ended_since(context.instance, since, location, Settings.load().schema)
-        news = sum(note_ended(context.instance, session, record) for record in ended)
+        news = sum(record_ended(context.instance, session, record) for record in ended)
         with session.transaction():
-            news += note_trouble(session, read_present(session, now))
+            news += record(session, read_present(session, now))
     context.update_cursor((upto or now).isoformat())
     return dg.SkipReason(f"looked at {len(ended)} runs that ended, {news} news")
 
 
 @dg.sensor(
-    minimum_interval_seconds=_EVERY,
+    minimum_interval_seconds=_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Delivers customer_alerts to Slack, each once; what Slack does not take waits.",
 )
@@ -69,21 +75,21 @@ def slack_alerts(
 ) -> dg.SkipReason:
     """Deliver what waits, unless Slack has asked to be left alone."""
     state = json.loads(context.cursor or "{}")
-    with without_words(*_FORESEEN), warehouse.connect() as session:
+    with redact_unexpected(*_EXPECTED_ERRORS), warehouse.connect() as session:
         if not slack.is_set_up():
-            waiting = outbox.waiting(session)
+            waiting = outbox.pending(session)
             _log(alert for alert in waiting if alert.id > state.get("logged", 0))
             context.update_cursor(json.dumps({"logged": max((alert.id for alert in waiting), default=0)}))
             return dg.SkipReason(f"no SLACK_BOT_TOKEN: {len(waiting)} alerts wait in customer_alerts")
         # A wait that seems longer was noted while the clock was ahead.
         if 0 < state.get("not_before", 0) - time.time() <= LONGEST_WAIT:
-            left = outbox.backlog(session).waiting
+            left = outbox.backlog(session).pending
             return dg.SkipReason(f"Slack asks to wait until {_clock(state['not_before'])}, {left} waiting")
         settings = Settings.load()
         to = channels(settings.slack_channel, settings.slack_operations_channel)
-        send = partial(post, slack.get_client())
-        done = Deliverer(session, to, send, time.monotonic, time.sleep).deliver()
-    context.update_cursor(json.dumps({"not_before": time.time() + done.wait} if done.wait else {}))
+        send = partial(post_message, slack.get_client())
+        done = AlertDispatcher(session, to, send, time.monotonic, time.sleep).deliver()
+    context.update_cursor(json.dumps({"not_before": time.time() + done.wait_seconds} if done.wait_seconds else {}))
     return dg.SkipReason(str(done))
 
 
@@ -96,7 +102,7 @@ def _last_look(cursor: str | None, now: datetime) -> datetime:
 def _log(alerts: Iterable[Alert]) -> None:
     """Log alerts that nobody is told of, without who they are: many of them as counts."""
     news = list(alerts)
-    if len(news) > HANDFUL:
+    if len(news) > DIGEST_THRESHOLD:
         kinds = sorted({alert.kind for alert in news})
         counts = ", ".join(f"{sum(alert.kind == kind for alert in news)} {kind}" for kind in kinds)
         _LOG.info("New in customer_alerts: %s", counts)

@@ -8,15 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from intercom_sync.slack.blocks import Message, messages
-from intercom_sync.slack.slack_client import Answer, Channel, Channels, SlackAwayError, SlackSetupError, Verdict
+from intercom_sync.slack.blocks import Message, build_messages
+from intercom_sync.slack.slack_client import (
+    Channel,
+    Channels,
+    Outcome,
+    PostResult,
+    SlackMisconfiguredError,
+    SlackUnavailableError,
+)
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 
 BUDGET_SECONDS = 40.0
 """So long may one delivery take; Dagster gives a sensor 60 s."""
 
-PACE_SECONDS = 1.1
+MESSAGE_INTERVAL_SECONDS = 1.1
 """Slack takes a message a second in a channel."""
 
 
@@ -36,25 +43,25 @@ class Delivery:
 
     alerts: int = 0
     messages: int = 0
-    wait: int = 0
+    wait_seconds: int = 0
     busy: bool = False
     refusals: dict[Channel, str] = field(default_factory=dict)
-    puzzle: str = ""
+    unknown_refusal: str = ""
     backlog: outbox.Backlog = field(default_factory=lambda: outbox.Backlog(0, 0))
 
     def __str__(self) -> str:
         """Return it as a line for people, without any customer's data."""
         if self.busy:
             return "another process is delivering"
-        parts = [f"delivered {self.alerts}, {self.backlog.waiting} waiting"]
-        if self.backlog.set_aside:
-            parts.append(f"{self.backlog.set_aside} set aside ({self.backlog.last_refusal})")
-        if self.wait:
-            parts.append(f"Slack asks to wait {self.wait} s")
+        parts = [f"delivered {self.alerts}, {self.backlog.pending} waiting"]
+        if self.backlog.dead_lettered:
+            parts.append(f"{self.backlog.dead_lettered} set aside ({self.backlog.last_refusal})")
+        if self.wait_seconds:
+            parts.append(f"Slack asks to wait {self.wait_seconds} s")
         return ", ".join(parts)
 
 
-class Deliverer:
+class AlertDispatcher:
     """Sends messages at Slack's pace within a budget of time.
 
     Args:
@@ -69,7 +76,7 @@ class Deliverer:
         self,
         session: Session,
         channels: Channels,
-        send: Callable[[Channel, Message], Answer],
+        send: Callable[[Channel, Message], PostResult],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -89,35 +96,37 @@ class Deliverer:
             SlackAwayError: Slack is down; what it took before is noted.
         """
         done = Delivery()
-        if not outbox.claim(self._session):
+        if not outbox.try_lock(self._session):
             done.busy = True
             return done
         try:
             self._deliver_all(done)
         finally:
-            self._session.let_go_of_locks()
+            self._session.release_advisory_locks()
         return done
 
     def _deliver_all(self, done: Delivery) -> None:
-        for message in messages(outbox.waiting(self._session)):
+        for message in build_messages(outbox.pending(self._session)):
             if self._channels.of(message) not in done.refusals and not self._deliver_one(message, done):
                 break
         if done.refusals:
-            raise SlackSetupError(f"{' '.join(done.refusals.values())} {self._left()}")
-        if done.puzzle:
-            raise SlackAwayError(f"Slack refuses ({done.puzzle}); {done.alerts} were delivered. {self._left()}")
+            raise SlackMisconfiguredError(f"{' '.join(done.refusals.values())} {self._left()}")
+        if done.unknown_refusal:
+            raise SlackUnavailableError(
+                f"Slack refuses ({done.unknown_refusal}); {done.alerts} were delivered. {self._left()}"
+            )
         done.backlog = outbox.backlog(self._session)
 
     def _deliver_one(self, message: Message, done: Delivery) -> bool:
         """Send one message; return whether there is time for another."""
         while self._wait_for_turn():
             answer = self._send(self._channels.of(message), message)
-            self._next_at = self._clock() + PACE_SECONDS
-            if answer.verdict is Verdict.WAIT:
-                self._next_at = self._clock() + answer.wait
-                done.wait = answer.wait
+            self._next_at = self._clock() + MESSAGE_INTERVAL_SECONDS
+            if answer.verdict is Outcome.WAIT:
+                self._next_at = self._clock() + answer.wait_seconds
+                done.wait_seconds = answer.wait_seconds
                 continue
-            done.wait = 0
+            done.wait_seconds = 0
             self._note(message, answer, done)
             return True
         return False
@@ -131,21 +140,21 @@ class Deliverer:
             self._sleep(pause)
         return True
 
-    def _note(self, message: Message, answer: Answer, done: Delivery) -> None:
-        if answer.verdict is Verdict.TAKEN:
-            outbox.delivered(self._session, message.ids, datetime.now(UTC))
+    def _note(self, message: Message, answer: PostResult, done: Delivery) -> None:
+        if answer.verdict is Outcome.TAKEN:
+            outbox.mark_delivered(self._session, message.ids, datetime.now(UTC))
             done.alerts += len(message.ids)
             done.messages += 1
             return
-        outbox.not_delivered(self._session, message.ids, answer.reason, answer.verdict is Verdict.REFUSED)
-        if answer.verdict is Verdict.UNKNOWN:
-            done.puzzle = answer.reason
-        if answer.verdict is Verdict.CHANNEL:
+        outbox.mark_failed(self._session, message.ids, answer.reason, answer.verdict is Outcome.REFUSED)
+        if answer.verdict is Outcome.UNKNOWN:
+            done.unknown_refusal = answer.reason
+        if answer.verdict is Outcome.CHANNEL:
             done.refusals[self._channels.of(message)] = answer.reason
-        if answer.verdict is Verdict.SETUP:
-            raise SlackSetupError(f"{answer.reason} {self._left()}")
-        if answer.verdict is Verdict.AWAY:
-            raise SlackAwayError(f"{answer.reason}; {done.alerts} were delivered before. {self._left()}")
+        if answer.verdict is Outcome.SETUP:
+            raise SlackMisconfiguredError(f"{answer.reason} {self._left()}")
+        if answer.verdict is Outcome.AWAY:
+            raise SlackUnavailableError(f"{answer.reason}; {done.alerts} were delivered before. {self._left()}")
 
     def _left(self) -> str:
-        return f"{outbox.backlog(self._session).waiting} alerts wait in customer_alerts."
+        return f"{outbox.backlog(self._session).pending} alerts wait in customer_alerts."

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.rules import WEB_APPS, Rules
-from intercom_sync.domain.sync_summary import ContactCounts, Figures
-from intercom_sync.warehouse.marts.revenue_metrics import catch_up_revenue
+from intercom_sync.domain.sync_summary import ContactCounts, SyncStats
+from intercom_sync.warehouse.marts.revenue_metrics import refresh_in_transaction
 from intercom_sync.warehouse.marts.row_rejections import Unwritten
-from intercom_sync.warehouse.marts.support_metrics import catch_up_support
-from intercom_sync.warehouse.marts.unified_customers import Upserted, hold, upsert_customers
+from intercom_sync.warehouse.marts.support_metrics import refresh_support_in_transaction
+from intercom_sync.warehouse.marts.unified_customers import UpsertResult, lock_tables, upsert_customers
 from intercom_sync.warehouse.postgres.session import Session, analyze, database_time
 from intercom_sync.warehouse.queries import summaries
 from intercom_sync.warehouse.state import extractions, runs, workspace_state
@@ -22,16 +22,16 @@ _MOST_LOGGED = 100
 
 
 @dataclass(frozen=True)
-class Finished:
+class PublishResult:
     """What a run brought, and when it was done."""
 
-    figures: Figures
+    stats: SyncStats
     counts: ContactCounts
-    upserted: Upserted
+    result: UpsertResult
     finished_at: datetime
 
 
-def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[], datetime]) -> Finished:
+def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Callable[[], datetime]) -> PublishResult:
     """Write the customers of a run and close it; all of it or nothing.
 
     When other runs were at work beside it, the metrics of what they landed meanwhile are made up for first: a contact
@@ -41,37 +41,37 @@ def finish_run(session: Session, run: SyncRun, rules: Rules, clock: Callable[[],
         WarehouseError: the database refuses; the run can be tried again.
     """
     with session.transaction():
-        hold(session)
-        reading = extractions.of_run(session, run.run)
-        had_company = runs.had_company(session, run)
+        lock_tables(session)
+        reading = extractions.extraction_of_run(session, run.id)
+        had_company = runs.overlapped_another_run(session, run)
         if had_company:
-            run = runs.overtaken(session, run, _latest(session, run, clock()))
-            catch_up_revenue(session, rules)
-            catch_up_support(session, run.as_of, beside=False)
-        upserted = upsert_customers(session, run, reading, _with_app(session, rules), beside=not had_company)
+            run = runs.advance_as_of(session, run, _latest(session, run, clock()))
+            refresh_in_transaction(session, rules)
+            refresh_support_in_transaction(session, run.as_of, parallel_reads=False)
+        upserted = upsert_customers(session, run, reading, _with_app(session, rules), parallel_reads=not had_company)
         counts = extractions.contact_counts(session, reading, sum(one.read for one in upserted.unwritten))
         taken = _time_taken(session, run, clock())
-        figures = Figures(
+        figures = SyncStats(
             contacts_synced=upserted.new + upserted.updated,
             new_contacts=upserted.new,
             updated_contacts=upserted.updated,
             skipped_contacts=counts.skipped,
-            errors=runs.errors(session, run.run),
+            errors=runs.error_count(session, run.id),
             sync_duration_seconds=taken.total_seconds(),
             avg_quality_score=upserted.average_quality,
             alerts_generated=upserted.alerts,
         )
-        if not extractions.is_whole(session, reading):
-            runs.covers_nothing(session, run.run)
+        if not extractions.is_complete(session, reading):
+            runs.mark_partial(session, run.id)
         finished_at = (run.started_at + taken).astimezone(UTC)
-        runs.close(session, run.run, figures, finished_at)
-        summaries.note(session, run.run, upserted.customers, rules.currency)
-        extractions.finish(session, reading, run.run)
+        runs.complete(session, run.id, figures, finished_at)
+        summaries.record_summary(session, run.id, upserted.customers, rules.currency)
+        extractions.finish(session, reading, run.id)
     with session.transaction():
         analyze(session, "unified_customers", "customer_last_written", rows=upserted.new)
-    extractions.let_go(run.run)
+    extractions.release(run.id)
     _log_unwritten(upserted.unwritten)
-    return Finished(figures, counts, upserted, finished_at)
+    return PublishResult(figures, counts, upserted, finished_at)
 
 
 def _log_unwritten(unwritten: Sequence[Unwritten]) -> None:

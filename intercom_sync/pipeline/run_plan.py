@@ -14,15 +14,15 @@ from intercom_sync.warehouse.state.runs import SyncRun
 NOW = "now"
 """The end of a window that ends at the run's now, in a run's configuration."""
 
-_A_MOMENT = timedelta(seconds=1)
-_EVER = datetime.fromtimestamp(0, UTC)
+ONE_SECOND = timedelta(seconds=1)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_AS_OF = datetime(1971, 1, 1, tzinfo=UTC)
 _YEARS = (1970, 2200)
 """Between these a time may lie: a window reaches back by the overlap, and forward to a partition's end."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequest:
     """What a run's configuration asks for.
 
     Attributes:
@@ -46,9 +46,9 @@ class Asked:
 
 def plan_run(
     run: str,
-    asked: Asked,
+    request: RunRequest,
     partition: Window,
-    covered: datetime | None,
+    watermark: datetime | None,
     clock: datetime,
     *,
     newest: datetime | None = None,
@@ -60,9 +60,9 @@ def plan_run(
 
     Args:
         run: the Dagster run's id.
-        asked: the configuration.
+        request: the configuration.
         partition: the partition's window.
-        covered: the instant up to which earlier syncs read everything; None before the first full one.
+        watermark: every change before it has been extracted; None before the first full sync.
         clock: the present.
         newest: the latest instant that a completed run wrote the customers for; None before the first.
         clocks: what the clocks say, where they were read.
@@ -70,11 +70,11 @@ def plan_run(
     Raises:
         RunRefusedError: the instant asked for is in the future, or before Intercom existed, or the window is none.
     """
-    require_past(asked.as_of, clock)
-    wanted = (asked.as_of or clock).astimezone(UTC)
+    require_past(request.as_of, clock)
+    wanted = (request.as_of or clock).astimezone(UTC)
     earliest = min(wanted, clocks.earliest or clock) if clocks else min(wanted, clock)
     as_of = max(wanted, newest.astimezone(UTC)) if newest else wanted
-    window, full = _scope(asked, partition, covered, wanted)
+    window, full = _scope(request, partition, watermark, wanted)
     return SyncRun(run, as_of, window, full, started_at=clock, clocks=clocks, earliest_now=earliest)
 
 
@@ -93,27 +93,27 @@ def require_past(as_of: datetime | None, clock: datetime) -> None:
         raise RunRefusedError(f"as_of is {as_of.isoformat()}, before any record. Give a later one, or none for now.")
 
 
-def _scope(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
+def _scope(asked: RunRequest, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
     """Return what a run reads, and whether that is everything up to its instant."""
     if not asked.full:
         window = _window(asked, partition, covered, wanted)
         if covered is not None:
             return window, False
-    return Window(_EVER, wanted), True
+    return Window(_EPOCH, wanted), True
 
 
-def _window(asked: Asked, partition: Window, covered: datetime | None, wanted: datetime) -> Window:
+def _window(asked: RunRequest, partition: Window, covered: datetime | None, wanted: datetime) -> Window:
     start, end = asked.start or partition.start, asked.end or (wanted if asked.until_now else partition.end)
     if asked.catch_up:
-        start = min(covered or start, end - _A_MOMENT)
+        start = min(covered or start, end - ONE_SECOND)
     elif asked.fill_gap:
-        start = min(covered or end - _A_MOMENT, start)
+        start = min(covered or end - ONE_SECOND, start)
     if end <= start:
         raise RunRefusedError(f"The window ends before it starts: end is {end.isoformat()}, start {start.isoformat()}.")
     return Window(start, end)
 
 
-def begin_run(session: Session, run: str, asked: Asked, partition: Window, clock: datetime) -> SyncRun:
+def get_or_start_run(session: Session, run: str, request: RunRequest, partition: Window, clock: datetime) -> SyncRun:
     """Plan a run by one clock and note that it began; an asset that joins a run gets it as it was planned first.
 
     For runs that do not ask Intercom; one that does begins by `start.start_run`.
@@ -125,8 +125,8 @@ def begin_run(session: Session, run: str, asked: Asked, partition: Window, clock
         begun = runs.begun(session, run)
         if begun:
             return begun
-        covered, newest = runs.covered_until(session), runs.newest_as_of(session, clock)
-    return runs.begin(session, plan_run(run, asked, partition, covered, clock.astimezone(UTC), newest=newest))
+        covered, newest = runs.watermark(session), runs.newest_as_of(session, clock)
+    return runs.start(session, plan_run(run, request, partition, covered, clock.astimezone(UTC), newest=newest))
 
 
 def parse_time(text: str) -> datetime:
@@ -141,7 +141,7 @@ def parse_time(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def configured(full: bool, catch_up: bool, as_of: str, start: str, end: str) -> Asked:
+def configured(full: bool, catch_up: bool, as_of: str, start: str, end: str) -> RunRequest:
     """Return what the texts of a run's configuration ask for; an empty one asks for nothing.
 
     Raises:
@@ -156,7 +156,7 @@ def configured(full: bool, catch_up: bool, as_of: str, start: str, end: str) -> 
         raise RunRefusedError("catch_up starts where the last sync ended: leave start out of the run's configuration.")
     if "start" in times and "end" in times and times["end"] <= times["start"]:
         raise RunRefusedError(f"The window ends before it starts: end is {end.strip()}, start is {start.strip()}.")
-    return Asked(full, catch_up, until_now=until_now, **times)
+    return RunRequest(full, catch_up, until_now=until_now, **times)
 
 
 def _configured_time(name: str, text: str) -> datetime:

@@ -13,7 +13,7 @@ from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.pipeline.errors import RunRefusedError
-from intercom_sync.pipeline.run_plan import Asked, plan_run
+from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.pipeline.workspace_identity import Workspace, fetch_workspace, require_workspace
 from intercom_sync.warehouse.postgres.session import Session, database_time
 from intercom_sync.warehouse.privacy.retention import keep_messages, note_messages_since
@@ -28,7 +28,7 @@ def start_run(
     session: Session,
     client: IntercomClient,
     run: str,
-    asked: Asked,
+    asked: RunRequest,
     partition: Window,
     *,
     clock: Clock = machine_clock,
@@ -58,17 +58,19 @@ def start_run(
         newest = runs.newest_as_of(session, present) or begun.as_of
         keep_messages(session, max(begun.as_of, newest), begun.earliest_now or begun.as_of)
         if away:
-            runs.count(session, run, 0, 0, client.counts.errors)
+            runs.add_counts(session, run, 0, 0, client.request_stats.errors)
     if away:
         raise away
     return begun
 
 
-def _begin(session: Session, run: str, asked: Asked, partition: Window, clocks: Clocks, present: datetime) -> SyncRun:
+def _begin(
+    session: Session, run: str, asked: RunRequest, partition: Window, clocks: Clocks, present: datetime
+) -> SyncRun:
     note_messages_since(session)
     met = correct_future_instants(session, present)
     _warn(clocks, present, met)
-    covered, newest = runs.covered_until(session), runs.newest_as_of(session, present)
+    covered, newest = runs.watermark(session), runs.newest_as_of(session, present)
     planned = plan_run(run, asked, partition, covered, present, newest=newest, clocks=clocks)
     return runs.note_begun(session, replace(planned, future_instants=met))
 

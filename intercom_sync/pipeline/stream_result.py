@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from intercom_sync.domain.parse_records import Sifted
+from intercom_sync.domain.parse_records import ParsedBatch
 from intercom_sync.intercom.errors import IntercomError
-from intercom_sync.intercom.reader import Completeness
+from intercom_sync.intercom.reader import ScanCounts
 
 Progress = Callable[[str, int, int | None], None]
 """Takes a kind (contacts, conversations, parts), the number done so far, and the number expected where known."""
 
 
-def silent(kind: str, done: int, expected: int | None) -> None:
+def no_progress(kind: str, done: int, expected: int | None) -> None:
     """Tell nobody."""
 
 
@@ -55,7 +55,7 @@ _LOG = logging.getLogger("intercom_sync.pipeline")
 
 
 @dataclass
-class Collected:
+class StreamResult:
     """What reading one stream brought.
 
     Attributes:
@@ -71,20 +71,20 @@ class Collected:
     """
 
     kind: str
-    read: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    completeness: Completeness | None = None
-    complete: bool | None = None
-    gone: int = 0
-    details: int = 0
-    given_up: int = 0
+    records_seen: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    scan_counts: ScanCounts | None = None
+    is_complete: bool | None = None
+    deleted: int = 0
+    parts_fetched: int = 0
+    parts_failed: int = 0
     ignored_ratings: int = 0
 
-    def add(self, sifted: Sifted[Any]) -> None:
+    def add(self, sifted: ParsedBatch[Any]) -> None:
         """Count records that have landed, and say which of them were refused."""
-        self.read += len(sifted.ids)
-        self.ignored_ratings += sum(getattr(one, "ignored_rating", False) for one, _ in sifted.usable.values())
-        for bad in sifted.refused.values():
-            reason = bad.rejection.reason
-            self.refused[reason] = self.refused.get(reason, 0) + 1
-            _LOG.warning("Skipped %s %s: %s", self.kind, bad.id, bad.rejection)
+        self.records_seen += len(sifted.ids)
+        self.ignored_ratings += sum(getattr(one, "ignored_rating", False) for one, _ in sifted.valid.values())
+        for bad in sifted.rejected.values():
+            reason = bad.error.reason
+            self.rejected[reason] = self.rejected.get(reason, 0) + 1
+            _LOG.warning("Skipped %s %s: %s", self.kind, bad.id, bad.error)

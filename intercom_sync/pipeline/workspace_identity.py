@@ -7,7 +7,7 @@ from intercom_sync.domain.parsing import usable_id
 from intercom_sync.domain.rules import WEB_APPS
 from intercom_sync.intercom import streams
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.errors import IntercomError, Unavailable, Unreachable
+from intercom_sync.intercom.errors import ConnectionFailedError, IntercomError, ServiceUnavailableError
 from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS
 from intercom_sync.pipeline.errors import RunRefusedError
@@ -38,7 +38,7 @@ def fetch_workspace(client: IntercomClient) -> Workspace:
         app = client.me().get("app")
         answer = app if isinstance(app, dict) else {}
         return Workspace(usable_id(answer.get("id_code")) or _of_newest_contacts(client), region_of(answer))
-    except (Unavailable, Unreachable):
+    except (ServiceUnavailableError, ConnectionFailedError):
         raise
     except IntercomError:
         return Workspace(_of_newest_contacts(client))
@@ -92,8 +92,8 @@ def refuse_foreign_contacts(records: Iterable[Any], workspace: str | None) -> No
 def _of_newest_contacts(client: IntercomClient) -> str | None:
     body = streams.search("updated_at", descending=True)
     try:
-        found = client.search(CONTACTS, body, PageSize(streams.MAX_PER_PAGE))
-    except (Unavailable, Unreachable):
+        found = client.search(CONTACTS, body, PageSize(streams.MAX_PAGE_SIZE))
+    except (ServiceUnavailableError, ConnectionFailedError):
         raise
     except IntercomError:
         return None

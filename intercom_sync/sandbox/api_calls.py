@@ -13,16 +13,16 @@ from intercom_sync.sandbox.errors import ApiError, invalid
 from intercom_sync.sandbox.query import Language
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.stored_record import Kind
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 VERSIONS = {"2.16": False, "2.17": True}  # whether contact dates are exact seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class EndpointCall:
     """A request to one endpoint. `base` is the server's URL, `part` the variable part of the path."""
 
-    company: Company
+    workspace: Workspace
     request: Request
     exact: bool
     base: str
@@ -30,7 +30,7 @@ class Call:
 
     def language(self, kind: Kind) -> Language:
         """What queries on this kind of record are read against."""
-        return Language(kind, ZoneInfo(self.company.timezone), self.exact, self.company.attributes.types)
+        return Language(kind, ZoneInfo(self.workspace.timezone), self.exact, self.workspace.attributes.types)
 
     def search_body(self) -> dict[str, Any]:
         """The body of a search.

@@ -14,14 +14,14 @@ from uuid import uuid4
 import orjson
 
 from intercom_sync.sandbox.access import check_access
-from intercom_sync.sandbox.api_calls import Call, json_of, version_of
+from intercom_sync.sandbox.api_calls import EndpointCall, json_of, version_of
 from intercom_sync.sandbox.errors import ApiError
 from intercom_sync.sandbox.faults import Fault, Faults
-from intercom_sync.sandbox.rate_limit import Windows, family_of
+from intercom_sync.sandbox.rate_limit import RateWindows, family_of
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.routes import route
-from intercom_sync.sandbox.wire import Answer, deliver
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.wire import HttpAnswer, deliver
+from intercom_sync.sandbox.workspace import Workspace
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -39,7 +39,7 @@ class App:
 
     def __init__(
         self,
-        company: Company,
+        company: Workspace,
         *,
         token: str | None,
         rate: float | None,
@@ -47,13 +47,13 @@ class App:
         clock: Callable[[], float],
         dated: bool = True,
     ) -> None:
-        self.company = company
+        self.workspace = company
         self.requests: list[Request] = []
         self.faults = Faults()
         self.base = ""
         self.latency = latency
         self._token = token
-        self._windows = Windows(rate)
+        self._windows = RateWindows(rate)
         self._clock = clock
         self.dated = dated
 
@@ -79,7 +79,7 @@ class App:
         self.requests.append(request)
         return request
 
-    def _answer(self, request: Request) -> tuple[Answer, Fault | None]:
+    def _answer(self, request: Request) -> tuple[HttpAnswer, Fault | None]:
         try:
             check_access(request, self._token)
         except ApiError as refusal:
@@ -96,31 +96,31 @@ class App:
                 answer.headers["X-RateLimit-Remaining"] = "0"
         return answer, fault
 
-    def _proper(self, request: Request) -> Answer:
+    def _proper(self, request: Request) -> HttpAnswer:
         try:
             handler, part = route(request.method, request.path)
-            call = Call(self.company, request, version_of(request), self.base, part)
-            with self.company.lock:
-                return Answer(200, handler(call))
+            call = EndpointCall(self.workspace, request, version_of(request), self.base, part)
+            with self.workspace.lock:
+                return HttpAnswer(200, handler(call))
         except ApiError as refusal:
             return _refusal(refusal)
 
-    def _too_many(self) -> Answer:
+    def _too_many(self) -> HttpAnswer:
         message = f"Exceeded rate limit of {self._windows.limit} in 10_seconds"
         return _refusal(ApiError(429, "rate_limit_exceeded", message))
 
 
-def _faulty(answer: Answer, fault: Fault) -> Answer:
+def _faulty(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
     status, body = (answer.status, answer.body) if fault.status is None else (fault.status, fault.body)
     if fault.shorten:
         body = body[: len(body) // 2]
     if fault.edit:
         body = orjson.dumps(fault.edit(orjson.loads(body)))
-    return Answer(status, body, {**answer.headers, **fault.headers})
+    return HttpAnswer(status, body, {**answer.headers, **fault.headers})
 
 
-def _refusal(refusal: ApiError) -> Answer:
-    return Answer(refusal.status, refusal.body(), {"X-Request-Id": str(uuid4()), **refusal.headers})
+def _refusal(refusal: ApiError) -> HttpAnswer:
+    return HttpAnswer(refusal.status, refusal.body(), {"X-Request-Id": str(uuid4()), **refusal.headers})
 
 
 async def _body(receive: Receive) -> bytes:

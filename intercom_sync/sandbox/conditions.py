@@ -10,7 +10,7 @@ from typing import Any
 
 from intercom_sync.sandbox.date_spans import Span
 from intercom_sync.sandbox.fields import values
-from intercom_sync.sandbox.stored_record import NULL, WILD, Record, load, usable_time
+from intercom_sync.sandbox.stored_record import NULL, UNUSABLE, Record, load, usable_time
 
 
 class Row:
@@ -42,7 +42,7 @@ class Dates:
     def met(self, row: Row) -> bool:
         """Whether the record meets the condition."""
         moment = row.record.times[self.column] if self.column is not None else self._read(row)
-        return moment == WILD or any(low <= moment < high for low, high in self.spans) is not self.negated
+        return moment == UNUSABLE or any(low <= moment < high for low, high in self.spans) is not self.negated
 
     def _read(self, row: Row) -> int:
         found = values(row.value, self.way)

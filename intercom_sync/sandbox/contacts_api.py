@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.sandbox.api_calls import Call
+from intercom_sync.sandbox.api_calls import EndpointCall
 from intercom_sync.sandbox.errors import ApiError, invalid, not_found
 from intercom_sync.sandbox.paging import page_size
 from intercom_sync.sandbox.query import compile_query
@@ -16,34 +16,34 @@ _ONLY_BY_ID_NAMES = "utm_campaign utm_content utm_medium utm_source utm_term ref
 _ONLY_BY_ID = dict.fromkeys(_ONLY_BY_ID_NAMES.split())
 
 
-def search_contacts(call: Call) -> bytes:
+def search_contacts(call: EndpointCall) -> bytes:
     """POST /contacts/search: 50 a page, last seen first, unless the body says otherwise."""
     body, pagination, language = call.search_body(), call.pagination(), call.language(CONTACT)
     condition = compile_query(body["query"], language)
     sort = read_sort(body.get("sort"), language)
     per_page = page_size(pagination.get("per_page"), 50)
-    view = call.company.contact_table.searchable()
-    token = (orjson.dumps(body["query"]), call.exact, call.company.timezone)
+    view = call.workspace.contact_table.searchable()
+    token = (orjson.dumps(body["query"]), call.exact, call.workspace.timezone)
     found = find(view, condition, sort, token)
     return _listed(call, *page(view, found, sort, per_page, pagination.get("starting_after")))
 
 
-def list_contacts(call: Call) -> bytes:
+def list_contacts(call: EndpointCall) -> bytes:
     """GET /contacts: 10 a page, newest first (Intercom documents no order), straight from the records."""
     sort = sort_by("created_at", "date", call.language(CONTACT), ascending=False)
     per_page = page_size(call.request.query.get("per_page"), 10)
-    view = call.company.contact_table.live
+    view = call.workspace.contact_table.live
     found = find(view, None, sort, None)
     return _listed(call, *page(view, found, sort, per_page, call.request.query.get("starting_after")))
 
 
-def _listed(call: Call, bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
+def _listed(call: EndpointCall, bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
     if call.flag("include_merge_history"):
         bodies = [_listed_with_history(call, each) for each in bodies]
     return envelope("list", "data", bodies, pages, total)
 
 
-def get_contact(call: Call) -> bytes:
+def get_contact(call: EndpointCall) -> bytes:
     """GET /contacts/{id}: 410 with a Link when merged away, 404 when archived or never there."""
     found = _contact(call, call.part)
     own = f"/contacts/{call.part}/subscriptions"
@@ -51,10 +51,10 @@ def get_contact(call: Call) -> bytes:
     return dump({"opted_out_subscription_types": empty, "opted_in_subscription_types": empty, **_ONLY_BY_ID} | found)
 
 
-def find_by_external_id(call: Call) -> bytes:
+def find_by_external_id(call: EndpointCall) -> bytes:
     """GET /contacts/find_by_external_id/{external_id}: users only."""
     mark = orjson.dumps(call.part)
-    for each in call.company.contact_table.live.records.values():
+    for each in call.workspace.contact_table.live.records.values():
         if mark in each.body:
             found = load(each.body)
             if isinstance(found, dict) and found.get("external_id") == call.part and found.get("role") == "user":
@@ -62,7 +62,7 @@ def find_by_external_id(call: Call) -> bytes:
     raise not_found("User Not Found")
 
 
-def merge_history(call: Call) -> bytes:
+def merge_history(call: EndpointCall) -> bytes:
     """GET /contacts/{id}/merge_history: the contacts merged into a user, newest first; 404 for a lead."""
     if _contact(call, call.part).get("role") != "user":
         raise not_found("Contact not found")
@@ -83,34 +83,34 @@ def _offset(cursor: str | None) -> int:
         raise invalid("cursor is not valid", "cursor") from None
 
 
-def _contact(call: Call, id: str) -> dict[str, Any]:
-    stored = call.company.contact_table.live.records.get(id)
+def _contact(call: EndpointCall, id: str) -> dict[str, Any]:
+    stored = call.workspace.contact_table.live.records.get(id)
     if stored is not None:
         found: dict[str, Any] = load(stored.body)
         return _with_history(call, found) if call.flag("include_merge_history") else found
-    target = call.company.merged_into(id)
+    target = call.workspace.merged_into(id)
     if target is None:
         raise not_found("Contact not found")
     message = "This contact has been merged. See the 'Link' header for the canonical contact."
     raise ApiError(410, "contact_merged", message, headers={"Link": f'</contacts/{target}>; rel="canonical"'})
 
 
-def _history(call: Call, id: str) -> list[dict[str, Any]]:
-    merges = [(at, source, role) for source, (into, role, at) in call.company.merges.items() if into == id]
+def _history(call: EndpointCall, id: str) -> list[dict[str, Any]]:
+    merges = [(at, source, role) for source, (into, role, at) in call.workspace.merges.items() if into == id]
     return [
         {"type": "merge_history", "source_contact_id": source, "source_contact_role": role, "merged_at": at}
         for at, source, role in sorted(merges, reverse=True)
     ]
 
 
-def _listed_with_history(call: Call, body: bytes) -> bytes:
+def _listed_with_history(call: EndpointCall, body: bytes) -> bytes:
     """Written into the JSON where that is plain: reading every record of a page takes longer than all else."""
-    if call.company.merges or body.count(b'"role":') != 1:
+    if call.workspace.merges or body.count(b'"role":') != 1:
         return dump(_with_history(call, load(body)))
     return body[:-1] + b',"merge_history":[]}' if b'"role":"user"' in body else body
 
 
-def _with_history(call: Call, contact: Any) -> Any:
+def _with_history(call: EndpointCall, contact: Any) -> Any:
     if isinstance(contact, dict) and contact.get("role") == "user":
         return {**contact, "merge_history": _history(call, str(contact.get("id")))}
     return contact

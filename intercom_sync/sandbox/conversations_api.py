@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.sandbox.api_calls import Call
+from intercom_sync.sandbox.api_calls import EndpointCall
 from intercom_sync.sandbox.errors import not_found
 from intercom_sync.sandbox.paging import page_size
 from intercom_sync.sandbox.plaintext import as_plaintext
@@ -15,22 +15,22 @@ from intercom_sync.sandbox.stored_record import CONVERSATION, dump, load
 MOST_PARTS = 500  # a conversation comes with its newest parts, at most so many
 
 
-def search_conversations(call: Call) -> bytes:
+def search_conversations(call: EndpointCall) -> bytes:
     """POST /conversations/search: 20 a page, last updated first; items come without their parts."""
     body, pagination, language = call.search_body(), call.pagination(), call.language(CONVERSATION)
     condition = compile_query(body["query"], language)
     sort = read_sort(body.get("sort"), language)
     per_page = page_size(pagination.get("per_page"), 20)
-    view = call.company.conversation_table.searchable()
+    view = call.workspace.conversation_table.searchable()
     found = find(view, condition, sort, orjson.dumps(body["query"]))
     return _listed(*page(view, found, sort, per_page, pagination.get("starting_after")))
 
 
-def list_conversations(call: Call) -> bytes:
+def list_conversations(call: EndpointCall) -> bytes:
     """GET /conversations: 20 a page, last updated first."""
     sort = sort_by("updated_at", "date", call.language(CONVERSATION), ascending=False)
     per_page = page_size(call.request.query.get("per_page"), 20)
-    view = call.company.conversation_table.live
+    view = call.workspace.conversation_table.live
     return _listed(*page(view, find(view, None, sort, None), sort, per_page, call.request.query.get("starting_after")))
 
 
@@ -38,9 +38,9 @@ def _listed(bodies: list[bytes], pages: dict[str, Any], total: int) -> bytes:
     return envelope("conversation.list", "conversations", bodies, pages, total)
 
 
-def get_conversation(call: Call) -> bytes:
+def get_conversation(call: EndpointCall) -> bytes:
     """GET /conversations/{id}: with the newest 500 parts; `display_as=plaintext` gives text instead of HTML."""
-    stored = call.company.conversation_table.live.records.get(call.part)
+    stored = call.workspace.conversation_table.live.records.get(call.part)
     if stored is None:
         raise not_found(code="conversation_not_found")
     plain = call.request.query.get("display_as") == "plaintext"
@@ -57,11 +57,11 @@ def _newest_parts(conversation: dict[str, Any]) -> dict[str, Any]:
     return conversation
 
 
-def deleted_conversations(call: Call) -> bytes:
+def deleted_conversations(call: EndpointCall) -> bytes:
     """GET /conversations/deleted: newest first unless `order=asc`; `pages.next` is a URL here."""
     per_page, number = call.number("per_page", 20, 60), call.number("page", 1, 1_000_000)
     order = "asc" if call.request.query.get("order") == "asc" else "desc"
-    every = sorted(call.company.deleted_conversations.items(), key=lambda each: each[::-1], reverse=order == "desc")
+    every = sorted(call.workspace.deleted_conversations.items(), key=lambda each: each[::-1], reverse=order == "desc")
     total = -(-len(every) // per_page)
     pages: dict[str, Any] = {"type": "pages", "page": number, "per_page": per_page, "total_pages": total}
     if number < total:

@@ -22,7 +22,7 @@ _WEIGHTS = tuple(
 _LONG = 620  # parts; Intercom returns the newest 500
 
 
-class Talk:
+class ConversationGenerator:
     """One conversation in the making.
 
     Args:

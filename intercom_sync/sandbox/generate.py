@@ -8,10 +8,10 @@ from random import Random
 
 from intercom_sync.sandbox import invalid_records
 from intercom_sync.sandbox.builders import Json
-from intercom_sync.sandbox.conversations_generator import Talk
+from intercom_sync.sandbox.conversations_generator import ConversationGenerator
 from intercom_sync.sandbox.people import is_plain, person, vary
 from intercom_sync.sandbox.stripe_amounts import stripe_data
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 _BROKEN_FROM = 200
 _HOUR = 3600
@@ -25,7 +25,7 @@ def generate(
     seed: int = 7,
     now: int | None = None,
     timezone: str = "America/Los_Angeles",
-) -> Company:
+) -> Workspace:
     """An invented company.
 
     Args:
@@ -36,7 +36,7 @@ def generate(
         timezone: IANA name of the workspace's zone.
     """
     present = int(time.time()) // _HOUR * _HOUR if now is None else now
-    company = Company(timezone=timezone, workspace_id=f"sandbox{seed}")
+    company = Workspace(timezone=timezone, workspace_id=f"sandbox{seed}")
     rng = Random(f"{seed} people")
     people = _put_people(company, rng, contacts, present, seed)
     if people:
@@ -44,7 +44,7 @@ def generate(
     return company
 
 
-def _put_people(company: Company, rng: Random, count: int, now: int, seed: int) -> list[Json]:
+def _put_people(company: Workspace, rng: Random, count: int, now: int, seed: int) -> list[Json]:
     """Store the contacts one by one, as a million at once would not fit; keep of some what conversations need."""
     talkers: list[Json] = []
     spoilt = _spoilt(count, len(invalid_records.CONTACTS))
@@ -63,10 +63,10 @@ def _put_people(company: Company, rng: Random, count: int, now: int, seed: int) 
     return talkers
 
 
-def _put_talk(company: Company, rng: Random, count: int, now: int, people: list[Json]) -> None:
+def _put_talk(company: Workspace, rng: Random, count: int, now: int, people: list[Json]) -> None:
     spoilt = _spoilt(count, len(invalid_records.CONVERSATIONS))
     for at in range(count):
-        made = Talk(rng, at, now, people).build()
+        made = ConversationGenerator(rng, at, now, people).build()
         if at in spoilt:
             invalid_records.CONVERSATIONS[spoilt[at]](made)
         company.put_conversation(made)

@@ -8,7 +8,7 @@ WINDOW = 10
 _DOCUMENTED = round(10_000 / 6)  # 10,000 requests a minute, a sixth of them in a window
 
 
-class Windows:
+class RateWindows:
     """The counters. `rate` is requests a second (None: the documented 10,000 a minute)."""
 
     def __init__(self, rate: float | None) -> None:

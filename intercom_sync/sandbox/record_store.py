@@ -34,7 +34,7 @@ class View:
         return self._orders[name]
 
 
-class Table:
+class RecordStore:
     """Records of one kind. `delay` gives the index's lag in seconds, `clock` the time in UNIX seconds."""
 
     def __init__(self, kind: Kind, *, delay: Callable[[], float], clock: Callable[[], float]) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from intercom_sync.sandbox import contacts_api, conversations_api, workspace_api
-from intercom_sync.sandbox.api_calls import Call
+from intercom_sync.sandbox.api_calls import EndpointCall
 from intercom_sync.sandbox.errors import ApiError, not_found
 
-Handler = Callable[[Call], bytes]
+Handler = Callable[[EndpointCall], bytes]
 
 _FIXED: dict[str, dict[str, Handler]] = {
     "/contacts": {"GET": contacts_api.list_contacts},

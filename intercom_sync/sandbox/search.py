@@ -17,7 +17,7 @@ from intercom_sync.sandbox.fields import place, values
 from intercom_sync.sandbox.paging import Cursor, pages_object, read_cursor
 from intercom_sync.sandbox.query import Language
 from intercom_sync.sandbox.record_store import Order, Value, View
-from intercom_sync.sandbox.stored_record import CONTACT, NULL, WILD, Record, load, usable_time
+from intercom_sync.sandbox.stored_record import CONTACT, NULL, UNUSABLE, Record, load, usable_time
 
 _KEPT_ANSWERS = 512
 
@@ -80,7 +80,7 @@ def _number(record: Record, way: tuple[str, ...], kind: str) -> float:
         return NULL
     if kind == "date":
         return usable_time(found[0], nullable=True)
-    return found[0] if isinstance(found[0], int | float) else WILD
+    return found[0] if isinstance(found[0], int | float) else UNUSABLE
 
 
 def find(view: View, condition: Condition | None, sort: Sort, token: object) -> Order:
@@ -100,7 +100,7 @@ def _select(view: View, everything: Order, condition: Condition, sort: Sort) -> 
     span = None if sort.column is None else one_span(condition, sort.column)
     if span is None:
         return [each for each in everything if condition.met(Row(view.records[each[1]]))]
-    wild = everything[bisect_left(everything, (WILD, "")) : bisect_left(everything, (1, ""))]
+    wild = everything[bisect_left(everything, (UNUSABLE, "")) : bisect_left(everything, (1, ""))]
     low, high = (bisect_left(everything, (max(edge, 1), "")) for edge in span)
     return wild + everything[low : max(low, high)]
 

@@ -18,7 +18,7 @@ from intercom_sync.sandbox.faults import Faults
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.wire import Protocol
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 
 class PortTakenError(OSError):
@@ -43,7 +43,7 @@ class Sandbox:
 
     def __init__(
         self,
-        company: Company,
+        company: Workspace,
         *,
         port: int = 0,
         token: str | None = None,
@@ -52,7 +52,7 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         dated: bool = True,
     ) -> None:
-        self.company = company
+        self.workspace = company
         self.url = ""
         self._port = port
         self._app = App(company, token=token, rate=rate, latency=latency, clock=clock, dated=dated)
@@ -153,7 +153,7 @@ def _stopped(number: int, frame: FrameType | None) -> None:
     """Nothing more: uvicorn stops on the signal and then raises it again, which would look like a crash."""
 
 
-def _announce(url: str, company: Company, token: str | None) -> None:
+def _announce(url: str, company: Workspace, token: str | None) -> None:
     held = len(company.contact_table.live.records), len(company.conversation_table.live.records)
     lines = (
         f"Sandbox Intercom on {url} with {held[0]:,} contacts and {held[1]:,} conversations. Ctrl-C ends it. Try:",

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 NULL = -1  # sorts before every time and lies in no range
-WILD = 0  # no usable time: lies in every range
+UNUSABLE = 0  # no usable time: lies in every range
 _YEAR_10000 = 253_402_300_800  # beyond it a number is not UNIX seconds (milliseconds, usually)
 
 
@@ -71,7 +71,7 @@ def usable_time(value: object, *, nullable: bool) -> int:
         return NULL
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _YEAR_10000:
         return value
-    return WILD
+    return UNUSABLE
 
 
 def _column(value: dict[str, Any], path: str, nullable: bool) -> int:
@@ -85,7 +85,7 @@ def _column(value: dict[str, Any], path: str, nullable: bool) -> int:
 def record(kind: Kind, value: Any) -> Record:
     """The stored form of a value."""
     if not isinstance(value, dict):
-        return Record(dump(value), None, (WILD,) * len(kind.columns))
+        return Record(dump(value), None, (UNUSABLE,) * len(kind.columns))
     times = tuple(_column(value, path, path in kind.nullable) for path in kind.columns)
     if kind is CONVERSATION and len(value) > 1 and "conversation_parts" in value:
         listed = {name: inner for name, inner in value.items() if name != "conversation_parts"}

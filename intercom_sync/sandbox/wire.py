@@ -22,7 +22,7 @@ _BETWEEN_DROPS = 0.05
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpAnswer:
     """An answer before it is sent."""
 
     status: int
@@ -40,7 +40,7 @@ class Protocol(HttpToolsProtocol):
 
 
 async def deliver(
-    answer: Answer,
+    answer: HttpAnswer,
     fault: Fault | None,
     scope: MutableMapping[str, Any],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],

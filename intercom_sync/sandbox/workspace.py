@@ -10,13 +10,13 @@ from typing import Any
 
 from intercom_sync.sandbox.attributes import Attributes
 from intercom_sync.sandbox.builders import WORKSPACE
-from intercom_sync.sandbox.record_store import Table
+from intercom_sync.sandbox.record_store import RecordStore
 from intercom_sync.sandbox.stored_record import CONTACT, CONVERSATION, load, record
 
 Json = dict[str, Any]
 
 
-class Company:
+class Workspace:
     """An empty workspace.
 
     Args:
@@ -43,8 +43,8 @@ class Company:
         self.clock = clock
         self.lock = RLock()
         self.attributes = Attributes()
-        self.contact_table = Table(CONTACT, delay=lambda: self.index_delay, clock=clock)
-        self.conversation_table = Table(CONVERSATION, delay=lambda: self.index_delay, clock=clock)
+        self.contact_table = RecordStore(CONTACT, delay=lambda: self.index_delay, clock=clock)
+        self.conversation_table = RecordStore(CONVERSATION, delay=lambda: self.index_delay, clock=clock)
         self.merges: dict[str, tuple[str, str, int]] = {}  # source id: target id, source's role, UNIX seconds
         self.deleted_conversations: dict[str, int] = {}  # id: UNIX seconds
 

@@ -1,18 +1,18 @@
 """The endpoints about the workspace itself: who the token belongs to, and which attributes contacts have."""
 
-from intercom_sync.sandbox.api_calls import Call
+from intercom_sync.sandbox.api_calls import EndpointCall
 from intercom_sync.sandbox.errors import ApiError, invalid
 from intercom_sync.sandbox.stored_record import dump
 
 
-def me(call: Call) -> bytes:
+def me(call: EndpointCall) -> bytes:
     """GET /me: the only place where the workspace's timezone shows."""
     app = {
         "type": "app",
-        "id_code": call.company.workspace_id,
+        "id_code": call.workspace.workspace_id,
         "name": "Sandbox Company",
-        "region": call.company.region,
-        "timezone": call.company.timezone,
+        "region": call.workspace.region,
+        "timezone": call.workspace.timezone,
         "created_at": 1_500_000_000,
         "identity_verification": False,
     }
@@ -30,7 +30,7 @@ def me(call: Call) -> bytes:
     )
 
 
-def data_attributes(call: Call) -> bytes:
+def data_attributes(call: EndpointCall) -> bytes:
     """GET /data_attributes: those of contacts; companies have none here.
 
     Raises:
@@ -42,4 +42,4 @@ def data_attributes(call: Call) -> bytes:
         raise ApiError(422, "parameter_invalid", message)
     if model not in ("contact", "company"):
         raise invalid(f"model {model!r} is neither contact nor company", "model")
-    return dump({"type": "list", "data": call.company.attributes.listed() if model == "contact" else []})
+    return dump({"type": "list", "data": call.workspace.attributes.listed() if model == "contact" else []})

@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import Any
 
 from intercom_sync.domain.alerts import Alert
-from intercom_sync.domain.incidents import TROUBLES
-from intercom_sync.slack.formatting import KINDS, kind_of, line, story, summary
+from intercom_sync.domain.incidents import INCIDENT_KINDS
+from intercom_sync.slack.formatting import KINDS, details, kind_of, line, summary
 
-HANDFUL = 5
+DIGEST_THRESHOLD = 5
 """More alerts of one run than this become a digest."""
 
 SECTION_LIMIT = 3_000
@@ -37,14 +37,14 @@ class Message:
     operations: bool = False
 
 
-def messages(waiting: Iterable[Alert]) -> list[Message]:
+def build_messages(waiting: Iterable[Alert]) -> list[Message]:
     """Return the messages that tell of all these alerts, the oldest first; each alert is in exactly one."""
     groups: dict[str | None, list[Alert]] = {}
     for alert in waiting:
         # Troubles of several runs go together: a bad week shall not be a message an hour.
-        groups.setdefault(None if alert.kind in TROUBLES else alert.run, []).append(alert)
+        groups.setdefault(None if alert.kind in INCIDENT_KINDS else alert.run_id, []).append(alert)
     made = [
-        replace(message, operations=group[0].kind in TROUBLES)
+        replace(message, operations=group[0].kind in INCIDENT_KINDS)
         for group in groups.values()
         for message in _of_group(group)
     ]
@@ -55,7 +55,7 @@ def _of_group(group: Sequence[Alert]) -> Iterator[Message]:
     refused = [alert for alert in group if alert.refusal_count]
     fresh = [alert for alert in group if not alert.refusal_count]
     for part in (fresh, refused):
-        if len(part) > HANDFUL:
+        if len(part) > DIGEST_THRESHOLD:
             yield _digest(part)
         else:
             yield from (_single(alert) for alert in part)
@@ -65,7 +65,7 @@ def _single(alert: Alert) -> Message:
     if alert.refusal_count:
         return Message((alert.id,), summary(alert))
     where = f"customer_alerts {alert.id}{_run(alert)} · {alert.created_at:%Y-%m-%d %H:%M} UTC"
-    return Message((alert.id,), summary(alert), [_section(story(alert)), _context(where)])
+    return Message((alert.id,), summary(alert), [_section(details(alert)), _context(where)])
 
 
 def _digest(group: Sequence[Alert]) -> Message:
@@ -88,7 +88,7 @@ def _rank(alert: Alert) -> tuple[int, str]:
 
 def _list(of_kind: Sequence[Alert]) -> dict[str, Any]:
     kind = kind_of(of_kind[0])
-    heading = f"{kind.sign} *{kind.counted(len(of_kind))}*"
+    heading = f"{kind.emoji} *{kind.counted(len(of_kind))}*"
     lines = [heading]
     size = len(heading)
     for alert in of_kind[:_LISTED]:
@@ -102,18 +102,18 @@ def _list(of_kind: Sequence[Alert]) -> dict[str, Any]:
 
 
 def _where(group: Sequence[Alert]) -> str:
-    runs = {alert.run for alert in group}
+    runs = {alert.run_id for alert in group}
     first, last = min(alert.id for alert in group), max(alert.id for alert in group)
     of = f"run = '{_run_id(group[0])}'" if len(runs) == 1 else f"id BETWEEN {first} AND {last}"
     return f"All of them: SELECT * FROM customer_alerts WHERE {of} · {group[0].created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _run(alert: Alert) -> str:
-    return f" · run {_run_id(alert)}" if alert.run else ""
+    return f" · run {_run_id(alert)}" if alert.run_id else ""
 
 
 def _run_id(alert: Alert) -> str:
-    return "".join(char for char in alert.run if char.isalnum() or char in "-_")[:80]
+    return "".join(char for char in alert.run_id if char.isalnum() or char in "-_")[:80]
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from intercom_sync.domain import alerts, incidents
 from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.revenue.money import DEFAULT_CURRENCY, format_amount, read_currency
-from intercom_sync.slack.mrkdwn import inert, link, literal
+from intercom_sync.slack.mrkdwn import escape_mrkdwn, link, literal
 
 _NAME, _EMAIL, _PLAN, _WORDS, _LINE_WORDS, _SENTENCE = 120, 400, 120, 900, 160, 1_200
 _STRIPE = "https://dashboard.stripe.com/customers/"
@@ -20,7 +20,7 @@ _STRIPE = "https://dashboard.stripe.com/customers/"
 class Kind(NamedTuple):
     """How a kind is shown: one of them, and many."""
 
-    sign: str
+    emoji: str
     one: str
     many: str
 
@@ -36,20 +36,20 @@ KINDS: Mapping[str, Kind] = {
     alerts.MRR_CHANGE: Kind(":chart_with_upwards_trend:", "Large MRR change", "large MRR changes"),
     incidents.FAILED_RUN: Kind(":red_circle:", "Sync failed", "failed syncs"),
     incidents.FAILED_CHECK: Kind(":large_orange_circle:", "Check failed", "failed checks"),
-    incidents.SURVIVED_ERRORS: Kind(":large_yellow_circle:", "Sync done with errors", "syncs done with errors"),
+    incidents.PARTIAL_FAILURE: Kind(":large_yellow_circle:", "Sync done with errors", "syncs done with errors"),
     incidents.MISSED_WINDOWS: Kind(":red_circle:", "Windows never synced", "gaps between syncs"),
 }
 
 
 def kind_of(alert: Alert) -> Kind:
     """Return how an alert's kind is shown, also one that is not known here."""
-    return KINDS.get(alert.kind) or Kind(":bell:", inert(alert.kind, _NAME), inert(alert.kind, _NAME))
+    return KINDS.get(alert.kind) or Kind(":bell:", escape_mrkdwn(alert.kind, _NAME), escape_mrkdwn(alert.kind, _NAME))
 
 
 def who(alert: Alert) -> str:
     """Return the customer: name and email."""
     email = literal(alert.email or "", _EMAIL)
-    name = inert(str(alert.details.get("name") or ""), _NAME)
+    name = escape_mrkdwn(str(alert.details.get("name") or ""), _NAME)
     return f"{name} ({email})" if name else email
 
 
@@ -64,14 +64,14 @@ def line(alert: Alert) -> str:
     """Return an alert's line in a list of its kind."""
     if alert.email is None:
         return f"• {_sentence(alert)}"
-    said = inert(str(alert.details.get("excerpt") or ""), _LINE_WORDS)
+    said = escape_mrkdwn(str(alert.details.get("excerpt") or ""), _LINE_WORDS)
     return " · ".join(filter(None, (f"• {who(alert)}", _money(alert), said and f"“{said}”", _links(alert))))
 
 
-def story(alert: Alert) -> str:
+def details(alert: Alert) -> str:
     """Return all that is known of an alert, in lines."""
     kind = kind_of(alert)
-    headline = f"{kind.sign} *{kind.one}*"
+    headline = f"{kind.emoji} *{kind.one}*"
     if alert.email is None:
         return f"{headline}\n{_sentence(alert)}"
     lines = (f"{headline}: {who(alert)}", _money(alert), _payment(alert), _said(alert), _links(alert))
@@ -90,7 +90,7 @@ def _money(alert: Alert) -> str:
     if (details.get("previous_mrr"), before) != (details.get("mrr"), currency):
         change = f", {details['change_percent']} %" if "change_percent" in details and before == currency else ""
         now += f" (before: {money(details.get('previous_mrr'), before)}{change})"
-    plan = inert(str(details.get("plan_name") or ""), _PLAN)
+    plan = escape_mrkdwn(str(details.get("plan_name") or ""), _PLAN)
     return f"{now} · {plan}" if plan else now
 
 
@@ -103,7 +103,7 @@ def _payment(alert: Alert) -> str:
 
 
 def _said(alert: Alert) -> str:
-    words = inert(str(alert.details.get("excerpt") or ""), _WORDS)
+    words = escape_mrkdwn(str(alert.details.get("excerpt") or ""), _WORDS)
     return f"> {words}\nWritten {moment(alert.details.get('said_at'))}" if words else ""
 
 

@@ -24,7 +24,7 @@ _LITERAL = {char: _INERT[char] for char in "&<>`"}
 _UNSEEN = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
 
 
-def inert(text: str, most: int) -> str:
+def escape_mrkdwn(text: str, most: int) -> str:
     """Return a customer's words on one line, at most so many characters of mrkdwn; what is cut off ends in …."""
     return _pieces(text, most, _INERT)
 

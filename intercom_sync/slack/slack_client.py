@@ -54,11 +54,11 @@ _CONTENT = {
 }  # fmt: skip
 
 
-class SlackSetupError(Exception):
+class SlackMisconfiguredError(Exception):
     """Slack takes nothing until a setting is mended; the message names it."""
 
 
-class SlackAwayError(Exception):
+class SlackUnavailableError(Exception):
     """Slack does not answer, or answers that it cannot; it may have taken the message all the same."""
 
 
@@ -87,7 +87,7 @@ def channels(customers: str, operations: str) -> Channels:
     return Channels(first, first if operations == customers else Channel(operations, "SLACK_OPERATIONS_CHANNEL"))
 
 
-class Verdict(Enum):
+class Outcome(Enum):
     """What an answer means."""
 
     TAKEN = auto()
@@ -100,7 +100,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class PostResult:
     """Slack's answer.
 
     Attributes:
@@ -110,9 +110,9 @@ class Answer:
         wait: seconds that Slack asks to wait.
     """
 
-    verdict: Verdict
+    verdict: Outcome
     reason: str = ""
-    wait: int = 0
+    wait_seconds: int = 0
 
 
 def quiet_client(token: str, base_url: str) -> WebClient:
@@ -122,7 +122,7 @@ def quiet_client(token: str, base_url: str) -> WebClient:
     return WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=silent)
 
 
-def post(client: WebClient, channel: Channel, message: Message) -> Answer:
+def post_message(client: WebClient, channel: Channel, message: Message) -> PostResult:
     """Send a message once."""
     try:
         client.chat_postMessage(
@@ -132,24 +132,24 @@ def post(client: WebClient, channel: Channel, message: Message) -> Answer:
     except SlackApiError as error:
         return _answer(error, channel)
     except (SlackClientError, OSError, HTTPException, ValueError) as error:
-        return Answer(Verdict.AWAY, f"Slack does not answer ({type(error).__name__})")
-    return Answer(Verdict.TAKEN)
+        return PostResult(Outcome.AWAY, f"Slack does not answer ({type(error).__name__})")
+    return PostResult(Outcome.TAKEN)
 
 
-def _answer(error: SlackApiError, channel: Channel) -> Answer:
+def _answer(error: SlackApiError, channel: Channel) -> PostResult:
     status = error.response.status_code
     word = error_word(error)
     if word == "ratelimited":
-        return Answer(Verdict.WAIT, "Slack asks to wait", _seconds(error.response.headers))
+        return PostResult(Outcome.WAIT, "Slack asks to wait", _seconds(error.response.headers))
     if status >= 500 or word in _PASSING:
-        return Answer(Verdict.AWAY, f"Slack is out of order ({word if word in _PASSING else status})")
+        return PostResult(Outcome.AWAY, f"Slack is out of order ({word if word in _PASSING else status})")
     if word in _CHANNEL:
-        return Answer(Verdict.CHANNEL, channel_refusal(channel, word))
+        return PostResult(Outcome.CHANNEL, channel_refusal(channel, word))
     if word in _TOKEN:
-        return Answer(Verdict.SETUP, token_refusal(word))
+        return PostResult(Outcome.SETUP, token_refusal(word))
     if not word:
-        return Answer(Verdict.SETUP, f"What answered ({status}) is not Slack: see SLACK_API_URL.")
-    return Answer(Verdict.REFUSED if word in _CONTENT else Verdict.UNKNOWN, word)
+        return PostResult(Outcome.SETUP, f"What answered ({status}) is not Slack: see SLACK_API_URL.")
+    return PostResult(Outcome.REFUSED if word in _CONTENT else Outcome.UNKNOWN, word)
 
 
 def error_word(error: SlackApiError) -> str:

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.homes import passing
@@ -56,7 +56,7 @@ def _sync(environment: dict[str, str], *options: str) -> None:
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=_PATIENCE)
 
 
-def _grow(company: Company) -> None:
+def _grow(company: Workspace) -> None:
     """Let some customers pay more, as they have changed just now."""
     paying = [one for one in company.contacts() if _subscriptions(one)]
     for contact in paying[:40]:

@@ -8,7 +8,7 @@ import pytest
 from intercom_sync.commands.doctor import doctor
 from intercom_sync.sandbox.builders import contact, payment
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.schema.migrate import prepare
 
@@ -22,7 +22,7 @@ def charged(flat: float, paid: int) -> dict:
     )
 
 
-def looked_at(company: Company, database_url: str, schema: str, **more: str) -> Settings:
+def looked_at(company: Workspace, database_url: str, schema: str, **more: str) -> Settings:
     return Settings.load(
         {
             "INTERCOM_API_KEY": "sandbox",
@@ -35,7 +35,7 @@ def looked_at(company: Company, database_url: str, schema: str, **more: str) -> 
 
 def test_all_good_is_said_line_by_line_and_ends_with_0(database_url, schema, capsys):
     prepare(database_url, schema)
-    company = Company(timezone="Asia/Kolkata")
+    company = Workspace(timezone="Asia/Kolkata")
     company.put_contact(charged(29900, 29900))
     with Sandbox(company) as sandbox:
         assert doctor(looked_at(company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 0
@@ -51,7 +51,7 @@ def test_all_good_is_said_line_by_line_and_ends_with_0(database_url, schema, cap
 
 
 def test_a_flat_amount_in_dollars_is_noticed_by_its_payments(database_url, schema, capsys):
-    company = Company()
+    company = Workspace()
     company.put_contact(charged(299.0, 29900))
     with Sandbox(company) as sandbox:
         assert doctor(looked_at(company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 1
@@ -60,8 +60,8 @@ def test_a_flat_amount_in_dollars_is_noticed_by_its_payments(database_url, schem
 
 def test_clocks_that_differ_are_named_with_how_much(database_url, schema, capsys):
     prepare(database_url, schema)
-    with Sandbox(Company(), clock=lambda: time.time() - 3_000) as sandbox:
-        assert doctor(looked_at(sandbox.company, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 1
+    with Sandbox(Workspace(), clock=lambda: time.time() - 3_000) as sandbox:
+        assert doctor(looked_at(sandbox.workspace, database_url, schema, INTERCOM_BASE_URL=sandbox.url)) == 1
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MEND")]
     assert re.search(r"clocks: that of this machine is (2,99\d|3,00\d) seconds ahead, that of the database is", line)
     assert "set the clock right" in line
@@ -69,8 +69,8 @@ def test_clocks_that_differ_are_named_with_how_much(database_url, schema, capsys
 
 @pytest.mark.parametrize("dated", [True, False])
 def test_clocks_are_compared_without_tables_and_without_a_date_of_intercoms(dated, database_url, schema, capsys):
-    with Sandbox(Company(), dated=dated) as sandbox:
-        assert doctor(looked_at(sandbox.company, database_url, f"{schema}_none", INTERCOM_BASE_URL=sandbox.url)) == 0
+    with Sandbox(Workspace(), dated=dated) as sandbox:
+        assert doctor(looked_at(sandbox.workspace, database_url, f"{schema}_none", INTERCOM_BASE_URL=sandbox.url)) == 0
     compared = ", ".join(["this machine", "the database", *["Intercom"] * dated])
     assert f"clocks: those of {compared} agree within a minute" in capsys.readouterr().out
 
@@ -85,8 +85,8 @@ def test_clocks_are_compared_without_tables_and_without_a_date_of_intercoms(date
     ],
 )
 def test_what_is_wrong_is_named_by_its_setting_without_secrets(wrong, said, database_url, schema, capsys):
-    with Sandbox(Company()) as sandbox:
-        settings = looked_at(sandbox.company, database_url, schema, **({"INTERCOM_BASE_URL": sandbox.url} | wrong))
+    with Sandbox(Workspace()) as sandbox:
+        settings = looked_at(sandbox.workspace, database_url, schema, **({"INTERCOM_BASE_URL": sandbox.url} | wrong))
         assert doctor(settings) == 1
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MEND")]
     assert len(lines) == 1

@@ -13,7 +13,7 @@ import pytest
 from intercom_sync.cli import main
 from intercom_sync.domain.schema import tables
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.postgres.urls import plain_url
 from intercom_sync_tests.warehouse.plain_connection import definitions, direct
 
@@ -67,7 +67,7 @@ def test_a_dry_run_prints_what_a_migration_prints_and_changes_nothing(deployment
 
 def test_the_doctor_changes_nothing_and_counts_what_a_sync_would_change(deployment, database_url, monkeypatch, capsys):
     before = _everything(database_url)
-    with Sandbox(Company()) as sandbox:
+    with Sandbox(Workspace()) as sandbox:
         monkeypatch.setenv("INTERCOM_API_KEY", "sandbox")
         monkeypatch.setenv("INTERCOM_BASE_URL", sandbox.url)
         assert main(["doctor"]) == 0

@@ -1,7 +1,7 @@
 import pytest
 
-from intercom_sync.domain.contacts import Contact, read_contact
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.contacts import Contact, parse_contact
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.domain.revenue.contact_revenue import NO_REVENUE
 from intercom_sync.domain.rules import Rules
 from intercom_sync_tests.domain.samples import DAY, NOW, contact, subscription
@@ -10,13 +10,13 @@ RULES = Rules()
 
 
 def refusal(record):
-    with pytest.raises(RejectionError) as refused:
-        read_contact(record, RULES)
+    with pytest.raises(InvalidRecordError) as refused:
+        parse_contact(record, RULES)
     return refused.value.reason, refused.value.field
 
 
 def test_every_field_of_a_contact_is_read():
-    assert read_contact(contact(), RULES) == Contact(
+    assert parse_contact(contact(), RULES) == Contact(
         "c1",
         "Ann.Lee@Example.com",
         "u-1",
@@ -32,7 +32,7 @@ def test_every_field_of_a_contact_is_read():
 
 
 def test_a_lead_may_have_nothing_but_an_id_and_times():
-    read = read_contact({"id": 9, "created_at": 1, "updated_at": 2}, RULES)
+    read = parse_contact({"id": 9, "created_at": 1, "updated_at": 2}, RULES)
     assert read == Contact("9", None, None, None, None, None, None, 1, 2, None, NO_REVENUE)
 
 
@@ -41,14 +41,14 @@ def test_a_lead_may_have_nothing_but_an_id_and_times():
     [("  Ann \n", "  Ann \n"), (" ", None), ("\t\u2003", None), (None, None), ("A\x00nn", "Ann"), ("\x00 ", None)],
 )
 def test_a_name_is_kept_as_it_came_and_a_blank_one_is_none(name, expected):
-    assert read_contact(contact(name=name), RULES).name == expected
+    assert parse_contact(contact(name=name), RULES).name == expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("x ", "x "), (42, "42"), (42.0, "42"), (4.5, "4.5"), ("", None), ("\t", None)]
 )
 def test_texts_are_kept_as_spelled_numbers_become_text_and_blanks_none(value, expected):
-    read = read_contact(contact(external_id=value, location={"country": value, "city": value}), RULES)
+    read = parse_contact(contact(external_id=value, location={"country": value, "city": value}), RULES)
     assert (read.external_id, read.location_country, read.location_city) == (expected, expected, expected)
 
 
@@ -74,8 +74,8 @@ def test_last_seen_is_a_positive_integer_where_given(bad):
 
 
 def test_last_seen_may_be_null_or_in_the_future():
-    assert read_contact(contact(last_seen_at=None), RULES).last_seen_at is None
-    assert read_contact(contact(last_seen_at=NOW + DAY), RULES).last_seen_at == NOW + DAY
+    assert parse_contact(contact(last_seen_at=None), RULES).last_seen_at is None
+    assert parse_contact(contact(last_seen_at=NOW + DAY), RULES).last_seen_at == NOW + DAY
 
 
 @pytest.mark.parametrize("bad", [[], "Dublin", 5, False, ""])
@@ -114,4 +114,4 @@ def test_the_first_rule_broken_wins():
         order.append(refusal(broken)[1])
         broken[repaired] = contact()[repaired]
     assert order == ["id", "email", "created_at", "name", "location", "custom_attributes.Stripe Subscriptions"]
-    assert read_contact(broken, RULES)
+    assert parse_contact(broken, RULES)

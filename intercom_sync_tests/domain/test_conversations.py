@@ -1,19 +1,19 @@
 import pytest
 
-from intercom_sync.domain.conversations import Conversation, Message, needs_parts, read_conversation
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.conversations import Conversation, Message, needs_parts, parse_conversation
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync_tests.domain.samples import DAY, NOW, conversation, said
 
 
 def refusal(record):
-    with pytest.raises(RejectionError) as refused:
-        read_conversation(record)
+    with pytest.raises(InvalidRecordError) as refused:
+        parse_conversation(record)
     return refused.value.reason, refused.value.field
 
 
 def test_every_field_of_a_conversation_is_read():
     rated = {"rating": 4, "contact": {"type": "contact", "id": "c1"}, "created_at": 5}
-    assert read_conversation(conversation(conversation_rating=rated)) == Conversation(
+    assert parse_conversation(conversation(conversation_rating=rated)) == Conversation(
         id="v1",
         created_at=NOW - 10 * DAY,
         updated_at=NOW - DAY,
@@ -52,12 +52,12 @@ def test_contacts_are_a_list_of_records_with_ids(bad):
 
 @pytest.mark.parametrize("none", [None, {}, {"contacts": None}, {"contacts": []}, []])
 def test_a_conversation_without_contacts_is_fine(none):
-    assert read_conversation(conversation(contacts=none)).contact_ids == ()
+    assert parse_conversation(conversation(contacts=none)).contact_ids == ()
 
 
 def test_every_contact_takes_part_once_in_order():
     contacts = {"contacts": [{"id": "b"}, {"id": "a"}, {"id": "b"}, {"id": 7}]}
-    assert read_conversation(conversation(contacts=contacts)).contact_ids == ("b", "a", "7")
+    assert parse_conversation(conversation(contacts=contacts)).contact_ids == ("b", "a", "7")
 
 
 @pytest.mark.parametrize(
@@ -74,35 +74,35 @@ def test_every_contact_takes_part_once_in_order():
     ],
 )
 def test_snoozed_is_open(given, state, expected):
-    assert read_conversation(conversation(open=given, state=state)).open is expected
+    assert parse_conversation(conversation(open=given, state=state)).open is expected
 
 
 @pytest.mark.parametrize("rating", [None, {}, {"rating": None}, [], "5"])
 def test_unrated_is_none_and_nothing_is_ignored(rating):
-    read = read_conversation(conversation(conversation_rating=rating))
+    read = parse_conversation(conversation(conversation_rating=rating))
     assert (read.rating, read.ignored_rating) == (None, False)
 
 
 @pytest.mark.parametrize("rating", [0, 6, -1, 4.5, True, "great", [], 10**400])
 def test_a_rating_outside_1_to_5_is_ignored_and_said_so(rating):
-    read = read_conversation(conversation(conversation_rating={"rating": rating, "contact": {"id": "c1"}}))
+    read = parse_conversation(conversation(conversation_rating={"rating": rating, "contact": {"id": "c1"}}))
     assert (read.rating, read.rating_contact_id, read.ignored_rating) == (None, None, True)
 
 
 @pytest.mark.parametrize("contact", [None, [], {}, "c1", {"id": None}])
 def test_a_rating_may_name_no_contact(contact):
-    read = read_conversation(conversation(conversation_rating={"rating": 5, "contact": contact}))
+    read = parse_conversation(conversation(conversation_rating={"rating": 5, "contact": contact}))
     assert (read.rating, read.rating_contact_id) == (5, None)
 
 
 @pytest.mark.parametrize("kind", ["admin", "bot", "team", None, []])
 def test_an_opening_by_anybody_else_is_no_message(kind):
-    assert read_conversation(conversation(source=said("cancel", kind=kind))).messages == ()
+    assert parse_conversation(conversation(source=said("cancel", kind=kind))).messages == ()
 
 
 @pytest.mark.parametrize("source", [None, [], "x", {}, {"author": 5, "body": "x"}])
 def test_a_broken_source_is_passed_over(source):
-    assert read_conversation(conversation(source=source)).messages == ()
+    assert parse_conversation(conversation(source=source)).messages == ()
 
 
 SINCE = NOW - 30 * DAY
@@ -118,7 +118,7 @@ def wants(fetched=None, statistics=None, count=4, *, stored=False, **fields):
     if not isinstance(statistics, dict):
         statistics = {"last_contact_reply_at": statistics}
     record = conversation(**({"statistics": {"count_conversation_parts": count} | statistics} | fields))
-    return needs_parts(read_conversation(record), fetched, NOW, has_parts_stored=stored)
+    return needs_parts(parse_conversation(record), fetched, NOW, has_parts_stored=stored)
 
 
 @pytest.mark.parametrize(("replied_at", "expected"), [(NOW - DAY, True), (SINCE, True), (SINCE - 1, False)])
@@ -197,7 +197,7 @@ def test_null_or_absent_statistics_are_no_evidence(statistics, count, fields):
 @pytest.mark.parametrize(("updated_at", "expected"), [(SINCE, True), (SINCE - 1, False)])
 def test_where_the_statistics_say_nothing_what_changed_in_30_days_is_wanted(unknown, updated_at, expected):
     fields = {"statistics": unknown, "updated_at": updated_at, "created_at": SINCE - 5 * DAY}
-    assert needs_parts(read_conversation(conversation(**fields)), None, NOW) is expected
+    assert needs_parts(parse_conversation(conversation(**fields)), None, NOW) is expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from intercom_sync.domain import emails
 from intercom_sync.domain.emails import clean_email, email_prefix, trim_email
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.parsing import InvalidRecordError
 
 LOCAL_64 = "l" * 64
 LABEL_63 = "d" * 63
@@ -72,7 +72,7 @@ def test_a_million_invisible_characters_are_trimmed():
 
 @pytest.mark.parametrize("email", ["ann@exam\u200bple.com", "an\u200bn@example.com", "an\u00adn@example.com"])
 def test_what_nobody_sees_within_an_address_makes_it_invalid(email):
-    with pytest.raises(RejectionError):
+    with pytest.raises(InvalidRecordError):
         clean_email(email)
 
 
@@ -114,7 +114,7 @@ def test_addresses_that_only_look_alike_stay_as_spelled(look_alike):
     ],
 )
 def test_an_address_that_the_rfcs_refuse_is_rejected(email):
-    with pytest.raises(RejectionError) as refused:
+    with pytest.raises(InvalidRecordError) as refused:
         clean_email(email)
     assert (refused.value.reason, refused.value.field) == ("email is not a valid address", "email")
     assert refused.value.value == email
@@ -124,7 +124,7 @@ def test_254_octets_are_the_most_an_address_may_have():
     domain = ".".join([LABEL_63, LABEL_63, LABEL_63])  # 3 × 63 + 2 = 191
     longest = "l" * 62 + "@" + domain  # 62 + 1 + 191 = 254
     assert clean_email(longest) == longest
-    with pytest.raises(RejectionError):
+    with pytest.raises(InvalidRecordError):
         clean_email("l" + longest)
 
 
@@ -135,7 +135,7 @@ def test_no_email_is_none(nothing):
 
 @pytest.mark.parametrize("value", [0, 1.5, True, [], {}, ["ann@example.com"]])
 def test_what_is_no_text_is_no_email(value):
-    with pytest.raises(RejectionError, match="email is not a valid address"):
+    with pytest.raises(InvalidRecordError, match="email is not a valid address"):
         clean_email(value)
 
 
@@ -190,6 +190,6 @@ def test_every_ordinary_address_is_accepted_as_by_the_library(email):
 def test_any_text_is_an_email_nothing_or_rejected(text):
     try:
         email = clean_email(text)
-    except RejectionError:
+    except InvalidRecordError:
         return
     assert email is None or library_accepts(email)

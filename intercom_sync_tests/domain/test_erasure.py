@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intercom_sync.domain.conversations import parts_missing, read_conversation, read_messages
-from intercom_sync.domain.erasure import SOMEBODY, claimed_email, people, without
+from intercom_sync.domain.conversations import parse_conversation, parse_messages, parts_missing
+from intercom_sync.domain.erasure import ERASED_CONTACT_ID, claimed_email, participant_ids, redact_contacts
 from intercom_sync.sandbox.builders import author, conversation, message, part, rating
 
 _ANY = st.recursive(
@@ -42,37 +42,37 @@ def _shared(**fields: Any) -> Any:
 
 
 def test_everybody_that_a_conversation_names_is_found() -> None:
-    assert people(_shared(conversation_rating=rating(2, by="rob", at=1))) == {"ann", "zed", "old", "rob"}
+    assert participant_ids(_shared(conversation_rating=rating(2, by="rob", at=1))) == {"ann", "zed", "old", "rob"}
 
 
 def test_a_shared_conversation_keeps_its_size_and_the_others_words() -> None:
-    left = without(_shared(conversation_rating=rating(2, by="zed", at=1)), {"zed"})
+    left = redact_contacts(_shared(conversation_rating=rating(2, by="zed", at=1)), {"zed"})
     assert left is not None
-    read = read_conversation(left)
-    assert read.contact_ids == ("ann", SOMEBODY)
-    assert (read.rating, read.rating_contact_id) == (2, SOMEBODY)
-    assert {one.text for one in read_messages(left)} == {"from ann", "from a lead nobody knows"}
+    read = parse_conversation(left)
+    assert read.contact_ids == ("ann", ERASED_CONTACT_ID)
+    assert (read.rating, read.rating_contact_id) == (2, ERASED_CONTACT_ID)
+    assert {one.text for one in parse_messages(left)} == {"from ann", "from a lead nobody knows"}
     assert parts_missing(left) == 0
-    assert people(left) == {"ann", "old", SOMEBODY}
+    assert participant_ids(left) == {"ann", "old", ERASED_CONTACT_ID}
 
 
 def test_a_conversation_whose_people_are_all_forgotten_is_none() -> None:
-    assert without(_shared(), {"zed", "ann", "old"}) is None
-    assert without(_shared(), {"zed", "old"}) is not None
+    assert redact_contacts(_shared(), {"zed", "ann", "old"}) is None
+    assert redact_contacts(_shared(), {"zed", "old"}) is not None
 
 
 def test_words_of_somebody_who_left_are_not_taken_for_those_of_the_one_who_stayed() -> None:
     alone = _shared() | {"contacts": {"type": "contact.list", "contacts": [{"type": "contact", "id": "ann"}]}}
-    assert {one.author_id for one in read_messages(alone)} == {"ann"}
-    left = without(alone, {"zed"})
-    assert {one.text for one in read_messages(left)} == {"from ann", "from a lead nobody knows"}
+    assert {one.author_id for one in parse_messages(alone)} == {"ann"}
+    left = redact_contacts(alone, {"zed"})
+    assert {one.text for one in parse_messages(left)} == {"from ann", "from a lead nobody knows"}
 
 
 @given(_ANY)
 def test_nobody_is_left_in_a_record_of_any_shape(record: Any) -> None:
-    named = people(record)
+    named = participant_ids(record)
     if named:
-        assert people(without(record, named)) <= {SOMEBODY}
+        assert participant_ids(redact_contacts(record, named)) <= {ERASED_CONTACT_ID}
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intercom_sync.domain.contacts import Contact, clean_record, read_contact
+from intercom_sync.domain.contacts import Contact, clean_record, parse_contact
 from intercom_sync.domain.conversations import (
     Conversation,
     needs_parts,
+    parse_conversation,
+    parse_messages,
     parts_missing,
-    read_conversation,
-    read_messages,
 )
-from intercom_sync.domain.parsing import RejectionError
-from intercom_sync.domain.revenue.contact_revenue import Revenue, read_revenue
+from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.revenue.contact_revenue import Revenue, parse_revenue
 from intercom_sync.domain.rules import AttributeNames, Rules, attribute_fields
 from intercom_sync_tests.domain.samples import NOW, contact, conversation, part, payment, subscription
 
@@ -61,7 +61,7 @@ def damaged(good):
 def only_rejects(read, kind, *arguments):
     try:
         result = read(*arguments)
-    except RejectionError:
+    except InvalidRecordError:
         return None
     assert isinstance(result, kind)
     return result
@@ -82,7 +82,7 @@ STRIPE = dict.fromkeys(ATTRIBUTES) | {
 @given(JSON | damaged(contact(custom_attributes=STRIPE)))
 def test_any_contact_is_read_or_rejected(record):
     for version in (record, clean_record(record)):
-        read = only_rejects(read_contact, Contact, version, RULES)
+        read = only_rejects(parse_contact, Contact, version, RULES)
         if read:
             hash(read)
             assert read.id
@@ -91,7 +91,7 @@ def test_any_contact_is_read_or_rejected(record):
 @settings(max_examples=500)
 @given(JSON | st.dictionaries(st.sampled_from(ATTRIBUTES), JSON))
 def test_any_attributes_are_read_or_rejected(attributes):
-    revenue = only_rejects(read_revenue, Revenue, attributes, RULES)
+    revenue = only_rejects(parse_revenue, Revenue, attributes, RULES)
     for amount in (revenue.mrr, revenue.arr, revenue.ltv, revenue.plan_price) if revenue else ():
         assert amount is None or (amount.as_tuple().exponent == -6 and abs(amount) < 10**32)
 
@@ -107,10 +107,10 @@ DETAIL = conversation(
 @settings(max_examples=500)
 @given(JSON | damaged(DETAIL), st.none() | st.integers(1, 2 * NOW))
 def test_any_conversation_is_read_or_rejected(record, fetched):
-    read = only_rejects(read_conversation, Conversation, record)
+    read = only_rejects(parse_conversation, Conversation, record)
     if read:
         assert needs_parts(read, fetched, NOW) in (True, False)
-    only_rejects(read_messages, tuple, record)
+    only_rejects(parse_messages, tuple, record)
     only_rejects(parts_missing, int, record)
 
 
@@ -125,8 +125,8 @@ def test_deep_nesting_anywhere_is_read_or_rejected(levels):
         contact(custom_attributes={"Stripe Payments": deep}),
         contact(custom_attributes=deep),
     ):
-        only_rejects(read_contact, Contact, record, RULES)
+        only_rejects(parse_contact, Contact, record, RULES)
     for value in (text, '{"data":' * levels, [{"status": "active", "plan": text}], [subscription(quantity=deep)]):
-        only_rejects(read_revenue, Revenue, {"Stripe Subscriptions": value}, RULES)
-    only_rejects(read_conversation, Conversation, conversation(contacts=deep))
-    only_rejects(read_messages, tuple, conversation(conversation_parts=[part(1, "x", part_type=deep), part(2, deep)]))
+        only_rejects(parse_revenue, Revenue, {"Stripe Subscriptions": value}, RULES)
+    only_rejects(parse_conversation, Conversation, conversation(contacts=deep))
+    only_rejects(parse_messages, tuple, conversation(conversation_parts=[part(1, "x", part_type=deep), part(2, deep)]))

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from intercom_sync.domain.incidents import failed_check, failed_run, missed_windows, survived_errors
+from intercom_sync.domain.incidents import failed_check, failed_run, missed_windows, partial_failure
 
 NOW = datetime(2026, 3, 1, 14, 30, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def test_every_failed_evaluation_is_its_own():
 
 @pytest.mark.parametrize(("errors", "words"), [(1, "1 call was"), (3, "3 calls were")])
 def test_errors_survived_are_counted(errors, words):
-    assert words in survived_errors("r", errors, NOW).details["sentence"]
+    assert words in partial_failure("r", errors, NOW).details["sentence"]
 
 
 @pytest.mark.parametrize(

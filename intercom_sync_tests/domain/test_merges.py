@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.domain.contacts import merged_ids, read_contact
+from intercom_sync.domain.contacts import merged_ids, parse_contact
 from intercom_sync.domain.rules import Rules
 
 
@@ -25,6 +25,6 @@ def test_what_is_no_merge_names_nobody(history: Any) -> None:
 
 def test_a_contact_brings_its_merges_and_a_broken_history_does_not_refuse_it() -> None:
     contact = {"id": "c", "created_at": 1, "updated_at": 2}
-    assert read_contact(contact, Rules()).merged_ids == ()
-    assert read_contact(contact | {"merge_history": [_merge("a")]}, Rules()).merged_ids == ("a",)
-    assert read_contact(contact | {"merge_history": {"a": 1}}, Rules()).merged_ids == ()
+    assert parse_contact(contact, Rules()).merged_ids == ()
+    assert parse_contact(contact | {"merge_history": [_merge("a")]}, Rules()).merged_ids == ("a",)
+    assert parse_contact(contact | {"merge_history": {"a": 1}}, Rules()).merged_ids == ()

@@ -1,7 +1,7 @@
 import pytest
 
-from intercom_sync.domain.conversations import Message, parts_missing, parts_truncated, read_messages
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.conversations import Message, parse_messages, parts_missing, parts_truncated
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync_tests.domain.samples import DAY, NOW, conversation, part, said
 
 
@@ -11,11 +11,11 @@ def detail(*parts, **fields):
 
 
 def texts(*parts, **fields):
-    return [message.text for message in read_messages(detail(*parts, source=None, **fields))]
+    return [message.text for message in parse_messages(detail(*parts, source=None, **fields))]
 
 
 def test_the_opening_and_the_parts_by_contacts_are_read_as_visible_text():
-    assert read_messages(detail(part(1, "<p>I&#39;m leaving</p>"))) == (
+    assert parse_messages(detail(part(1, "<p>I&#39;m leaving</p>"))) == (
         Message("v1", "source", "c1", NOW - 10 * DAY, "Hello"),
         Message("v1", "p1", "c1", NOW - DAY + 1, "I'm leaving"),
     )
@@ -48,7 +48,7 @@ def test_parts_without_text_give_nothing(body):
 
 def test_redacted_parts_give_nothing():
     assert texts(part(1, "cancel", redacted=True), part(2, "kept", redacted=False)) == ["kept"]
-    assert read_messages(detail(source=said("cancel", redacted=True))) == ()
+    assert parse_messages(detail(source=said("cancel", redacted=True))) == ()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_broken_part_takes_no_other_with_it(broken):
 
 def test_in_a_group_a_message_is_its_authors():
     group = {"contacts": {"contacts": [{"id": "c1"}, {"id": "c2"}]}}
-    read = read_messages(
+    read = parse_messages(
         detail(part(1, "a", author="c2"), part(2, "b", author="c9"), part(3, "c", author=None), **group)
     )
     assert [message.author_id for message in read] == ["c1", "c2", "c9", None]
@@ -70,7 +70,7 @@ def test_in_a_group_a_message_is_its_authors():
 
 @pytest.mark.parametrize("author", ["lead-id", None, "", 5])
 def test_a_stranger_in_a_conversation_of_one_contact_is_that_contact(author):
-    assert [m.author_id for m in read_messages(detail(part(1, "a", author=author), source=None))] == ["c1"]
+    assert [m.author_id for m in parse_messages(detail(part(1, "a", author=author), source=None))] == ["c1"]
 
 
 def test_each_message_id_comes_once():
@@ -79,19 +79,19 @@ def test_each_message_id_comes_once():
 
 @pytest.mark.parametrize("bad", [None, [], "x", {}])
 def test_what_is_no_conversation_is_rejected(bad):
-    with pytest.raises(RejectionError):
-        read_messages(bad)
+    with pytest.raises(InvalidRecordError):
+        parse_messages(bad)
 
 
 @pytest.mark.parametrize("bad", ["x", 5, {"conversation_parts": {}}, {"conversation_parts": "x"}])
 def test_parts_of_the_wrong_shape_are_rejected(bad):
-    with pytest.raises(RejectionError, match="parts of the wrong shape"):
-        read_messages(conversation(conversation_parts=bad))
+    with pytest.raises(InvalidRecordError, match="parts of the wrong shape"):
+        parse_messages(conversation(conversation_parts=bad))
 
 
 @pytest.mark.parametrize("none", [None, {}, {"conversation_parts": None}, []])
 def test_a_conversation_without_parts_has_its_opening(none):
-    assert [m.text for m in read_messages(conversation(conversation_parts=none))] == ["Hello"]
+    assert [m.text for m in parse_messages(conversation(conversation_parts=none))] == ["Hello"]
 
 
 def counted(received, total, statistics=None):

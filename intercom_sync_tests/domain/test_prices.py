@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from intercom_sync.domain.parsing import RejectionError
-from intercom_sync.domain.revenue.contact_revenue import read_revenue
+from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.revenue.contact_revenue import parse_revenue
 from intercom_sync.domain.rules import Rules
 from intercom_sync_tests.domain.samples import subscription
 
@@ -18,14 +18,14 @@ TIERED = {"billing_scheme": "tiered", "tiers_mode": "graduated", "tiers": [{"up_
 
 def read(*subscriptions, rules=RULES):
     given = [{"status": "active"} | one for one in subscriptions]
-    revenue = read_revenue({"Stripe Subscriptions": given}, rules)
+    revenue = parse_revenue({"Stripe Subscriptions": given}, rules)
     assert revenue.subscription_count == len(given)
     assert (revenue.arr is None) is (revenue.mrr is None)
     return revenue.mrr
 
 
 def refusal(one):
-    with pytest.raises(RejectionError) as refused:
+    with pytest.raises(InvalidRecordError) as refused:
         read(one)
     return refused.value.reason
 
@@ -194,7 +194,7 @@ def test_what_is_known_to_be_wrong_is_rejected(broken, reason):
 @pytest.mark.parametrize("status", ["trialing", "PAUSED", "something new", "canceled"])
 def test_what_is_not_active_breaks_nothing(status):
     broken = {"status": status, "plan": {"amount": "a lot", "interval": "never"}, "items": "x", "quantity": -1}
-    revenue = read_revenue({"Stripe Subscriptions": [broken, subscription()]}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [broken, subscription()]}, RULES)
     assert (revenue.mrr, revenue.subscription_count) == (299, 1)
 
 

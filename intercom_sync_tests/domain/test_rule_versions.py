@@ -55,12 +55,12 @@ def test_strings_that_are_no_docstrings_stay():
 
 @pytest.mark.parametrize("rule", ["PARSING", "REVENUE"])
 def test_the_fingerprint_of_contacts_has_the_versions(monkeypatch, rule):
-    _changes(monkeypatch, rule, lambda: Rules().contact_fingerprint())
+    _changes(monkeypatch, rule, lambda: Rules().contact_rules_hash())
 
 
 @pytest.mark.parametrize("rule", ["MATCHING", "TEXT"])
 def test_the_fingerprint_of_messages_has_the_versions(monkeypatch, rule):
-    _changes(monkeypatch, rule, lambda: Rules().message_fingerprint())
+    _changes(monkeypatch, rule, lambda: Rules().message_rules_hash())
 
 
 def _changes(monkeypatch, rule, fingerprint):

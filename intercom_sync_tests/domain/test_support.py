@@ -4,7 +4,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from intercom_sync.domain.support import support_metrics
+from intercom_sync.domain.support import compute_support
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EDGE = NOW - timedelta(days=30)
@@ -29,7 +29,7 @@ def part(email="ann", conversation="v1", **fields):
 
 def metrics(parts, mentions=()):
     said = pl.DataFrame(list(mentions), schema={"email_key": pl.String, "created_at": TIME}, orient="row")
-    frame = support_metrics(pl.DataFrame(parts, schema=TAKING_PART), said, NOW)
+    frame = compute_support(pl.DataFrame(parts, schema=TAKING_PART), said, NOW)
     return {row["email_key"]: row for row in frame.to_dicts()}
 
 
@@ -118,11 +118,11 @@ def test_the_frame_has_the_tables_types_and_is_sorted_even_when_empty():
     types = dict.fromkeys(("intercom_convos_total", "intercom_convos_30d", "open_tickets"), pl.Int32)
     types |= {"email_key": pl.String, "mentioned_cancel": pl.Boolean, "csat_score": pl.Decimal(38, 6)}
     mentions = pl.DataFrame(schema={"email_key": pl.String, "created_at": TIME})
-    empty = support_metrics(pl.DataFrame(schema=TAKING_PART), mentions, NOW)
+    empty = compute_support(pl.DataFrame(schema=TAKING_PART), mentions, NOW)
     assert dict(empty.schema) == types
     assert empty.is_empty()
     parts = pl.DataFrame([part("b"), part("a"), part("c")], schema=TAKING_PART)
-    assert support_metrics(parts, mentions, NOW)["email_key"].to_list() == ["a", "b", "c"]
+    assert compute_support(parts, mentions, NOW)["email_key"].to_list() == ["a", "b", "c"]
 
 
 def test_conversation_ids_may_be_numbers():
@@ -130,11 +130,11 @@ def test_conversation_ids_may_be_numbers():
         [part(conversation=1), part(conversation=2)], schema=TAKING_PART | {"conversation_id": pl.Int64}
     )
     mentions = pl.DataFrame(schema={"email_key": pl.String, "created_at": TIME})
-    assert support_metrics(parts, mentions, NOW)["intercom_convos_total"].to_list() == [2]
+    assert compute_support(parts, mentions, NOW)["intercom_convos_total"].to_list() == [2]
 
 
 def test_rows_of_one_conversation_that_differ_elsewhere_count_once_too():
     rows = [part() | {"contact_id": "lead"}, part() | {"contact_id": "user"}]
     parts = pl.DataFrame(rows, schema=TAKING_PART | {"contact_id": pl.String})
     mentions = pl.DataFrame(schema={"email_key": pl.String, "created_at": TIME})
-    assert support_metrics(parts, mentions, NOW)["intercom_convos_total"].to_list() == [1]
+    assert compute_support(parts, mentions, NOW)["intercom_convos_total"].to_list() == [1]

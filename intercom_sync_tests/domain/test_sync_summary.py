@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from intercom_sync.domain.sync_summary import ContactCounts, Figures, mask_email
+from intercom_sync.domain.sync_summary import ContactCounts, SyncStats, mask_email
 
-SAMPLE = Figures(1234, 56, 1178, 3, 0, 45.2, 78.5, 12)
+SAMPLE = SyncStats(1234, 56, 1178, 3, 0, 45.2, 78.5, 12)
 COUNTS = ContactCounts(read=1_300, customers=1_230, same_email=30, without_email=20, rejected=9, erased=7, unwritten=4)
 
 
@@ -38,7 +38,7 @@ def test_the_time_is_told_in_utc():
 
 
 def test_numbers_have_one_decimal_rounded_half_up_and_no_separators():
-    figures = Figures(1_234_567, 0, 1_234_567, 0, 0, 3600, 66.65, 0)
+    figures = SyncStats(1_234_567, 0, 1_234_567, 0, 0, 3600, 66.65, 0)
     entry = figures.log_entry(datetime(2024, 1, 15, tzinfo=UTC))
     assert "- Synced: 1234567 contacts\n" in entry
     assert "- Duration: 3600.0s\n- Quality: 66.7 avg\n" in entry
@@ -46,7 +46,7 @@ def test_numbers_have_one_decimal_rounded_half_up_and_no_separators():
 
 
 def test_without_customers_there_is_no_average():
-    figures = Figures(0, 0, 0, 2, 0, 0.04, None, 0)
+    figures = SyncStats(0, 0, 0, 2, 0, 0.04, None, 0)
     assert figures.as_json()["avg_quality_score"] is None
     assert "- Duration: 0.0s\n- Quality: n/a avg\n" in figures.log_entry(datetime(2024, 1, 15, tzinfo=UTC))
 

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.end_to_end.faulty import begun, clean, company  # noqa: F401  (fixtures)
 from intercom_sync_tests.end_to_end.scenario import Scenario, set_environment
 
@@ -14,7 +14,7 @@ from intercom_sync_tests.end_to_end.scenario import Scenario, set_environment
 @pytest.fixture
 def scenario(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
     """An empty company on a sandbox, and the environment that points a sync at it and at a new schema."""
-    with Sandbox(Company()) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+    with Sandbox(Workspace()) as sandbox, dg.DagsterInstance.ephemeral() as instance:
         set_environment(monkeypatch, sandbox, database_url, schema)
         made = Scenario(sandbox, database_url, schema, instance)
         yield made

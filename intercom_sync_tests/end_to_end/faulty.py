@@ -16,7 +16,7 @@ import pytest
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.sandbox.builders import subscription
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.schema.migrate import create_schema
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, person, talk
 from intercom_sync_tests.intercom.scenario import HandClock
@@ -51,9 +51,9 @@ class QuickIntercom:
 
 
 @pytest.fixture(scope="module")
-def company() -> Company:
+def company() -> Workspace:
     """What every scenario's sandbox holds; nothing changes it."""
-    company = Company()
+    company = Workspace()
     for n in range(CONTACTS):
         stripe = {"Stripe Subscriptions": [subscription()], "stripe_delinquent": n % 50 == 7}
         company.put_contact(
@@ -84,7 +84,7 @@ Begin = Callable[..., AbstractContextManager[Scenario]]
 
 
 @pytest.fixture(scope="module")
-def begun(database_url: str, company: Company) -> Begin:
+def begun(database_url: str, company: Workspace) -> Begin:
     """Begins scenarios each in a schema and on a sandbox of its own."""
 
     @contextmanager

@@ -19,12 +19,12 @@ from intercom_sync.commands.sync import SyncRequest
 from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.jobs import sync_job
-from intercom_sync.orchestration.partitions import key_of, window_holding, windows
+from intercom_sync.orchestration.partitions import partition_key, six_hour_partitions, window_containing
 from intercom_sync.orchestration.resources import FOREGROUND_TAG
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.postgres.urls import plain_url
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -106,7 +106,7 @@ class Scenario:
     def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance, **resources: Any) -> None:
         self.sandbox = sandbox
         self._resources = resources
-        self.company: Company = sandbox.company
+        self.company: Workspace = sandbox.workspace
         self.instance = instance
         options = f"-c search_path={schema} -c timezone=UTC"
         self._connection = psycopg2.connect(plain_url(url), options=options)
@@ -211,8 +211,11 @@ class Scenario:
 
 def _partition(moment: datetime) -> str:
     """The key of the window that holds a moment, or of the nearest there is."""
-    first, last = windows.get_first_partition_key() or "", windows.get_last_partition_key() or ""
-    return min(max(key_of(window_holding(moment)), first), last)
+    first, last = (
+        six_hour_partitions.get_first_partition_key() or "",
+        six_hour_partitions.get_last_partition_key() or "",
+    )
+    return min(max(partition_key(window_containing(moment)), first), last)
 
 
 def why(result: dg.ExecuteInProcessResult) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, Scenario, at, person, set_environment, talk, why
 
 _EMAIL = "ada@example.com"
@@ -48,7 +48,7 @@ class Clocked(Scenario):
 @pytest.fixture
 def clocked(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clocked]:
     clocks = Clocks()
-    company = Company(clock=lambda: time.time() + clocks.intercom.total_seconds())
+    company = Workspace(clock=lambda: time.time() + clocks.intercom.total_seconds())
     with Sandbox(company, clock=company.clock) as sandbox, dg.DagsterInstance.ephemeral() as instance:
         set_environment(monkeypatch, sandbox, database_url, schema)
         resource = dg.ResourceDefinition.hardcoded_resource(clocks.now)

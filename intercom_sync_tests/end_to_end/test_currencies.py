@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from intercom_sync.sandbox.builders import payment, subscription
-from intercom_sync.slack.blocks import messages
+from intercom_sync.slack.blocks import build_messages
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person
@@ -24,7 +24,7 @@ def _paying(amount: int, currency: str | None = "usd", **fields: object) -> dict
 
 def _told(scenario: Scenario, url: str, schema: str) -> list[str]:
     with Session(url, schema) as session:
-        return [message.text for message in messages(outbox.waiting(session))]
+        return [message.text for message in build_messages(outbox.pending(session))]
 
 
 def _check(synced, name: str):

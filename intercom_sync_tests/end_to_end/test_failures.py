@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from intercom_sync.intercom.http.deadline import WHOLE
-from intercom_sync.intercom.http.rate_limiter import LONGEST_WINDOW
-from intercom_sync.intercom.http.transport import LARGEST_ANSWER, TIMEOUTS
+from intercom_sync.intercom.http.deadline import TOTAL_TIMEOUT_FACTOR
+from intercom_sync.intercom.http.rate_limiter import MAX_WINDOW_SECONDS
+from intercom_sync.intercom.http.transport import MAX_RESPONSE_BYTES, TIMEOUTS_SECONDS
 from intercom_sync.sandbox import faults
 from intercom_sync_tests.end_to_end.failures import (
     ELSEWHERE,
@@ -159,9 +159,10 @@ def test_every_test_that_a_row_names_is_there() -> None:
 
 def test_the_figures_in_the_table_are_those_of_the_client() -> None:
     text = _README.read_text()
+    seconds = TIMEOUTS_SECONDS[1]
     for said in (
-        f"no byte for {TIMEOUTS[1]:.0f} seconds, or an answer not whole after {TIMEOUTS[1] * WHOLE:.0f}",
-        f"more than {LARGEST_ANSWER >> 20} MB",
-        f"last {LONGEST_WINDOW:.0f} seconds at most",
+        f"no byte for {seconds:.0f} seconds, or an answer not whole after {seconds * TOTAL_TIMEOUT_FACTOR:.0f}",
+        f"more than {MAX_RESPONSE_BYTES >> 20} MB",
+        f"last {MAX_WINDOW_SECONDS:.0f} seconds at most",
     ):
         assert said in text

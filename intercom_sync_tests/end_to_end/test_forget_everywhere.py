@@ -10,7 +10,7 @@ import pytest
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part, subscription
 from intercom_sync.sandbox.faults import error
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.end_to_end.stored import found
 
 _EMAIL, _NAME, _WORDS = "Wilhelmina.Oddname@example.org", "Wilhelmina Oddname", "the walrus wants to cancel"
@@ -18,8 +18,8 @@ _BEGAN = 1_780_000_000
 pytestmark = pytest.mark.slow
 
 
-def _company() -> Company:
-    company = Company()
+def _company() -> Workspace:
+    company = Workspace()
     paying = {"Stripe Subscriptions": [subscription(amount=90000)], "stripe_delinquent": True}
     times = {"created_at": _BEGAN - 90_000, "updated_at": _BEGAN}
     for id, fields in {"w1": {}, "w2": {"last_seen_at": "never"}}.items():

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.domain.sync_summary import harmless
+from intercom_sync.domain.sync_summary import sanitize_for_display
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import subscription
-from intercom_sync.slack.blocks import messages
+from intercom_sync.slack.blocks import build_messages
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import Scenario, person, talk
@@ -81,16 +81,16 @@ def test_hostile_records_are_stored_as_they_are_and_nobody_obeys_them(
     assert [row["name"] for row in kept] == [_SQL, _OBEYED]
     assert [row["plan_name"] for row in kept] == [_SQL, _OBEYED]
     shown = synced.metadata("unified_customers")
-    assert harmless(_OBEYED) in {record.data["plan_name"] for record in shown["largest_customers"].records}
+    assert sanitize_for_display(_OBEYED) in {record.data["plan_name"] for record in shown["largest_customers"].records}
     assert not any(mark in shown["mrr_by_plan"] for mark in ("%1B", "%E2%80%AE", "%3C!channel"))
     with Session(database_url, schema) as session:
-        said = "".join(json.dumps(message.blocks) + message.text for message in messages(outbox.waiting(session)))
+        said = "".join(json.dumps(message.blocks) + message.text for message in build_messages(outbox.pending(session)))
     assert "DROP TABLE" in said
     assert not any(mark in said for mark in ("<!channel", "<@U", "<https://evil", "`x`", "\u202e"))
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", " =", "\t=", "\x00="])
 def test_what_a_spreadsheet_would_compute_is_words(first: str) -> None:
-    assert harmless(f"{first}1+1") == f"'{first[-1]}1+1"
-    assert harmless("Pro\x1b[2J\u202e plan") == "Pro [2J  plan"
-    assert harmless("Ann = Lee") == "Ann = Lee"
+    assert sanitize_for_display(f"{first}1+1") == f"'{first[-1]}1+1"
+    assert sanitize_for_display("Pro\x1b[2J\u202e plan") == "Pro [2J  plan"
+    assert sanitize_for_display("Ann = Lee") == "Ann = Lee"

@@ -9,7 +9,7 @@ from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.faults import Fault
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.end_to_end.faulty import QuickIntercom
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Scenario, person, talk, why
 
@@ -23,7 +23,7 @@ def scenario(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) ->
     """A company of customers who each wrote twice, the newest first; waiting costs no time."""
     for name, value in {"API_KEY": "t", "SYNC_DATABASE_URL": database_url, "SYNC_SCHEMA": schema}.items():
         monkeypatch.setenv(f"INTERCOM_{name}", value)
-    company = Company()
+    company = Workspace()
     for n in range(_COUNT):
         company.put_contact(person(f"c{n:03}", f"p{n:03}@example.com"))
         changed = NOW - HOUR - n * HOUR / 60

@@ -6,7 +6,7 @@ a full sync that broke off after 150 of 162 conversations.
 
 import pytest
 
-from intercom_sync.orchestration.run_events import note_ended
+from intercom_sync.orchestration.run_events import record_ended
 from intercom_sync.sandbox.builders import subscription
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import DAY, HOUR, NOW, Row, Scenario, Synced, person, talk
@@ -49,7 +49,7 @@ def _record(scenario: Scenario, synced: Synced, database_url: str, schema: str) 
     runs = scenario.instance.get_run_records()
     (record,) = [one for one in runs if one.dagster_run.run_id == synced.result.run_id]
     with Session(database_url, schema) as session:
-        note_ended(scenario.instance, session, record)
+        record_ended(scenario.instance, session, record)
 
 
 def test_no_row_is_lost_and_no_alert_is_created_again(upgraded: Scenario) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from intercom_sync.cli import WRONG_USE, main
 from intercom_sync.definitions import build
-from intercom_sync.orchestration.jobs import read_config, sync_job
+from intercom_sync.orchestration.jobs import run_config, sync_job
 from intercom_sync.orchestration.resources import WarehouseResource
-from intercom_sync.orchestration.sensors import trouble
+from intercom_sync.orchestration.sensors import incidents
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, QUIET, Scenario, person, talk, why
 
 _WRITTEN = ("unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "sync_extractions")
@@ -74,7 +74,7 @@ def test_values_with_spaces_and_offsets_are_read(scenario: Scenario) -> None:
     assert done.success, why(done)
     row = scenario.one("SELECT window_start, window_end, as_of FROM sync_runs WHERE mode = 'window'")
     assert [f"{row[name]:%d %H:%M}" for name in row] == ["14 04:00", "14 12:00", "15 12:00"]
-    assert read_config(**config)["ops"] == {"raw": {"config": config}}
+    assert run_config(**config)["ops"] == {"raw": {"config": config}}
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_an_as_of_ahead_of_the_clock_fails_in_the_launchpad_by_one_sentence_and_
     assert "\n" not in why(failed)
     for _ in range(2):
         with dg.build_sensor_context(synced.instance, resources={"warehouse": WarehouseResource()}) as context:
-            trouble(context)
+            incidents(context)
     told = synced.values("SELECT details->>'sentence' FROM customer_alerts WHERE kind <> 'cancel_mention'")
     assert told == [f"The run of sync failed: {why(failed)}"]
     assert _dump(synced) == before

@@ -18,14 +18,14 @@ import psycopg2
 import pytest
 
 from intercom_sync.commands.dagster_instance import use_instance
-from intercom_sync.orchestration.run_events import note_ended
-from intercom_sync.pipeline.alert_delivery import Deliverer
+from intercom_sync.orchestration.run_events import record_ended
+from intercom_sync.pipeline.alert_delivery import AlertDispatcher
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import subscription
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import Settings
-from intercom_sync.slack.slack_client import channels, post, quiet_client
+from intercom_sync.slack.slack_client import channels, post_message, quiet_client
 from intercom_sync.warehouse.postgres.connect import open_warehouse
 from intercom_sync.warehouse.postgres.urls import plain_url
 from intercom_sync_tests.end_to_end.scenario import person, talk
@@ -97,7 +97,7 @@ class Place:
 
 @pytest.fixture
 def place(database_url: str, schema: str, tmp_path: Path) -> Iterator[Place]:
-    company = Company()
+    company = Workspace()
     company.put_contact(
         person(
             "c1", "zelda.recognisable@example.org", name="Zelda Recognisable",
@@ -203,9 +203,9 @@ def _tell(settings: Settings, place: Place, since: float) -> int:
         begun = [record for record in instance.get_run_records() if (record.start_time or 0) >= since]
         for record in begun:
             if record.dagster_run.is_finished:
-                note_ended(instance, session, record)
-        send = partial(post, quiet_client(TOKEN, place.slack.url))
-        Deliverer(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()
+                record_ended(instance, session, record)
+        send = partial(post_message, quiet_client(TOKEN, place.slack.url))
+        AlertDispatcher(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()
     return len(begun)
 
 

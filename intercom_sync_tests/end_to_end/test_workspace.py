@@ -8,7 +8,7 @@ import pytest
 from intercom_sync.commands.doctor import doctor
 from intercom_sync.sandbox.faults import Fault, error
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import Settings
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, Scenario, person, talk, why
 
@@ -33,7 +33,7 @@ def foreign(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     opened: list[Sandbox] = []
 
     def point(id: str) -> Sandbox:
-        company = Company(workspace_id=id)
+        company = Workspace(workspace_id=id)
         company.put_contact(person("f1", "foreign@example.com", updated=NOW - DAY))
         company.put_conversation(talk("900", "f1", "cancel"))
         opened.append(Sandbox(company).__enter__())

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.reader import Page, Reader
+from intercom_sync.intercom.reader import CheckpointedPage, Reader
 from intercom_sync.intercom.streams import Stream
 from intercom_sync.sandbox.builders import contact, conversation
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 NOW = 1_770_000_000
 DAY = 86_400
@@ -36,17 +36,17 @@ class HandClock:
             self.now += seconds
 
 
-def company_of(created: Iterable[int], *, timezone: str = "UTC") -> Company:
+def company_of(created: Iterable[int], *, timezone: str = "UTC") -> Workspace:
     """A company with one contact per creation time, its id telling its number."""
-    company = Company(timezone=timezone)
+    company = Workspace(timezone=timezone)
     for number, at in enumerate(created):
         company.put_contact(contact(id=f"{number:024x}", created_at=at, updated_at=at))
     return company
 
 
-def talks_of(updated: Iterable[int]) -> Company:
+def talks_of(updated: Iterable[int]) -> Workspace:
     """A company with one conversation per time of its last change."""
-    company = Company()
+    company = Workspace()
     for number, at in enumerate(updated):
         company.put_conversation(conversation(id=str(1000 + number), created_at=at, updated_at=at))
     return company
@@ -65,7 +65,7 @@ def client_of(url: str, *, version: str = "2.16", **options: Any) -> IntercomCli
 
 @contextmanager
 def reading(
-    company: Company,
+    company: Workspace,
     *,
     version: str = "2.16",
     workers: int = 6,
@@ -77,7 +77,7 @@ def reading(
         yield sandbox, Reader(client, workers=workers, clock=now)
 
 
-def ids(pages: Iterable[Page]) -> list[str]:
+def ids(pages: Iterable[CheckpointedPage]) -> list[str]:
     """Every id delivered, in order."""
     return [record["id"] for page in pages for record in page.records]
 

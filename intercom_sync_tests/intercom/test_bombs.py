@@ -20,13 +20,13 @@ from intercom_sync.intercom.allocation import give_back_large_blocks
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import (
     AnswerTooLarge,
+    CancelledError,
+    ClientError,
     IntercomError,
-    RequestRefused,
-    Stopped,
-    Unauthorized,
-    Unavailable,
+    ServiceUnavailableError,
+    UnauthorizedError,
 )
-from intercom_sync.intercom.fetch_by_id import FAILURES_IN_A_ROW
+from intercom_sync.intercom.fetch_by_id import MAX_CONSECUTIVE_FAILURES
 from intercom_sync.intercom.http import responses
 from intercom_sync.intercom.http.byte_budget import Budget
 from intercom_sync.intercom.http.decompression import PIECE, TooLarge, unpacked
@@ -38,7 +38,7 @@ from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import contact, conversation, part
 from intercom_sync.sandbox.faults import Fault
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.intercom.scenario import NOW, HandClock, client_of, company_of, ids, talks_of, wait_until_quiet
 
 MB = 2**20
@@ -64,10 +64,10 @@ PACKED: dict[str, bytes] = {
 
 @contextmanager
 def struck(
-    fault: Fault | None = None, company: Company | None = None, **options: Any
+    fault: Fault | None = None, company: Workspace | None = None, **options: Any
 ) -> Iterator[tuple[Sandbox, IntercomClient]]:
     """A client that reads a megabyte of an answer at most, and a sandbox that answers with a fault."""
-    with Sandbox(company or Company()) as sandbox, client_of(sandbox.url, largest_answer=MB, **options) as client:
+    with Sandbox(company or Workspace()) as sandbox, client_of(sandbox.url, largest_answer=MB, **options) as client:
         if fault:
             sandbox.faults.add(fault)
         yield sandbox, client
@@ -96,13 +96,13 @@ def test_a_packed_bomb_is_unpacked_no_further_than_an_answer_may_be_large(packin
 
 
 ANSWERS: dict[str, tuple[int, dict[str, str], type[IntercomError]]] = {
-    "a refused token": (401, {}, Unauthorized),
-    "a refused request": (400, {}, RequestRefused),
-    "a broken server": (500, {}, Unavailable),
-    "too many requests": (429, {}, Unavailable),
-    "another success": (202, {}, Unavailable),
-    "a redirect": (302, {"Location": "/elsewhere"}, RequestRefused),
-    "a redirect to another host": (307, {"Location": "http://127.0.0.1:9/me"}, RequestRefused),
+    "a refused token": (401, {}, UnauthorizedError),
+    "a refused request": (400, {}, ClientError),
+    "a broken server": (500, {}, ServiceUnavailableError),
+    "too many requests": (429, {}, ServiceUnavailableError),
+    "another success": (202, {}, ServiceUnavailableError),
+    "a redirect": (302, {"Location": "/elsewhere"}, ClientError),
+    "a redirect to another host": (307, {"Location": "http://127.0.0.1:9/me"}, ClientError),
 }
 
 
@@ -118,12 +118,12 @@ def test_of_any_answer_but_a_200_only_some_words_are_read(kind: str) -> None:
 
 
 def test_pages_shrink_down_to_one_record_while_they_are_too_large() -> None:
-    company = Company()
+    company = Workspace()
     for number in range(20):
         company.put_contact(contact(id=f"{number:024x}", name="n" * 600_000, created_at=NOW + number))
     with struck(company=company) as (sandbox, client):
-        assert len(set(ids(Reader(client, clock=lambda: NOW + 99).everything(CONTACTS)))) == 20
-        assert client.counts.errors == 0
+        assert len(set(ids(Reader(client, clock=lambda: NOW + 99).full_scan(CONTACTS)))) == 20
+        assert client.request_stats.errors == 0
         sizes = [request.json["pagination"]["per_page"] for request in sandbox.requests]
     assert {150, 75, 37, 18, 9, 4, 2, 1} == set(sizes)
 
@@ -241,8 +241,8 @@ def test_a_body_without_end_is_read_no_further_than_an_answer_may_be_large(kind:
 # All answers together.
 
 
-def large_talks(count: int, size: int) -> Company:
-    company = Company()
+def large_talks(count: int, size: int) -> Workspace:
+    company = Workspace()
     for number in range(count):
         said = part(body="x" * size, created_at=NOW)
         company.put_conversation(conversation(id=str(1000 + number), created_at=NOW, updated_at=NOW, parts=[said]))
@@ -265,7 +265,7 @@ def test_a_budget_of_nothing_is_slow_and_no_deadlock() -> None:
         company.put_conversation(each)
     with Sandbox(company) as sandbox, client_of(sandbox.url, budget=Budget(0)) as client:
         reader = Reader(client, clock=lambda: NOW + 9_999)
-        assert len(set(ids(reader.everything(CONTACTS)))) == 1_000
+        assert len(set(ids(reader.full_scan(CONTACTS)))) == 1_000
         assert len(list(reader.conversation_details(str(1000 + number) for number in range(100)))) == 100
         assert client.budget.used == 0
 
@@ -273,7 +273,7 @@ def test_a_budget_of_nothing_is_slow_and_no_deadlock() -> None:
 def test_to_ask_whether_others_are_answered_needs_no_memory_of_the_answers_that_wait() -> None:
     """More fail in a row than others are asked for, while answers that came wait with all the memory there is."""
     with Sandbox(talks_of([NOW] * 100)) as sandbox, client_of(sandbox.url, budget=Budget(0)) as client:
-        failing = {f"/conversations/{1000 + number}" for number in range(FAILURES_IN_A_ROW + 5)}
+        failing = {f"/conversations/{1000 + number}" for number in range(MAX_CONSECUTIVE_FAILURES + 5)}
         sandbox.faults.add(faults.server_error(), match=lambda request: request.path in failing)
         details = Reader(client, workers=40).conversation_details([str(1000 + n) for n in range(100)], lambda: ["1099"])
         assert sum(isinstance(one.answer, dict) for one in details) == 100 - len(failing)
@@ -285,12 +285,12 @@ def test_a_read_that_is_broken_off_gives_back_what_it_held_though_its_error_is_k
     gc.disable()
     try:
         with Sandbox(company) as sandbox, client_of(sandbox.url, budget=Budget(0)) as client:
-            pages = Reader(client, clock=lambda: NOW + 9_999).everything(CONTACTS)
+            pages = Reader(client, clock=lambda: NOW + 9_999).full_scan(CONTACTS)
             next(pages)
             kept = None
             if failing:
                 sandbox.faults.add(faults.error(422, "parameter_invalid", "no"))
-                with pytest.raises(RequestRefused) as kept:
+                with pytest.raises(ClientError) as kept:
                     list(pages)
             pages.close()
             wait_until_quiet()
@@ -312,7 +312,7 @@ def test_a_wait_for_memory_ends_when_the_read_is_stopped() -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(second.hold, 5, stop)
         stop.set()
-        with pytest.raises(Stopped):
+        with pytest.raises(CancelledError):
             waiting.result()
     second.release()
     first.hold(100)  # it grows for the longest time, and no other share holds anything
@@ -326,7 +326,7 @@ def test_an_error_that_is_kept_does_not_keep_the_answer(body: bytes) -> None:
         gc.collect()
         tracemalloc.start()
         try:
-            with pytest.raises(Unavailable) as caught:
+            with pytest.raises(ServiceUnavailableError) as caught:
                 client.search(CONTACTS, BODY, PageSize())
             kept.append(caught.value)
             assert tracemalloc.get_traced_memory()[0] < MB
@@ -337,7 +337,7 @@ def test_an_error_that_is_kept_does_not_keep_the_answer(body: bytes) -> None:
 def test_records_of_some_tens_of_megabytes_come() -> None:
     one = conversation(id="1", created_at=NOW, updated_at=NOW, parts=[part(body="é" + "x" * 30 * MB, created_at=NOW)])
     packed = faults.status(200, gzip.compress(orjson.dumps(one), 1), {"Content-Encoding": "gzip"})
-    with Sandbox(Company()) as sandbox, client_of(sandbox.url) as client:
+    with Sandbox(Workspace()) as sandbox, client_of(sandbox.url) as client:
         sandbox.faults.add(packed)
         (found,) = client.conversation("1")["conversation_parts"]["conversation_parts"]
         assert len(found["body"]) > 30 * MB

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.intercom.errors import IntercomError, Unavailable
-from intercom_sync.intercom.fetch_by_id import deleted
+from intercom_sync.intercom.errors import IntercomError, ServiceUnavailableError
+from intercom_sync.intercom.fetch_by_id import iter_deleted_conversations
 from intercom_sync.intercom.http.retry import RETRIES
 from intercom_sync.sandbox.builders import conversation
 from intercom_sync.sandbox.faults import Fault, error, status
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.intercom.scenario import NOW, client_of
 
 _PATH = "/conversations/deleted"
@@ -24,7 +24,7 @@ _COUNT = 150
 def sandbox() -> Iterator[Sandbox]:
     """A company that deleted 150 conversations, a minute apart; number 149 last."""
     moment = [NOW]
-    company = Company(clock=lambda: moment[0])
+    company = Workspace(clock=lambda: moment[0])
     for number in range(_COUNT):
         moment[0] = NOW + 60 * number
         company.put_conversation(conversation(id=str(number)))
@@ -35,7 +35,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 def _listed(sandbox: Sandbox, since: int | None = None, version: str = "2.16") -> list[list[str]]:
     with client_of(sandbox.url, version=version) as client:
-        return list(deleted(client, since))
+        return list(iter_deleted_conversations(client, since))
 
 
 def test_the_list_is_read_newest_first_to_its_end(sandbox: Sandbox) -> None:
@@ -51,7 +51,7 @@ def test_it_is_read_no_further_than_the_page_that_reaches_beyond_the_instant(san
 
 
 def test_an_empty_list_costs_one_request() -> None:
-    with Sandbox(Company()) as sandbox:
+    with Sandbox(Workspace()) as sandbox:
         assert _listed(sandbox) == []
         assert len(sandbox.requests) == 1
 
@@ -66,8 +66,8 @@ def test_a_version_without_the_list_is_not_asked_for_it(sandbox: Sandbox, versio
 def test_where_there_is_no_such_list_nothing_is_said_or_counted(sandbox: Sandbox, answer: Fault) -> None:
     sandbox.faults.add(answer, match=f"GET {_PATH}")
     with client_of(sandbox.url) as client:
-        assert list(deleted(client, None)) == []
-        assert client.counts.errors == 0
+        assert list(iter_deleted_conversations(client, None)) == []
+        assert client.request_stats.errors == 0
 
 
 @pytest.mark.parametrize("answer", [error(500, "server_error", "?"), error(400, "parameter_invalid", "page")])
@@ -76,11 +76,11 @@ def test_a_page_that_stays_refused_is_counted_and_told_after_the_pages_before_it
 ) -> None:
     sandbox.faults.add(answer, match=f"GET {_PATH}", after=1)
     with client_of(sandbox.url) as client:
-        pages = deleted(client, None)
+        pages = iter_deleted_conversations(client, None)
         assert len(next(pages)) == 60
         with pytest.raises(IntercomError):
             next(pages)
-        assert client.counts.errors == 1
+        assert client.request_stats.errors == 1
 
 
 def _answer(*names: str, **more: Any) -> Fault:
@@ -89,7 +89,7 @@ def _answer(*names: str, **more: Any) -> Fault:
 
 
 def test_the_next_page_is_asked_of_our_own_host_whatever_the_answer_names(sandbox: Sandbox) -> None:
-    with Sandbox(Company()) as elsewhere:
+    with Sandbox(Workspace()) as elsewhere:
         sandbox.faults.add(_answer("7", pages={"next": f"{elsewhere.url}{_PATH}?page=9"}), times=1)
         assert _listed(sandbox)[0] == ["7"]
         assert elsewhere.requests == []
@@ -113,7 +113,7 @@ def test_what_is_no_url_of_a_next_page_is_no_end_of_the_list(sandbox: Sandbox, p
     sandbox.faults.add(_answer("7", pages=pages), times=RETRIES)
     assert [len(page) for page in _listed(sandbox)] == [60, 60, 30]
     sandbox.faults.add(_answer("7", pages=pages))
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailableError):
         _listed(sandbox)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intercom_sync.intercom import streams
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, EVER, search
+from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, EPOCH_FLOOR, search
 
 ZONES = ["America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati", "Etc/GMT+12", "Antarctica/Troll", "UTC"]
 
@@ -33,7 +33,7 @@ def test_exact_bounds_cover_the_doubt_about_the_equal_second() -> None:
 
 @pytest.mark.parametrize("stream", [CONTACTS, CONVERSATIONS])
 def test_no_bound_lies_before_the_first_second(stream: streams.Stream) -> None:
-    assert streams.lower_bound(stream, 0) == EVER
+    assert streams.lower_bound(stream, 0) == EPOCH_FLOOR
 
 
 def test_a_full_read_asks_for_everything_by_a_filter_that_always_holds() -> None:

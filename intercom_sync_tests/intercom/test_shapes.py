@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from intercom_sync.intercom.errors import CutShort, IntercomError, Unavailable
+from intercom_sync.intercom.errors import CutShort, IntercomError, ServiceUnavailableError
 from intercom_sync.intercom.http.retry import RETRIES
-from intercom_sync.intercom.search_pages import read
+from intercom_sync.intercom.search_pages import parse_page
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import author, conversation, part
 from intercom_sync.sandbox.faults import Fault
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.intercom.scenario import DAY, NOW, client_of, company_of, ids, reading, talks_of
 
 URL = "https://api.intercom.io/contacts/search?page=2"
@@ -59,7 +59,7 @@ def spread(number: int) -> list[int]:
     return [NOW - 400 * DAY + each * 400 * DAY // number for each in range(number)]
 
 
-def company(stream: Stream, number: int = 250) -> Company:
+def company(stream: Stream, number: int = 250) -> Workspace:
     return STREAMS[stream](spread(number))
 
 
@@ -72,10 +72,10 @@ def search(stream: Stream) -> str:
 def test_a_page_of_another_shape_is_asked_for_again_and_then_an_error(name: str, stream: Stream) -> None:
     with reading(company(stream)) as (sandbox, reader):
         sandbox.faults.add(faults.edited(CHANGES[name]), match=search(stream), times=RETRIES)
-        assert len(set(ids(reader.everything(stream)))) == 250
+        assert len(set(ids(reader.full_scan(stream)))) == 250
         sandbox.faults.add(faults.edited(CHANGES[name]), match=search(stream))
-        for pages in (reader.everything(stream), reader.window(stream, NOW - 300 * DAY, NOW)):
-            with pytest.raises(Unavailable, match="unknown shape"):
+        for pages in (reader.full_scan(stream), reader.incremental_scan(stream, NOW - 300 * DAY, NOW)):
+            with pytest.raises(ServiceUnavailableError, match="unknown shape"):
                 ids(pages)
 
 
@@ -83,17 +83,17 @@ def test_a_page_of_another_shape_is_asked_for_again_and_then_an_error(name: str,
 def test_a_list_by_any_name_is_a_list(kind: str | None) -> None:
     with reading(company(CONTACTS)) as (sandbox, reader):
         sandbox.faults.add(faults.edited(lambda page: page | {"type": kind, "errors": None}))
-        assert len(set(ids(reader.everything(CONTACTS)))) == 250
+        assert len(set(ids(reader.full_scan(CONTACTS)))) == 250
 
 
 @pytest.mark.parametrize("count", [None, -1, "250", 2.5, True, [], 3_000_000_000, 10**30])
 def test_a_count_that_is_none_decides_nothing_and_fits_the_database(count: Any) -> None:
     body = json.dumps({"data": [], "total_count": count, "pages": None}).encode()
-    total = read(CONTACTS, orjson.loads(body) if count != 10**30 else json.loads(body)).total
+    total = parse_page(CONTACTS, orjson.loads(body) if count != 10**30 else json.loads(body)).total
     assert total is None or (type(count) is int and 0 <= total < 2**31)
     with reading(company(CONTACTS)) as (sandbox, reader):
         sandbox.faults.add(faults.edited(lambda page: page | {"total_count": count if count != 10**30 else 10**18}))
-        assert len(set(ids(reader.everything(CONTACTS)))) == 250
+        assert len(set(ids(reader.full_scan(CONTACTS)))) == 250
 
 
 # An end that the search's own count contradicts.
@@ -107,8 +107,8 @@ def without_pages(page: Any) -> Any:
 def test_full_pages_that_name_no_next_one_are_gone_on_from(stream: Stream) -> None:
     with reading(company(stream, 1_000), workers=1) as (sandbox, reader):
         sandbox.faults.add(faults.edited(without_pages), match=search(stream))
-        assert len(set(ids(reader.everything(stream)))) == 1_000
-        assert len(set(ids(reader.window(stream, NOW - 400 * DAY, NOW)))) == 1_000
+        assert len(set(ids(reader.full_scan(stream)))) == 1_000
+        assert len(set(ids(reader.incremental_scan(stream, NOW - 400 * DAY, NOW)))) == 1_000
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -117,18 +117,18 @@ def test_full_pages_that_name_no_next_one_and_cannot_be_gone_on_from_are_an_erro
     with reading(company_of([NOW - 40 * DAY] * 250)) as (sandbox, reader):
         sandbox.faults.add(faults.edited(without_pages))
         with pytest.raises(CutShort, match="150 records though it counts 250"):
-            ids(reader.everything(CONTACTS) if whole else reader.window(CONTACTS, NOW - 50 * DAY, NOW))
+            ids(reader.full_scan(CONTACTS) if whole else reader.incremental_scan(CONTACTS, NOW - 50 * DAY, NOW))
 
 
 def test_a_short_last_page_is_asked_for_once_more_when_the_count_says_more() -> None:
     with reading(company(CONTACTS), workers=1) as (sandbox, reader):
         sandbox.faults.add(faults.edited(lambda page: page | {"data": page["data"][:100], "pages": None}), times=1)
-        assert len(set(ids(reader.everything(CONTACTS)))) == 250
+        assert len(set(ids(reader.full_scan(CONTACTS)))) == 250
         sandbox.faults.clear()
         sandbox.requests.clear()
         sandbox.faults.add(faults.overcounted(1))
-        assert len(set(ids(reader.everything(CONTACTS)))) == 250
-        complete = reader.completeness(CONTACTS)
+        assert len(set(ids(reader.full_scan(CONTACTS)))) == 250
+        complete = reader.scan_counts(CONTACTS)
         assert (complete.total_at_start, len(sandbox.requests)) == (251, 3)
 
 
@@ -173,7 +173,7 @@ PASSING = {
 def test_json_is_read_whatever_it_is_dressed_in(name: str) -> None:
     with reading(company(CONTACTS)) as (sandbox, reader):
         sandbox.faults.add(READABLE[name])
-        (page,) = reader.everything(CONTACTS)
+        (page,) = reader.full_scan(CONTACTS)
         assert page.records == orjson.loads(TWO)["data"]
         assert len(sandbox.requests) == 1
 
@@ -182,20 +182,20 @@ def test_json_is_read_whatever_it_is_dressed_in(name: str) -> None:
 def test_what_is_no_answer_at_all_is_asked_for_again(name: str) -> None:
     with reading(company(CONTACTS)) as (sandbox, reader):
         sandbox.faults.add(PASSING[name], times=RETRIES)
-        assert len(set(ids(reader.everything(CONTACTS)))) == 250
+        assert len(set(ids(reader.full_scan(CONTACTS)))) == 250
         sandbox.faults.add(PASSING[name])
         with pytest.raises(IntercomError):
-            ids(reader.everything(CONTACTS))
+            ids(reader.full_scan(CONTACTS))
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("elsewhere", [True, False])
 def test_no_redirect_is_followed(code: int, elsewhere: bool) -> None:
-    with reading(Company()) as (other, _), reading(company(CONTACTS)) as (sandbox, reader):
+    with reading(Workspace()) as (other, _), reading(company(CONTACTS)) as (sandbox, reader):
         target = (other if elsewhere else sandbox).url
         sandbox.faults.add(faults.status(code, headers={"Location": f"{target}/contacts/search"}))
         with pytest.raises(IntercomError, match="INTERCOM_BASE_URL"):
-            ids(reader.everything(CONTACTS))
+            ids(reader.full_scan(CONTACTS))
         assert (other.requests, len(sandbox.requests)) == ([], 1)
 
 
@@ -215,7 +215,7 @@ DETAILS: dict[str, Callable[[Any], Any]] = {
 
 
 def one_talk(sort: Fault) -> tuple[dict[str, Any], int]:
-    talks = Company()
+    talks = Workspace()
     said = part(body="<p>Hello</p>", author=author("user", "c1"), created_at=NOW)
     talks.put_conversation(conversation(id="1000", created_at=NOW - DAY, updated_at=NOW, parts=[said]))
     with reading(talks) as (sandbox, _), client_of(sandbox.url) as client:

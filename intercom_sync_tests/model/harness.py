@@ -13,9 +13,9 @@ from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.pipeline.extract import Collector
-from intercom_sync.pipeline.publish import Finished, finish_run
-from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.pipeline.extract import Extractor
+from intercom_sync.pipeline.publish import PublishResult, publish_customers
+from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync.pipeline.start_run import start_run
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.warehouse.marts import key_ranges
@@ -68,7 +68,7 @@ class Attempt:
     met: dict[str, set[str]]
     asked: dict[str, int] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
-    finished: Finished | None = None
+    finished: PublishResult | None = None
 
 
 class Harness:
@@ -80,7 +80,7 @@ class Harness:
         self.world, self.sandbox, self.connect = world, sandbox, connect
         self._version, self._per_page = version, per_page
         self.client = self._new_client()
-        self._per_bucket, key_ranges.CUSTOMERS_PER_BUCKET = key_ranges.CUSTOMERS_PER_BUCKET, bucket
+        self._per_bucket, key_ranges.CUSTOMERS_PER_RANGE = key_ranges.CUSTOMERS_PER_RANGE, bucket
         self._runs = 0
 
     def _new_client(self) -> SmallPages:
@@ -93,9 +93,9 @@ class Harness:
 
     def close(self) -> None:
         self.client.close()
-        key_ranges.CUSTOMERS_PER_BUCKET = self._per_bucket
+        key_ranges.CUSTOMERS_PER_RANGE = self._per_bucket
 
-    def attempt(self, asked: Asked, *, stages: int = 4, same: str | None = None, off: Off = RIGHT) -> Attempt:
+    def attempt(self, asked: RunRequest, *, stages: int = 4, same: str | None = None, off: Off = RIGHT) -> Attempt:
         """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""
         self._runs += same is None
         # As every run has one of its own, which has not heard yet what time it is.
@@ -104,29 +104,33 @@ class Harness:
         before = len(self.sandbox.requests)
         with self.connect() as session:
             run = self.start(session, self.client, same or f"run-{self._runs:04d}", asked, off)
-            reading = extractions.take(self.connect, run)
+            reading = extractions.acquire(self.connect, run)
             attempt = Attempt(run, {})
             try:
                 self._collect(session, run, reading)
             except IntercomError:
                 attempt.met, attempt.fetched = self._met(session, reading), self._fetched(before)
-                extractions.let_go(run.run)
+                extractions.release(run.id)
                 if stages == 0:
                     return attempt
                 raise
             attempt.met = self._met(session, reading)
             attempt.asked, attempt.fetched = self._asked(before), self._fetched(before)
             if stages > 1:
-                refresh_revenue(session, RULES, run.run, run.as_of)
+                refresh_revenue(session, RULES, run.id, run.as_of)
             if stages > 2:
                 refresh_support(session, RULES, run.as_of, run.earliest_now)
             if stages > 3:
-                attempt.finished = finish_run(session, run, RULES, lambda: instant(self.world.now + off.machine + 1))
+                attempt.finished = publish_customers(
+                    session, run, RULES, lambda: instant(self.world.now + off.machine + 1)
+                )
             else:
-                extractions.let_go(run.run)
+                extractions.release(run.id)
         return attempt
 
-    def start(self, session: Session, client: IntercomClient, name: str, asked: Asked, off: Off = RIGHT) -> SyncRun:
+    def start(
+        self, session: Session, client: IntercomClient, name: str, asked: RunRequest, off: Off = RIGHT
+    ) -> SyncRun:
         """Begin a run."""
         now = self.world.now
         self.sandbox.dated(off.dated)
@@ -138,9 +142,9 @@ class Harness:
     def _collect(self, session: Session, run: SyncRun, reading: Any) -> None:
         reader = Reader(self.client, workers=3, clock=lambda: self.world.now)
         window = run.window.widened(OVERLAP)
-        collected = Collector(reader, self.connect, run, window, reading, RULES).collect([CONTACTS, CONVERSATIONS])
+        collected = Extractor(reader, self.connect, run, window, reading, RULES).extract([CONTACTS, CONVERSATIONS])
         with session.transaction():
-            runs.count(session, run.run, collected[0].read, collected[1].read, 0)
+            runs.add_counts(session, run.id, collected[0].records_seen, collected[1].records_seen, 0)
 
     def _asked(self, before: int) -> dict[str, int]:
         since = [one for one in self.sandbox.requests[before:] if one.method == "GET"]

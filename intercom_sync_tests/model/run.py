@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync_tests.model.harness import OVERLAP, RIGHT, Attempt, Harness, Off, partition
 from intercom_sync_tests.model.oracle import Oracle
 from intercom_sync_tests.model.store import Store
@@ -41,7 +41,7 @@ class Syncs:
                 reached = max(reached, end)
         return reached
 
-    def window_of(self, asked: Asked) -> tuple[int, int] | None:
+    def window_of(self, asked: RunRequest) -> tuple[int, int] | None:
         """The seconds that a sync must read, without the overlap; None for everything."""
         open_end = int(partition(self.world.now).end.timestamp())
         if asked.full or self.covered() is None:
@@ -52,14 +52,14 @@ class Syncs:
         assert asked.end
         return int(asked.start.timestamp()), int(asked.end.timestamp())
 
-    def breaks_off(self, asked: Asked, stages: int, off: Off = RIGHT) -> None:
+    def breaks_off(self, asked: RunRequest, stages: int, off: Off = RIGHT) -> None:
         """A sync that fails; what it landed is in play from now on."""
         window, before = self.window_of(asked), self._before()
         attempt = self.harness.attempt(asked, stages=stages, off=off)
         self.began.setdefault(window or FULL, self.world.now)
         self._landed(attempt, before)
 
-    def succeeds(self, asked: Asked, off: Off = RIGHT) -> None:
+    def succeeds(self, asked: RunRequest, off: Off = RIGHT) -> None:
         """A sync that succeeds, and its tables.
 
         Where Intercom does not say what time it is, clocks that are ahead are believed: the tables are those of their
@@ -71,7 +71,7 @@ class Syncs:
         before = self._before()
         attempt = self.harness.attempt(asked, off=off)
         assert attempt.finished
-        self.names.append(attempt.run.run)
+        self.names.append(attempt.run.id)
         self._lose_words()
         if (window or FULL) in self.began:
             self._landed(attempt, before)
@@ -187,12 +187,12 @@ class Syncs:
         theirs = {"crm_owner": None, "crm_grade": 3}
         wanted = {key: theirs | row for key, row in self.oracle.rows.items()}
         assert rows == wanted, _differences(rows, wanted)
-        made, due = sorted(self.store.alerts().get(attempt.run.run, [])), sorted(self.oracle.alerts[-1])
+        made, due = sorted(self.store.alerts().get(attempt.run.id, [])), sorted(self.oracle.alerts[-1])
         assert made == due, (made, due)
         refused = self.store.refused()
         named = {each for each in refused if not each[1].startswith("sha256:")}
         assert named == {each for each in self.oracle.refused if not each[1].startswith(("nameless", "sha256:"))}
-        figures = attempt.finished.figures
+        figures = attempt.finished.stats
         nameless = sum(name.startswith("sha256:") for name in attempt.met[CONTACTS])
         found = {name: getattr(figures, name) for name in expected}
         counted = {name for name in attempt.met[CONTACTS] if not name.startswith("sha256:")}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, TALK_SPOILS
 from intercom_sync_tests.model.fixtures import syncs, tables
@@ -52,8 +52,8 @@ def lived() -> World:
     return world
 
 
-def window(number: int, many: int = 1) -> Asked:
-    return Asked(start=instant(START + number * WINDOW), end=instant(START + (number + many) * WINDOW))
+def window(number: int, many: int = 1) -> RunRequest:
+    return RunRequest(start=instant(START + number * WINDOW), end=instant(START + (number + many) * WINDOW))
 
 
 def _have_synced_before(harness: Harness) -> None:
@@ -102,8 +102,8 @@ WAYS: dict[str, Callable[[Harness], object]] = {
     "again and shuffled": _again,
     "at once": _at_once,
     "ten overlapping envelopes at once": _ten_at_once,
-    "in full": lambda harness: harness.attempt(Asked(full=True)),
-    "in full, and every window again": lambda harness: (harness.attempt(Asked(full=True)), _again(harness)),
+    "in full": lambda harness: harness.attempt(RunRequest(full=True)),
+    "in full, and every window again": lambda harness: (harness.attempt(RunRequest(full=True)), _again(harness)),
 }
 
 

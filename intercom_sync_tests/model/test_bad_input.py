@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync.sandbox import invalid_records
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part
 from intercom_sync.warehouse.postgres.session import Session
@@ -25,7 +25,7 @@ from intercom_sync_tests.model.world import START, World
 
 _ASKED = os.environ.get("INTERCOM_SYNC_MODEL_EXAMPLES")
 GOOD = 3
-FULL, RECENT = Asked(full=True), Asked(start=instant(START - DAY), end=instant(START + DAY))
+FULL, RECENT = RunRequest(full=True), RunRequest(start=instant(START - DAY), end=instant(START + DAY))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_each_broken_record_that_is_known_of_is_refused_with_a_reason(opened: tu
     assert {name for _, name, _, _ in refused if not name.startswith("sha256:")} == {
         bad["id"] for bad in (*spoilt, *talks)
     }
-    assert attempt.finished.figures.skipped_contacts == len(spoilt) + len({repr(junk) for junk in JUNK})
+    assert attempt.finished.stats.skipped_contacts == len(spoilt) + len({repr(junk) for junk in JUNK})
     assert all(reason and field for _, _, reason, field in refused)
     _good_ones_stand(opened[1])
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.pipeline.errors import RunRefusedError
-from intercom_sync.pipeline.run_plan import Asked
+from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync.sandbox.faults import cursor_refused, error
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.warehouse.postgres.session import Session
@@ -30,7 +30,7 @@ from intercom_sync_tests.model.world import START, World
 _ASKED = os.environ.get("INTERCOM_SYNC_MODEL_EXAMPLES")
 Trouble = tuple[str, int, bool]
 moves = st.one_of(st.integers(0, 3 * 3600), st.sampled_from([60, 3600, 6 * 3600, DAY, 8 * DAY, 31 * DAY, 40 * DAY]))
-scopes = st.sampled_from([Asked(full=True), Asked(catch_up=True), Asked(catch_up=True)])
+scopes = st.sampled_from([RunRequest(full=True), RunRequest(catch_up=True), RunRequest(catch_up=True)])
 windows = st.tuples(st.integers(0, 40), st.sampled_from([1, 1, 1, 4, 60])).map(
     lambda pair: (pair[0] * 6 * 3600, (pair[0] + pair[1]) * 6 * 3600)
 )
@@ -104,7 +104,7 @@ class Company(RuleBasedStateMachine):
         self._live(changes, seconds)
 
     @rule(changes=edits, seconds=moves, asked=scopes)
-    def everything_syncs(self, changes: list[Edit], seconds: int, asked: Asked) -> None:
+    def everything_syncs(self, changes: list[Edit], seconds: int, asked: RunRequest) -> None:
         self._live(changes, seconds)
         self.syncs.succeeds(asked)
         self.syncs.everything_is_known()
@@ -112,11 +112,11 @@ class Company(RuleBasedStateMachine):
     @rule(changes=st.lists(groups, min_size=1, max_size=2), merged=st.lists(mergers, min_size=1, max_size=3))
     def speakers_of_a_group_are_merged(self, changes: list[Edit], merged: list[Edit]) -> None:
         """Before the full sync that finds it, and after its words were read."""
-        self.everything_syncs(changes, self.world.delay + 1, Asked(catch_up=True))
-        self.everything_syncs(merged, 60, Asked(full=True))
+        self.everything_syncs(changes, self.world.delay + 1, RunRequest(catch_up=True))
+        self.everything_syncs(merged, 60, RunRequest(full=True))
 
     @rule(asked=scopes)
-    def everything_syncs_again(self, asked: Asked) -> None:
+    def everything_syncs_again(self, asked: RunRequest) -> None:
         self.everything_syncs([], 0, asked)
 
     @rule(changes=edits, seconds=moves, window=windows, newest=st.booleans())
@@ -125,13 +125,13 @@ class Company(RuleBasedStateMachine):
         self.syncs.succeeds(self._window(window, newest))
 
     @rule(changes=edits, seconds=moves, asked=scopes, stages=st.integers(1, 3))
-    def a_sync_dies_between_its_stages(self, changes: list[Edit], seconds: int, asked: Asked, stages: int) -> None:
+    def a_sync_dies_between_its_stages(self, changes: list[Edit], seconds: int, asked: RunRequest, stages: int) -> None:
         self._live(changes, seconds)
         self.syncs.breaks_off(asked, stages)
 
     @rule(changes=edits, seconds=moves, asked=st.one_of(scopes, st.none()), window=windows, trouble=troubles)
     def a_sync_is_refused(
-        self, changes: list[Edit], seconds: int, asked: Asked | None, window: tuple[int, int], trouble: Trouble
+        self, changes: list[Edit], seconds: int, asked: RunRequest | None, window: tuple[int, int], trouble: Trouble
     ) -> None:
         self._live(changes, seconds)
         match, after, forbidden = trouble
@@ -143,7 +143,9 @@ class Company(RuleBasedStateMachine):
             self.sandbox.faults.clear()
 
     @rule(changes=edits, seconds=moves, asked=scopes, residue=st.integers(0, 1))
-    def a_sync_goes_without_some_parts(self, changes: list[Edit], seconds: int, asked: Asked, residue: int) -> None:
+    def a_sync_goes_without_some_parts(
+        self, changes: list[Edit], seconds: int, asked: RunRequest, residue: int
+    ) -> None:
         self._live(changes, seconds)
         self.sandbox.faults.add(
             cursor_refused(), match=lambda request: request.method == "GET" and ord(request.path[-1]) % 2 == residue
@@ -155,7 +157,7 @@ class Company(RuleBasedStateMachine):
             self.sandbox.faults.clear()
 
     @rule(changes=edits, seconds=moves, asked=scopes, off=wrong_clocks)
-    def a_clock_is_wrong(self, changes: list[Edit], seconds: int, asked: Asked, off: Off) -> None:
+    def a_clock_is_wrong(self, changes: list[Edit], seconds: int, asked: RunRequest, off: Off) -> None:
         """Intercom's answers say what time it is, so nothing comes of it."""
         self._live(changes, seconds)
         self.syncs.succeeds(asked, off)
@@ -163,7 +165,7 @@ class Company(RuleBasedStateMachine):
 
     @rule(changes=edits, asked=scopes, ahead=st.sampled_from([2 * DAY, 29 * DAY, 40 * DAY]), later=edits, then=scopes)
     def every_clock_is_ahead_and_returns(
-        self, changes: list[Edit], asked: Asked, ahead: int, later: list[Edit], then: Asked
+        self, changes: list[Edit], asked: RunRequest, ahead: int, later: list[Edit], then: RunRequest
     ) -> None:
         """And Intercom's answers do not say what time it is; the next sync makes all of it good."""
         self._live(changes, 60)
@@ -175,10 +177,10 @@ class Company(RuleBasedStateMachine):
     @rule(changes=edits, seconds=moves, full=st.booleans(), back=st.sampled_from([1, 3600, DAY, 31 * DAY, 90 * DAY]))
     def a_sync_is_for_an_instant_of_the_past(self, changes: list[Edit], seconds: int, full: bool, back: int) -> None:
         self._live(changes, seconds)
-        self.syncs.succeeds(Asked(full=full, catch_up=not full, as_of=instant(self.world.now - back)))
+        self.syncs.succeeds(RunRequest(full=full, catch_up=not full, as_of=instant(self.world.now - back)))
 
     @rule(ahead=st.sampled_from([61, 3600, 40 * DAY]), foreign=st.booleans(), asked=scopes)
-    def a_sync_is_refused_before_it_begins(self, ahead: int, foreign: bool, asked: Asked) -> None:
+    def a_sync_is_refused_before_it_begins(self, ahead: int, foreign: bool, asked: RunRequest) -> None:
         """For an instant that is not past, or a key of another workspace."""
         before = self.store.dump()
         if foreign and self.store.landed():
@@ -188,16 +190,16 @@ class Company(RuleBasedStateMachine):
             self._refused(self.harness.client, replace(asked, as_of=instant(self.world.now + ahead)))
         assert self.store.dump() == before
 
-    def _refused(self, client: IntercomClient, asked: Asked) -> None:
+    def _refused(self, client: IntercomClient, asked: RunRequest) -> None:
         with self.harness.connect() as session, pytest.raises(RunRefusedError):
             self.harness.start(session, client, "refused", asked)
 
-    def _window(self, window: tuple[int, int], newest: bool) -> Asked:
+    def _window(self, window: tuple[int, int], newest: bool) -> RunRequest:
         start, end = window
         if newest:
             last = self.world.now - self.world.now % (6 * 3600) + 6 * 3600
-            return Asked(start=instant(last - (end - start)), end=instant(last))
-        return Asked(start=instant(START + start), end=instant(START + end))
+            return RunRequest(start=instant(last - (end - start)), end=instant(last))
+        return RunRequest(start=instant(START + start), end=instant(START + end))
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from intercom_sync.sandbox.builders import WORKSPACE, author, contact, conversation, message, part, part_list, rating
-from intercom_sync.sandbox.record_store import Table
+from intercom_sync.sandbox.record_store import RecordStore
 from intercom_sync.sandbox.statistics import conversation_times, statistics_of
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.model.valid_records import Json, name_of
 
 START = 1_772_323_200  # 2026-03-01, a month before the clocks change
@@ -23,7 +23,7 @@ class World:
     def __init__(self, zone: str, delay: int, workspace: str = WORKSPACE) -> None:
         self.now = START
         self.delay = delay
-        self.company = Company(timezone=zone, index_delay=delay, clock=lambda: self.now, workspace_id=workspace)
+        self.company = Workspace(timezone=zone, index_delay=delay, clock=lambda: self.now, workspace_id=workspace)
         self.people: dict[str, Json] = {}
         self.talks: dict[str, Json] = {}
         self.merges: dict[str, str] = {}  # of each contact merged away, which one took it in
@@ -32,7 +32,7 @@ class World:
 
     # What stands where.
 
-    def table(self, kind: str) -> Table:
+    def table(self, kind: str) -> RecordStore:
         return self.company.contact_table if kind == CONTACTS else self.company.conversation_table
 
     def shown(self, kind: str) -> dict[str, Any]:

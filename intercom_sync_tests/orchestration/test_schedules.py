@@ -6,7 +6,12 @@ import dagster as dg
 import pytest
 
 from intercom_sync.definitions import defs
-from intercom_sync.orchestration.partitions import key_of, six_hour_windows, window_holding, windows
+from intercom_sync.orchestration.partitions import (
+    partition_key,
+    six_hour_partitions,
+    six_hour_windows,
+    window_containing,
+)
 from intercom_sync.orchestration.schedules import every_six_hours, weekly_full
 
 
@@ -61,19 +66,19 @@ def test_all_five_assets_share_the_six_hour_windows_and_a_range_of_them_is_one_r
     names = {"raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers"}
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == names
     for key in graph.materializable_asset_keys:
-        assert graph.get(key).partitions_def == windows
+        assert graph.get(key).partitions_def == six_hour_partitions
         assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run()
 
 
 def test_the_open_window_is_the_last_and_a_key_is_its_start() -> None:
     made = six_hour_windows(datetime(2026, 1, 1, tzinfo=UTC))
-    before = key_of(window_holding(datetime.now(UTC)))
+    before = partition_key(window_containing(datetime.now(UTC)))
     last = made.get_last_partition_key()
-    assert last in {before, key_of(window_holding(datetime.now(UTC)))}
+    assert last in {before, partition_key(window_containing(datetime.now(UTC)))}
     assert made.get_first_partition_key() == "2026-01-01T00"
     window, ours = (
         made.time_window_for_partition_key("2026-06-15T12"),
-        window_holding(datetime(2026, 6, 15, 13, 30, tzinfo=UTC)),
+        window_containing(datetime(2026, 6, 15, 13, 30, tzinfo=UTC)),
     )
     assert (window.start, window.end) == (ours.start, ours.end)
-    assert key_of(ours) == "2026-06-15T12"
+    assert partition_key(ours) == "2026-06-15T12"

@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 
 from intercom_sync.definitions import build
-from intercom_sync.orchestration.jobs import read_config, sync_job
-from intercom_sync.orchestration.partitions import key_of, window_holding
+from intercom_sync.orchestration.jobs import run_config, sync_job
+from intercom_sync.orchestration.partitions import partition_key, window_containing
 from intercom_sync.orchestration.resources import FOREGROUND_TAG, SCHEMA_TAG, AlertsSlackResource, WarehouseResource
-from intercom_sync.orchestration.sensors import slack_alerts, trouble
+from intercom_sync.orchestration.sensors import incidents, slack_alerts
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.settings import Settings
-from intercom_sync.slack.slack_client import SlackSetupError
+from intercom_sync.slack.slack_client import SlackMisconfiguredError
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack
 
@@ -65,7 +65,7 @@ class Ticks:
 
 @pytest.fixture
 def looks(warehouse, instance):
-    return Ticks(trouble, instance, warehouse=warehouse)
+    return Ticks(incidents, instance, warehouse=warehouse)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def covered(session, until, *, status="succeeded", mode="full", errors=0, starte
 
 
 def sentences(session):
-    return [alert.details["sentence"] for alert in outbox.waiting(session)]
+    return [alert.details["sentence"] for alert in outbox.pending(session)]
 
 
 def test_alerts_are_delivered_and_the_tick_says_how_many(session, slack, sends):
@@ -137,7 +137,7 @@ def test_slack_is_left_alone_for_as_long_as_it_asks(session, slack, sends):
 def test_a_wrong_token_makes_the_tick_fail_with_the_settings_name(session, slack, sends, monkeypatch):
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-wrong")
     put(session, 2)
-    with pytest.raises(SlackSetupError, match=r"see SLACK_BOT_TOKEN\. 2 alerts wait") as refused:
+    with pytest.raises(SlackMisconfiguredError, match=r"see SLACK_BOT_TOKEN\. 2 alerts wait") as refused:
         sends.tick()
     assert "xoxb" not in str(refused.value)
 
@@ -166,9 +166,9 @@ def sync(instance, warehouse, monkeypatch):
                 build()
                 .resolve_job_def(sync_job.name)
                 .execute_in_process(
-                    run_config=read_config(**config),
+                    run_config=run_config(**config),
                     instance=instance,
-                    partition_key=key_of(window_holding(NOW)),
+                    partition_key=partition_key(window_containing(NOW)),
                     raise_on_error=False,
                     tags={FOREGROUND_TAG: "true"},
                 )

@@ -8,7 +8,7 @@ import requests
 
 from intercom_sync.sandbox.builders import contact, conversation, message, part
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 NOON = 1_750_075_200  # 16 June 2025, 12:00 UTC
 HOUR = 3600
@@ -17,9 +17,9 @@ Ask = Callable[..., requests.Response]
 
 
 @pytest.fixture
-def company() -> Company:
+def company() -> Workspace:
     """Seven users an hour apart and three conversations, in a workspace that lives by UTC."""
-    company = Company()
+    company = Workspace()
     for number in range(7):
         at = NOON + number * HOUR
         company.put_contact(contact(id=f"c{number}", created_at=at, last_seen_at=None if number == 6 else at))
@@ -33,7 +33,7 @@ def company() -> Company:
 
 
 @pytest.fixture
-def sandbox(company: Company) -> Iterator[Sandbox]:
+def sandbox(company: Workspace) -> Iterator[Sandbox]:
     """That company behind HTTP."""
     with Sandbox(company) as running:
         yield running

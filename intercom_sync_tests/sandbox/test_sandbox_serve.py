@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from intercom_sync.sandbox.server import PortTakenError, Sandbox, serve
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 PROGRAM = """
 from intercom_sync.sandbox.server import serve
@@ -43,12 +43,12 @@ def test_a_taken_port_is_named_together_with_the_way_out():
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError, match=rf"{port}.*--port"):
             serve(port=port, contacts=1, conversations=0, seed=1, rate=None, latency_ms=0)
-        with pytest.raises(OSError, match="--port"), Sandbox(Company(), port=port):
+        with pytest.raises(OSError, match="--port"), Sandbox(Workspace(), port=port):
             pass
 
 
 def test_a_stopped_sandbox_frees_its_port():
-    with Sandbox(Company()) as first:
+    with Sandbox(Workspace()) as first:
         port = int(first.url.rpartition(":")[2])
-    with Sandbox(Company(), port=port) as second:
+    with Sandbox(Workspace(), port=port) as second:
         assert second.url == first.url

@@ -9,7 +9,7 @@ import requests
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 
 class Clock:
@@ -79,7 +79,7 @@ def test_answers_wait_side_by_side(company):
 
 def test_the_index_shows_a_new_contact_only_after_its_delay(session):
     clock = Clock(1_750_075_200)
-    company = Company(index_delay=180, clock=clock)
+    company = Workspace(index_delay=180, clock=clock)
     company.put_contact(contact(id="new", name="First"))
     with Sandbox(company) as sandbox:
         assert _names(session, sandbox) == []
@@ -91,7 +91,7 @@ def test_the_index_shows_a_new_contact_only_after_its_delay(session):
 
 def test_the_index_shows_an_edited_contact_as_it_was_until_its_delay_is_over(session):
     clock = Clock(1_750_075_200)
-    company = Company(clock=clock)
+    company = Workspace(clock=clock)
     company.put_contact(contact(id="c", name="First"))
     company.index_delay = 100
     with Sandbox(company) as sandbox:

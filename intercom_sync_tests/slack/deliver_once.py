@@ -6,19 +6,19 @@ Time does not pass: neither Slack's pace nor a Retry-After is waited for.
 import sys
 from functools import partial
 
-from intercom_sync.pipeline.alert_delivery import Deliverer
-from intercom_sync.slack.slack_client import SlackAwayError, channels, post, quiet_client
+from intercom_sync.pipeline.alert_delivery import AlertDispatcher
+from intercom_sync.slack.slack_client import SlackUnavailableError, channels, post_message, quiet_client
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.slack.server import TOKEN
 
 
 def main(url: str, schema: str, slack: str) -> None:
     with Session(url, schema) as session:
-        send = partial(post, quiet_client(TOKEN, slack))
+        send = partial(post_message, quiet_client(TOKEN, slack))
         print("ready", flush=True)
         try:
-            print(Deliverer(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver())
-        except SlackAwayError as away:
+            print(AlertDispatcher(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver())
+        except SlackUnavailableError as away:
             print(away)
 
 

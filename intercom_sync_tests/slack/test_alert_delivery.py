@@ -20,8 +20,14 @@ import pytest
 from intercom_sync.domain.alerts import decide_alerts
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
-from intercom_sync.pipeline.alert_delivery import BUDGET_SECONDS, PACE_SECONDS, Deliverer
-from intercom_sync.slack.slack_client import SlackAwayError, SlackSetupError, channels, post, quiet_client
+from intercom_sync.pipeline.alert_delivery import BUDGET_SECONDS, MESSAGE_INTERVAL_SECONDS, AlertDispatcher
+from intercom_sync.slack.slack_client import (
+    SlackMisconfiguredError,
+    SlackUnavailableError,
+    channels,
+    post_message,
+    quiet_client,
+)
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.state.runs import SyncRun
 from intercom_sync_tests.slack.server import TOKEN, LocalSlack, said
@@ -60,8 +66,8 @@ def clock():
 def deliver(connect, slack, clock):
     def once(token=TOKEN, url=None):
         with connect() as session:
-            send = partial(post, quiet_client(token, url or slack.url))
-            return Deliverer(session, channels("#alerts", "#alerts"), send, clock, clock.sleep).deliver()
+            send = partial(post_message, quiet_client(token, url or slack.url))
+            return AlertDispatcher(session, channels("#alerts", "#alerts"), send, clock, clock.sleep).deliver()
 
     return once
 
@@ -73,7 +79,7 @@ def put(session, count, each_run=1, kind="mrr_change"):
         rows = [(kind, f"c{n}@example.com", '{"mrr": "600.00"}') for n in range(first, min(first + each_run, count))]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(("kind", "email", "details"), pl.String), orient="row")
         with session.transaction():
-            outbox.put(session, frame, run, Rules())
+            outbox.enqueue(session, frame, run, Rules())
 
 
 def customers(messages):
@@ -97,7 +103,7 @@ def test_every_alert_is_delivered_once_in_order_and_noted(session, slack, delive
 def test_slack_gets_no_more_than_a_message_a_second(session, deliver, clock):
     put(session, 5)
     deliver()
-    assert clock.slept == [PACE_SECONDS] * 4
+    assert clock.slept == [MESSAGE_INTERVAL_SECONDS] * 4
 
 
 def test_a_delivery_ends_in_time_and_the_next_goes_on(session, slack, deliver, clock):
@@ -113,7 +119,9 @@ def test_a_delivery_ends_in_time_and_the_next_goes_on(session, slack, deliver, c
 def test_a_slack_that_is_down_delays_alerts_and_loses_none(session, slack, deliver):
     put(session, 3)
     slack.trouble = lambda message: 500 if "c1@" in message["text"] else None
-    with pytest.raises(SlackAwayError, match=r"^Slack is out of order \(500\); 1 were delivered before. 2 alerts wait"):
+    with pytest.raises(
+        SlackUnavailableError, match=r"^Slack is out of order \(500\); 1 were delivered before. 2 alerts wait"
+    ):
         deliver()
     assert rows(session, "delivered_at IS NOT NULL, attempts, last_error") == [
         (True, 1, None), (False, 1, "Slack is out of order (500)"), (False, 0, None),
@@ -128,7 +136,7 @@ def test_a_refused_connection_is_an_outage(session, deliver):
         pass
     put(session, 1)
     for _ in range(9):
-        with pytest.raises(SlackAwayError, match="Slack does not answer"):
+        with pytest.raises(SlackUnavailableError, match="Slack does not answer"):
             deliver(url=gone.url)
     assert str(deliver()) == "delivered 1, 0 waiting"
 
@@ -137,7 +145,7 @@ def test_a_lost_answer_is_the_one_case_that_is_sent_twice(session, slack, delive
     put(session, 3)
     lost = iter(["lost"])
     slack.trouble = lambda message: next(lost, None) if "c1@" in message["text"] else None
-    with pytest.raises(SlackAwayError, match="does not answer"):
+    with pytest.raises(SlackUnavailableError, match="does not answer"):
         deliver()
     assert customers(slack.taken) == [0, 1], "one request, and not tried again in the dark"
     deliver()
@@ -149,7 +157,7 @@ def test_a_short_wait_that_slack_asks_for_is_waited(session, slack, deliver, clo
     asked = iter([("wait", 7)])
     slack.trouble = lambda message: next(asked, None)
     assert str(deliver()) == "delivered 2, 0 waiting"
-    assert clock.slept == pytest.approx([7, PACE_SECONDS])
+    assert clock.slept == pytest.approx([7, MESSAGE_INTERVAL_SECONDS])
     assert rows(session, "attempts") == [(1,), (1,)]
 
 
@@ -193,7 +201,7 @@ def test_a_refusal_that_is_not_known_loses_nothing_and_blocks_nobody(session, sl
     put(session, 3)
     slack.trouble = lambda message: "brand_new_error" if "c1@" in said(message) else None
     for _ in range(5):
-        with pytest.raises(SlackAwayError, match="brand_new_error"):
+        with pytest.raises(SlackUnavailableError, match="brand_new_error"):
             deliver()
     assert customers(slack.taken) == [0, 2]
     slack.trouble = lambda message: None
@@ -215,7 +223,7 @@ def test_what_only_a_person_can_mend_stops_the_delivery_and_loses_nothing(sessio
     put(session, 3)
     slack.trouble = lambda message: word
     for _ in range(5):
-        with pytest.raises(SlackSetupError, match=f"{setting}.*3 alerts wait"):
+        with pytest.raises(SlackMisconfiguredError, match=f"{setting}.*3 alerts wait"):
             deliver()
     assert len(slack.requests) == 5, "one try each"
     slack.trouble = lambda message: None
@@ -230,7 +238,7 @@ def test_neither_the_token_nor_a_customer_reaches_an_error_or_the_log(session, s
         slack.trouble = lambda message, trouble=trouble: trouble
         try:
             told.append(str(deliver()))
-        except (SlackAwayError, SlackSetupError) as error:
+        except (SlackUnavailableError, SlackMisconfiguredError) as error:
             told.append(str(error))
     told += [record.getMessage() for record in caplog.records] + [str(rows(session, "last_error"))]
     assert not re.search(rf"{TOKEN}|example\.com|600", "\n".join(told))
@@ -242,8 +250,8 @@ def test_two_deliveries_at_once_send_nothing_twice(session, slack, connect):
     def repeatedly():
         for _ in range(10):
             with connect() as own:
-                send = partial(post, quiet_client(TOKEN, slack.url))
-                Deliverer(own, channels("#alerts", "#alerts"), send, Clock(), lambda _: None).deliver()
+                send = partial(post_message, quiet_client(TOKEN, slack.url))
+                AlertDispatcher(own, channels("#alerts", "#alerts"), send, Clock(), lambda _: None).deliver()
 
     threads = [Thread(target=repeatedly) for _ in range(3)]
     for thread in threads:
@@ -278,7 +286,7 @@ def test_a_first_full_sync_of_20_000_customers_is_one_message(session, slack, de
     )
     run = SyncRun("first", NOW, Window(NOW - timedelta(hours=6), NOW), True, NOW)
     with session.transaction():
-        outbox.put(session, found, run, Rules())
+        outbox.enqueue(session, found, run, Rules())
     assert str(deliver()) == f"delivered {found.height}, 0 waiting"
     assert found.height == 14_990 + 1_000 + 2_000
     (digest,) = slack.taken
@@ -305,7 +313,7 @@ def test_a_delivery_that_is_killed_again_and_again_loses_nothing(session, slack,
 
     slack.trouble = trouble
     kills = 0
-    while outbox.backlog(session).waiting:
+    while outbox.backlog(session).pending:
         child = subprocess.Popen(
             [sys.executable, "-m", "intercom_sync_tests.slack.deliver_once", database_url, schema, slack.url],
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
@@ -317,7 +325,7 @@ def test_a_delivery_that_is_killed_again_and_again_loses_nothing(session, slack,
             kills += 1
         child.communicate()
         slack.settle()
-        waiting = {int(alert.email[1:].split("@")[0]) for alert in outbox.waiting(session)}
+        waiting = {int(alert.email[1:].split("@")[0]) for alert in outbox.pending(session)}
         in_the_air.append(waiting & set(customers(slack.taken)) - lost)
     counts = Counter(customers(slack.taken))
     twice = {customer for customer, times in counts.items() if times > 1}

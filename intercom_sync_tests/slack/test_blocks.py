@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from intercom_sync.slack.blocks import HANDFUL, messages
-from intercom_sync.slack.mrkdwn import inert, link, literal
+from intercom_sync.slack.blocks import DIGEST_THRESHOLD, build_messages
+from intercom_sync.slack.mrkdwn import escape_mrkdwn, link, literal
 from intercom_sync_tests.slack.samples import alert, trouble
 
 HOSTILE = "<!channel> & `code` *bold* _it_ ~no~ <https://evil.example|click> https://evil.example @here #general :tada:"
@@ -15,14 +15,14 @@ def shown(message):
 
 
 def test_a_few_alerts_of_a_run_are_a_message_each():
-    made = messages(alert(number) for number in range(1, HANDFUL + 1))
+    made = build_messages(alert(number) for number in range(1, DIGEST_THRESHOLD + 1))
     assert [message.ids for message in made] == [(1,), (2,), (3,), (4,), (5,)]
 
 
 def test_many_alerts_of_a_run_are_one_digest_with_counts_and_the_largest_customers_first():
     waiting = [alert(n, "cancel_mention", mrr=f"{n}.00", excerpt="we leave") for n in range(1, 31)]
     waiting += [alert(n, "payment_delinquent", mrr=f"{n}.00") for n in range(31, 41)]
-    (digest,) = messages(waiting)
+    (digest,) = build_messages(waiting)
     assert digest.ids == tuple(range(1, 41))
     assert digest.text == "40 alerts: 30 cancel mentions, 10 delinquent payments"
     cancels, delinquents = shown(digest)
@@ -34,18 +34,18 @@ def test_many_alerts_of_a_run_are_one_digest_with_counts_and_the_largest_custome
 
 
 def test_each_run_speaks_for_itself():
-    made = messages([alert(n, run="big") for n in range(1, 20)] + [alert(20, run="small")])
+    made = build_messages([alert(n, run="big") for n in range(1, 20)] + [alert(20, run="small")])
     assert [len(message.ids) for message in made] == [19, 1]
 
 
 def test_a_bad_week_of_troubles_is_one_message():
-    (digest,) = messages(trouble(n) for n in range(1, 30))
+    (digest,) = build_messages(trouble(n) for n in range(1, 30))
     assert digest.text == "29 alerts: 29 failed syncs"
     assert "id BETWEEN 1 AND 29" in json.dumps(digest.blocks)
 
 
 def test_one_of_a_kind_is_counted_in_the_singular():
-    (digest,) = messages([trouble(1), *(trouble(n, "failed_check") for n in range(2, 9))])
+    (digest,) = build_messages([trouble(1), *(trouble(n, "failed_check") for n in range(2, 9))])
     assert digest.text == "8 alerts: 1 sync failed, 7 failed checks"
 
 
@@ -53,12 +53,12 @@ def test_every_alert_is_in_exactly_one_message():
     waiting = [alert(n, run=f"run-{n % 7}", kind="mrr_change") for n in range(1, 40)] + [
         trouble(n) for n in range(40, 44)
     ]
-    ids = [number for message in messages(waiting) for number in message.ids]
+    ids = [number for message in build_messages(waiting) for number in message.ids]
     assert sorted(ids) == list(range(1, 44))
 
 
 def test_a_cancel_mention_shows_the_words_the_time_the_money_and_the_way_to_answer():
-    (message,) = messages([alert(
+    (message,) = build_messages([alert(
         1, "cancel_mention", excerpt="we want to cancel in May", said_at="2026-02-28T10:11:12+00:00",
         conversation_url="https://app.intercom.com/a/inbox/ws1/inbox/conversation/77",
     )])  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_cancel_mention_shows_the_words_the_time_the_money_and_the_way_to_answ
 
 
 def test_a_delinquent_payment_shows_the_last_payment_and_the_way_to_stripe():
-    (message,) = messages([alert(
+    (message,) = build_messages([alert(
         1, "payment_delinquent", previous_mrr="600.00", last_payment_amount="1234.50",
         last_payment_date="2026-01-31T00:00:00+00:00", stripe_customer_id="cus_1",
     )])  # fmt: skip
@@ -82,7 +82,7 @@ def test_a_delinquent_payment_shows_the_last_payment_and_the_way_to_stripe():
 
 
 def test_a_change_shows_the_old_and_the_new_amount():
-    (message,) = messages([alert(1, "mrr_change", mrr="0.00", change_percent="-100.0")])
+    (message,) = build_messages([alert(1, "mrr_change", mrr="0.00", change_percent="-100.0")])
     assert "MRR $0.00 (before: $100.00, -100.0 %)" in shown(message)[0]
 
 
@@ -104,17 +104,17 @@ def test_a_change_shows_the_old_and_the_new_amount():
     ],
 )
 def test_amounts_are_written_as_people_write_them(details, expected):
-    assert expected in shown(messages([alert(1, "mrr_change", **details)])[0])[0]
+    assert expected in shown(build_messages([alert(1, "mrr_change", **details)])[0])[0]
 
 
 def test_an_unknown_amount_is_called_so():
-    assert "MRR unknown" in messages([alert(mrr=None, previous_mrr=None)])[0].text
+    assert "MRR unknown" in build_messages([alert(mrr=None, previous_mrr=None)])[0].text
 
 
-@pytest.mark.parametrize("many", [1, HANDFUL + 1])
+@pytest.mark.parametrize("many", [1, DIGEST_THRESHOLD + 1])
 def test_words_of_customers_are_shown_and_never_obeyed(many):
     waiting = [alert(n, "cancel_mention", name=HOSTILE, plan_name=HOSTILE, excerpt=HOSTILE) for n in range(many)]
-    (message, *_) = messages(waiting)
+    (message, *_) = build_messages(waiting)
     for text in [message.text, *shown(message)]:
         assert "<!channel>" not in text
         assert "`" not in text
@@ -131,14 +131,14 @@ def test_emails_can_be_copied_and_do_no_harm():
 
 def test_words_are_cut_as_slack_counts_them_and_never_within_an_entity():
     for most in range(2, 40):
-        cut = inert("&" * 100, most)
+        cut = escape_mrkdwn("&" * 100, most)
         assert len(cut) <= most
         assert re.fullmatch(r"(&amp;)*…", cut)
-    assert inert("a\n b\t c", 50) == "a b c"
+    assert escape_mrkdwn("a\n b\t c", 50) == "a b c"
 
 
 def test_invisible_characters_do_not_reorder_the_words_around_them():
-    assert inert("abc\u202egnp.exe\u2066\u200f", 50) == "abcgnp.exe"
+    assert escape_mrkdwn("abc\u202egnp.exe\u2066\u200f", 50) == "abcgnp.exe"
 
 
 def test_a_link_leads_to_the_web_or_nowhere():
@@ -153,7 +153,7 @@ def test_slacks_limits_hold_for_the_longest_words(kind, many):
     words = {"name": long, "plan_name": long, "excerpt": long, "sentence": long, "mrr": "9" * 32 + ".999999"}
     links = {"conversation_url": "https://app.intercom.com/" + "x" * 200, "stripe_customer_id": "c" * 200}
     waiting = [alert(n, kind, **words, **links, last_payment_amount="1" * 32) for n in range(many)]
-    made = messages(waiting)
+    made = build_messages(waiting)
     assert len(made) == 1
     for message in made:
         assert len(message.blocks) <= 50
@@ -163,13 +163,13 @@ def test_slacks_limits_hold_for_the_longest_words(kind, many):
 
 
 def test_what_slack_has_refused_goes_as_plain_words_and_a_digest_without_anyones_name():
-    (single,) = messages([alert(1, refusal_count=1)])
+    (single,) = build_messages([alert(1, refusal_count=1)])
     assert single.blocks is None
     assert "Ann Lee" in single.text
-    (digest,) = messages([alert(n, refusal_count=1) for n in range(9)])
+    (digest,) = build_messages([alert(n, refusal_count=1) for n in range(9)])
     assert digest.blocks is None
     assert digest.text.startswith("9 alerts: 9 new high-value customers. All of them: SELECT")
 
 
 def test_a_kind_that_is_not_known_here_is_shown_all_the_same():
-    assert "churn_risk".replace("_", "_\u200b") in messages([alert(1, "churn_risk")])[0].text
+    assert "churn_risk".replace("_", "_\u200b") in build_messages([alert(1, "churn_risk")])[0].text

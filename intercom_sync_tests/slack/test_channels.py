@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from intercom_sync.domain.incidents import failed_check, failed_run, survived_errors
-from intercom_sync.pipeline.alert_delivery import Deliverer, Delivery
-from intercom_sync.slack.blocks import HANDFUL, messages
-from intercom_sync.slack.slack_client import SlackSetupError, channels, post, quiet_client
+from intercom_sync.domain.incidents import failed_check, failed_run, partial_failure
+from intercom_sync.pipeline.alert_delivery import AlertDispatcher, Delivery
+from intercom_sync.slack.blocks import DIGEST_THRESHOLD, build_messages
+from intercom_sync.slack.slack_client import SlackMisconfiguredError, channels, post_message, quiet_client
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.slack.samples import alert, trouble
@@ -28,17 +28,17 @@ def session(connect: Callable[[], Session]) -> Iterator[Session]:
             for note in (
                 failed_run("r1", "r1", "sync", "no reason", NOW),
                 failed_check("raw_contacts/is_fresh", "WARN", "old", "r1", NOW),
-                survived_errors("r2", 3, NOW),
+                partial_failure("r2", 3, NOW),
             ):
-                outbox.note(opened, note)
+                outbox.enqueue_once(opened, note)
         yield opened
 
 
 @pytest.fixture
 def deliver(session: Session, slack: LocalSlack) -> Callable[..., Delivery]:
     def once(operations: str = "#ops") -> Delivery:
-        send = partial(post, quiet_client(TOKEN, slack.url))
-        return Deliverer(session, channels("#alerts", operations), send, lambda: 0.0, lambda _: None).deliver()
+        send = partial(post_message, quiet_client(TOKEN, slack.url))
+        return AlertDispatcher(session, channels("#alerts", operations), send, lambda: 0.0, lambda _: None).deliver()
 
     return once
 
@@ -63,7 +63,9 @@ def test_a_channel_that_takes_nothing_does_not_hold_back_the_other(
 ) -> None:  # fmt: skip
     slack.trouble = lambda message: word if message["channel"] == refused else None
     for _ in range(2):
-        with pytest.raises(SlackSetupError, match=rf"{refused} .*\({word}\): see {setting}\. {waiting} alerts wait"):
+        with pytest.raises(
+            SlackMisconfiguredError, match=rf"{refused} .*\({word}\): see {setting}\. {waiting} alerts wait"
+        ):
             deliver()
     assert len(slack.taken) == 5 - waiting
     assert len(slack.requests) == 5 - waiting + 2, "one try each time"
@@ -73,28 +75,30 @@ def test_a_channel_that_takes_nothing_does_not_hold_back_the_other(
 
 def test_both_channels_wrong_are_both_named(slack: LocalSlack, deliver: Callable[..., Delivery]) -> None:
     slack.trouble = lambda message: "is_archived"
-    with pytest.raises(SlackSetupError, match=r"see SLACK_CHANNEL\. .*see SLACK_OPERATIONS_CHANNEL\. 5 alerts wait"):
+    with pytest.raises(
+        SlackMisconfiguredError, match=r"see SLACK_CHANNEL\. .*see SLACK_OPERATIONS_CHANNEL\. 5 alerts wait"
+    ):
         deliver()
 
 
 def test_one_channel_that_is_wrong_is_tried_once(slack: LocalSlack, deliver: Callable[..., Delivery]) -> None:
     slack.trouble = lambda message: "is_archived"
-    with pytest.raises(SlackSetupError, match=r"see SLACK_CHANNEL\. 5 alerts wait"):
+    with pytest.raises(SlackMisconfiguredError, match=r"see SLACK_CHANNEL\. 5 alerts wait"):
         deliver("#alerts")
     assert len(slack.requests) == 1
 
 
 def test_a_refused_token_stops_both(session: Session, slack: LocalSlack, deliver: Callable[..., Delivery]) -> None:
     slack.trouble = lambda message: "token_revoked"
-    with pytest.raises(SlackSetupError, match="SLACK_BOT_TOKEN"):
+    with pytest.raises(SlackMisconfiguredError, match="SLACK_BOT_TOKEN"):
         deliver()
     assert len(slack.requests) == 1
     assert rows(session, "attempts") == [(1,), (0,), (0,), (0,), (0,)]
 
 
 def test_no_digest_is_about_both() -> None:
-    many = HANDFUL + 2
+    many = DIGEST_THRESHOLD + 2
     # A customer's alert of no run would share the key of the troubles.
     waiting = [made for n in range(many) for made in (alert(2 * n, run=""), trouble(2 * n + 1))]
-    made = messages(waiting)
+    made = build_messages(waiting)
     assert [(message.operations, len(message.ids)) for message in made] == [(False, many), (True, many)]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.slack.blocks import messages
+from intercom_sync.slack.blocks import build_messages
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.migrate import create_schema, prepare
@@ -40,10 +40,10 @@ class Twins:
         alone = replace(order, schema=self.schemas[1], slack="")
         sync(alone)
         with Session(self.url, self.schemas[1]) as session:
-            waiting = outbox.waiting(session)
+            waiting = outbox.pending(session)
             if waiting:
-                outbox.delivered(session, [alert.id for alert in waiting], datetime.now(UTC))
-        return [message.text for message in messages(waiting)]
+                outbox.mark_delivered(session, [alert.id for alert in waiting], datetime.now(UTC))
+        return [message.text for message in build_messages(waiting)]
 
     def deliver(self, order: Order) -> None:
         """Deliver what waits in the disturbed schema."""

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from intercom_sync.pipeline.alert_delivery import Deliverer, Delivery
-from intercom_sync.pipeline.publish import Finished, finish_run
-from intercom_sync.pipeline.run_extraction import read
-from intercom_sync.pipeline.run_plan import Asked, begin_run
-from intercom_sync.pipeline.stream_result import silent
+from intercom_sync.pipeline.alert_delivery import AlertDispatcher, Delivery
+from intercom_sync.pipeline.publish import PublishResult, publish_customers
+from intercom_sync.pipeline.run_extraction import run_extraction
+from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
+from intercom_sync.pipeline.stream_result import no_progress
 from intercom_sync.settings import Settings
-from intercom_sync.slack.slack_client import channels, post, quiet_client
+from intercom_sync.slack.slack_client import channels, post_message, quiet_client
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
@@ -49,36 +49,36 @@ class Order:
     per_page: int = 20
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> RunRequest:
         """What a run's configuration would say: everything, a window, or what came since the last sync."""
         now = instant(self.as_of)
         if self.full:
-            return Asked(full=True, as_of=now)
+            return RunRequest(full=True, as_of=now)
         if self.start is not None and self.end is not None:
-            return Asked(as_of=now, start=instant(self.start), end=instant(self.end))
-        return Asked(catch_up=True, as_of=now, end=now)
+            return RunRequest(as_of=now, start=instant(self.start), end=instant(self.end))
+        return RunRequest(catch_up=True, as_of=now, end=now)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
 
 
-def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Finished:
+def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> PublishResult:
     """Sync; all steps but the delivery."""
     tell("start")
     prepare(order.url, order.schema)
     connect = partial(Session, order.url, order.schema)
     settings = Settings.load({})
-    with connect() as session, _client(order) as client, extractions.let_go_on_error(order.run):
-        run = begin_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
+    with connect() as session, _client(order) as client, extractions.release_on_error(order.run):
+        run = get_or_start_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
         tell("read")
         kinds = ["contact", "conversation"]
-        read(client, session, connect, run, kinds=kinds, settings=settings, progress=silent)
+        run_extraction(client, session, connect, run, kinds=kinds, settings=settings, progress=no_progress)
         tell("revenue")
-        refresh_revenue(session, settings.rules, run.run, run.as_of)
+        refresh_revenue(session, settings.rules, run.id, run.as_of)
         tell("support")
         refresh_support(session, settings.rules, run.as_of)
         tell("customers")
-        return finish_run(
+        return publish_customers(
             session,
             run,
             settings.rules,
@@ -89,8 +89,8 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Finis
 def deliver(order: Order) -> Delivery:
     """Deliver what waits; no time passes between messages."""
     with Session(order.url, order.schema) as session:
-        send = partial(post, quiet_client(TOKEN, order.slack))
-        return Deliverer(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()
+        send = partial(post_message, quiet_client(TOKEN, order.slack))
+        return AlertDispatcher(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()
 
 
 def _client(order: Order) -> SmallPages:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_sync.intercom.errors import IntercomError
-from intercom_sync.slack.slack_client import SlackAwayError
+from intercom_sync.slack.slack_client import SlackUnavailableError
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync_tests.survival.steps import Order, deliver, sync
 
@@ -18,7 +18,7 @@ def answer(order: Order) -> dict[str, Any]:
     try:
         sync(order)
         deliver(order)
-    except (IntercomError, WarehouseError, SlackAwayError) as trouble:
+    except (IntercomError, WarehouseError, SlackUnavailableError) as trouble:
         error = f"{type(trouble).__name__}: {trouble}"
     taken = {"seconds": time.monotonic() - began, "cpu_seconds": time.process_time() - busy}
     return taken | {"error": error} | standing()

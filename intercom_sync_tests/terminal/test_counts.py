@@ -2,14 +2,14 @@
 
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.terminal.pseudo_terminal import START_SECONDS, started
 
 _REJECTED = {"stripe_subscription_status": "no such status"}
 
 
-def _company() -> Company:
-    company = Company()
+def _company() -> Workspace:
+    company = Workspace()
     for email in ("ann@example.com", " Ann@example.com", "bob@example.com", "cat@example.com", None, ""):
         company.put_contact(contact(email=email))
     company.put_contact(contact(email="dan@example.com", custom_attributes=_REJECTED))

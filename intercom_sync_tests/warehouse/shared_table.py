@@ -8,13 +8,13 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 
-from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.parse_records import sift
+from intercom_sync.domain.contacts import parse_contact
+from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
-from intercom_sync.pipeline.publish import Finished, finish_run
+from intercom_sync.pipeline.publish import PublishResult, publish_customers
 from intercom_sync.sandbox.builders import contact, subscription
-from intercom_sync.warehouse.landing.land_contacts import Stamp, land_contacts
+from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
@@ -81,20 +81,20 @@ class SharedTable:
         found = self.rows("SELECT * FROM rejected_records ORDER BY kind, id")
         return {f"{row['kind']} {row['id']}": (row["reason"], row["field"], row["value"]) for row in found}
 
-    def sync(self, *records: Row, day: int = 1, gone: Iterable[str] = ()) -> Finished:
+    def sync(self, *records: Row, day: int = 1, gone: Iterable[str] = ()) -> PublishResult:
         """Read some contacts, lose others, and write the customers as of a day."""
         self._runs += 1
         prepare(self._url, self._schema)
         moment = NOW + day * DAY
         run = SyncRun(f"run-{self._runs}", moment, Window(moment - DAY, moment), full=False, started_at=moment)
         with Session(self._url, self._schema) as session:
-            runs.begin(session, run)
+            runs.start(session, run)
             with session.transaction():
                 for id in gone:
                     session.execute("DELETE FROM intercom_contacts WHERE id = $1", id)
-                sifted = sift(records, partial(read_contact, rules=RULES))
-                land_contacts(session, sifted, Stamp(run.run, run.as_of, RULES.contact_fingerprint()))
-                extractions.note_ids(session, run.run, "contact", sifted.ids)
-            refresh_revenue(session, RULES, run.run, run.as_of)
+                sifted = parse_records(records, partial(parse_contact, rules=RULES))
+                land_contacts(session, sifted, LandingContext(run.id, run.as_of, RULES.contact_rules_hash()))
+                extractions.record_seen_ids(session, run.id, "contact", sifted.ids)
+            refresh_revenue(session, RULES, run.id, run.as_of)
             refresh_support(session, RULES, run.as_of)
-            return finish_run(session, run, RULES, lambda: moment)
+            return publish_customers(session, run, RULES, lambda: moment)

@@ -6,18 +6,18 @@ Formulas of the directive's subscriptions section. The price of one subscription
 from decimal import Decimal
 from typing import NamedTuple
 
-from intercom_sync.domain.parsing import RejectionError, read_optional_timestamp, read_text
-from intercom_sync.domain.revenue.money import PARTS, dollars, minor_units, read_amount
-from intercom_sync.domain.revenue.payments import read_payments
-from intercom_sync.domain.revenue.prices import MONTHLY_PARTS, monthly_worth
-from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path, find_items, word
+from intercom_sync.domain.parsing import InvalidRecordError, parse_optional_timestamp, parse_text
+from intercom_sync.domain.revenue.money import PARTS, dollars, minor_units, parse_amount
+from intercom_sync.domain.revenue.payments import parse_payments
+from intercom_sync.domain.revenue.prices import MONTHLY_PARTS, monthly_amount
+from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path, find_items, normalize_enum
 from intercom_sync.domain.rules import Rules
 
 _COUNTED = "active"
 _ALIASES = ("Stripe Subscriptions", "stripe_subscriptions")
 
 
-class Recurring(NamedTuple):
+class SubscriptionTotals(NamedTuple):
     """What comes in every month, in major units; None is unknown.
 
     Attributes:
@@ -33,10 +33,10 @@ class Recurring(NamedTuple):
     currencies: tuple[str, ...] = ()
 
 
-_UNKNOWN = Recurring()
+_UNKNOWN = SubscriptionTotals()
 
 
-def read_subscriptions(attributes: Item, rules: Rules) -> Recurring:
+def parse_subscriptions(attributes: Item, rules: Rules) -> SubscriptionTotals:
     """Add up the subscriptions with status `active`; any other status adds nothing and breaks nothing.
 
     Raises:
@@ -47,17 +47,19 @@ def read_subscriptions(attributes: Item, rules: Rules) -> Recurring:
     if items is None:
         return _UNKNOWN
     field = attribute_path(name)
-    active = [item for item in items if (status := item.get("status")) == _COUNTED or word(status) == _COUNTED]
-    worths = [monthly_worth(item, rules.count_quantity, field) for item in active]
+    active = [
+        item for item in items if (status := item.get("status")) == _COUNTED or normalize_enum(status) == _COUNTED
+    ]
+    worths = [monthly_amount(item, rules.count_quantity, field) for item in active]
     currencies = tuple(dict.fromkeys(currency for worth in worths for currency in worth.currencies))
     known = [worth.parts for worth in worths if worth.parts is not None]
     if len(known) < len(worths):
-        return Recurring(None, None, len(active), currencies)
+        return SubscriptionTotals(None, None, len(active), currencies)
     parts = sum(known)
     mrr = dollars(parts, MONTHLY_PARTS, field)
     if parts < 0:
-        raise RejectionError("MRR is below 0", field, float(mrr))
-    return Recurring(mrr, dollars(parts, PARTS, field), len(active), currencies)
+        raise InvalidRecordError("MRR is below 0", field, float(mrr))
+    return SubscriptionTotals(mrr, dollars(parts, PARTS, field), len(active), currencies)
 
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
@@ -104,7 +106,7 @@ class Revenue(NamedTuple):
 NO_REVENUE = Revenue()
 
 
-def read_revenue(attributes: object, rules: Rules) -> Revenue:
+def parse_revenue(attributes: object, rules: Rules) -> Revenue:
     """Read the Stripe data of a contact's `custom_attributes` under the names that the rules give them.
 
     Absent is unknown, empty is zero: without a subscriptions array mrr, arr and subscription_count are None, with an
@@ -116,27 +118,27 @@ def read_revenue(attributes: object, rules: Rules) -> Revenue:
     if not attributes and (attributes is None or type(attributes) is dict):
         return NO_REVENUE
     if type(attributes) is not dict:
-        raise RejectionError("custom_attributes of the wrong shape", "custom_attributes", attributes)
+        raise InvalidRecordError("custom_attributes of the wrong shape", "custom_attributes", attributes)
     names = rules.attributes
     get = attributes.get
-    recurring = read_subscriptions(attributes, rules)
-    paid = read_payments(attributes, rules)
+    recurring = parse_subscriptions(attributes, rules)
+    paid = parse_payments(attributes, rules)
     currencies = _distinct(recurring.currencies, paid.currencies)
     currency = currencies[0] if len(currencies) == 1 else None
     per_dollar = minor_units(currency) if rules.last_charge_unit == "cents" else 1
     return Revenue(
-        read_text(get(names.stripe_id), attribute_path(names.stripe_id)),
+        parse_text(get(names.stripe_id), attribute_path(names.stripe_id)),
         recurring.mrr,
         recurring.arr,
         paid.ltv,
-        read_text(get(names.plan), attribute_path(names.plan)),
-        read_amount(get(names.plan_price), 1, attribute_path(names.plan_price)),
+        parse_text(get(names.plan), attribute_path(names.plan)),
+        parse_amount(get(names.plan_price), 1, attribute_path(names.plan_price)),
         _status(get(names.subscription_status), rules),
         recurring.active,
         currency,
         _delinquent(get(names.delinquent)),
-        read_amount(get(names.last_charge_amount), per_dollar, attribute_path(names.last_charge_amount)),
-        read_optional_timestamp(get(names.last_charge_at), attribute_path(names.last_charge_at)),
+        parse_amount(get(names.last_charge_amount), per_dollar, attribute_path(names.last_charge_amount)),
+        parse_optional_timestamp(get(names.last_charge_at), attribute_path(names.last_charge_at)),
         paid.newest,
         currencies,
         paid.refunded,
@@ -151,13 +153,13 @@ def _status(value: object, rules: Rules) -> str | None:
     """Return the status in the spelling of the rules; space around it and its case do not matter."""
     if value is None or value in rules.statuses:
         return value
-    given = word(value)
+    given = normalize_enum(value)
     if type(value) is str and not given:
         return None
     for status in rules.statuses:
         if status.lower() == given:
             return status
-    raise RejectionError(
+    raise InvalidRecordError(
         "subscription status is not an allowed one", attribute_path(rules.attributes.subscription_status), value
     )
 
@@ -168,4 +170,4 @@ def _delinquent(value: object) -> bool | None:
         return value
     if type(value) in (int, float):
         return value == 1 if value in (0, 1) else None
-    return _TRUTH.get(word(value))
+    return _TRUTH.get(normalize_enum(value))

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.parsing import InvalidRecordError
 
 DEFAULT_CURRENCY = "usd"
 _ZERO_DECIMAL = frozenset(
@@ -98,11 +98,11 @@ def dollars(number: Number, per_dollar: int, field: str) -> Decimal:
     micros, rest = divmod(abs(number.numerator) * _MICROS, scale := number.denominator * per_dollar)
     micros += 2 * rest >= scale
     if micros >= _MAX_MICROS:
-        raise RejectionError("amount is too large", field)
+        raise InvalidRecordError("amount is too large", field)
     return _EXACT.scaleb(-micros if number < 0 else micros, -6)
 
 
-def read_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
+def parse_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
     """Return a flat amount as dollars, or None for null and blank.
 
     Raises:
@@ -112,7 +112,7 @@ def read_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
         return None
     number = exact_number(value)
     if number is None:
-        raise RejectionError("amount is not a number", field, value)
+        raise InvalidRecordError("amount is not a number", field, value)
     return dollars(number, per_dollar, field)
 
 

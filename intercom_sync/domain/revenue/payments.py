@@ -6,9 +6,9 @@ Formula of the directive's payments section. The flat last charge belongs in `re
 from decimal import Decimal
 from typing import NamedTuple
 
-from intercom_sync.domain.parsing import RejectionError, usable_timestamp
+from intercom_sync.domain.parsing import InvalidRecordError, usable_timestamp
 from intercom_sync.domain.revenue.money import PARTS, Number, currency_unit, dollars, exact_number
-from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path, find_items, is_blank, word
+from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path, find_items, is_blank, normalize_enum
 from intercom_sync.domain.rules import Rules
 
 _COUNTED = "succeeded"
@@ -16,7 +16,7 @@ _ORDINARY = 1 << 63
 _ALIASES = ("Stripe Payments", "stripe_payments")
 
 
-class Paid(NamedTuple):
+class PaymentTotals(NamedTuple):
     """What came in, in major units; None is unknown.
 
     Attributes:
@@ -32,10 +32,10 @@ class Paid(NamedTuple):
     currencies: tuple[str, ...] = ()
 
 
-_UNKNOWN = Paid()
+_UNKNOWN = PaymentTotals()
 
 
-def read_payments(attributes: Item, rules: Rules) -> Paid:
+def parse_payments(attributes: Item, rules: Rules) -> PaymentTotals:
     """Add up the payments with status `succeeded`; any other status adds nothing and breaks nothing.
 
     Raises:
@@ -46,16 +46,18 @@ def read_payments(attributes: Item, rules: Rules) -> Paid:
     if items is None:
         return _UNKNOWN
     field = attribute_path(name)
-    succeeded = [item for item in items if (status := item.get("status")) == _COUNTED or word(status) == _COUNTED]
+    succeeded = [
+        item for item in items if (status := item.get("status")) == _COUNTED or normalize_enum(status) == _COUNTED
+    ]
     units = [currency_unit(item.get("currency")) for item in succeeded]
     amounts = [_parts(item.get("amount"), parts, field) for item, (_, parts) in zip(succeeded, units, strict=True)]
     known = [amount for amount in amounts if amount is not None]
     total = sum(known)
     ltv = dollars(total, PARTS, field)
     if total < 0:
-        raise RejectionError("LTV is below 0", field, float(ltv))
+        raise InvalidRecordError("LTV is below 0", field, float(ltv))
     newest = _newest(succeeded, amounts)
-    return Paid(
+    return PaymentTotals(
         ltv if len(known) == len(amounts) else None,
         None if newest is None else dollars(newest, PARTS, field),
         _refunded(succeeded, units, field),
@@ -70,7 +72,7 @@ def _parts(amount: object, parts: int, field: str) -> Number | None:
         return None
     number = exact_number(amount)
     if number is None:
-        raise RejectionError("amount is not a number", field, amount)
+        raise InvalidRecordError("amount is not a number", field, amount)
     return number * parts
 
 

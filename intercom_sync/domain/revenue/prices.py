@@ -9,9 +9,16 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
 
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.domain.revenue.money import PARTS, Number, currency_unit, exact_number
-from intercom_sync.domain.revenue.stripe_attributes import Item, is_blank, is_truncated, json_object, json_value, word
+from intercom_sync.domain.revenue.stripe_attributes import (
+    Item,
+    is_blank,
+    is_truncated,
+    json_object,
+    json_value,
+    normalize_enum,
+)
 
 _NESTED = ("plan", "price", "recurring", "transform_usage", "transform_quantity")
 _DEEPEST = 3  # price, recurring, and one more
@@ -91,7 +98,7 @@ class Worth(NamedTuple):
     currencies: tuple[str, ...] = ()
 
 
-def monthly_worth(subscription: Item, count_quantity: bool, field: str) -> Worth:
+def monthly_amount(subscription: Item, count_quantity: bool, field: str) -> Worth:
     """Return an active subscription's monthly worth.
 
     The price is under `plan` or `price`, or flat on the subscription. Where it has several `items` (Stripe's form for
@@ -152,11 +159,11 @@ def _worth(fields: Item, count_quantity: bool, field: str) -> Number | None:
         return 0
     if amount is None:
         return None
-    number, times = exact_number(amount), _TIMES_A_YEAR.get(word(given(fields, INTERVAL)))
+    number, times = exact_number(amount), _TIMES_A_YEAR.get(normalize_enum(given(fields, INTERVAL)))
     if number is None:
-        raise RejectionError(_NOT_A_NUMBER, field, amount)
+        raise InvalidRecordError(_NOT_A_NUMBER, field, amount)
     if times is None:
-        raise RejectionError(_UNUSABLE, field, fields)
+        raise InvalidRecordError(_UNUSABLE, field, fields)
     intervals = _interval_count(fields, field)
     units = _packages(_quantity(fields, field), fields) if count_quantity else 1
     if units is None:
@@ -167,14 +174,14 @@ def _worth(fields: Item, count_quantity: bool, field: str) -> Number | None:
 
 
 def _is_metered(fields: Item) -> bool:
-    return word(given(fields, USAGE_TYPE)) == "metered"
+    return normalize_enum(given(fields, USAGE_TYPE)) == "metered"
 
 
 def _interval_count(fields: Item, field: str) -> int:
     value = given(fields, INTERVAL_COUNT)
     count = 1 if value is None else exact_number(value)
     if count is None or count.denominator != 1 or not 1 <= count <= _LONGEST_COUNT:
-        raise RejectionError(_UNUSABLE, field, fields)
+        raise InvalidRecordError(_UNUSABLE, field, fields)
     return int(count)
 
 
@@ -182,7 +189,7 @@ def _quantity(fields: Item, field: str) -> Number:
     value = fields.get("quantity")
     number = 1 if value is None else exact_number(value)
     if number is None or number < 0:
-        raise RejectionError(_NOT_A_NUMBER, f"{field}.quantity", value)
+        raise InvalidRecordError(_NOT_A_NUMBER, f"{field}.quantity", value)
     return number
 
 
@@ -191,7 +198,7 @@ def _packages(quantity: Number, fields: Item) -> Number | None:
     value = given(fields, DIVIDE_BY)
     if value is None:
         return quantity
-    size, rounding = exact_number(value), word(given(fields, ROUND))
+    size, rounding = exact_number(value), normalize_enum(given(fields, ROUND))
     if size is None or size < 1 or rounding not in {"up", "down"}:
         return None
     return -(-quantity // size) if rounding == "up" else quantity // size

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.domain.parsing import RejectionError, clean_text
+from intercom_sync.domain.parsing import InvalidRecordError, clean_text
 
 Item = dict[str, Any]
 
@@ -42,7 +42,7 @@ def is_blank(value: object) -> bool:
 
 def is_truncated(value: object) -> bool:
     """Return whether a list object says that there are more items than it holds."""
-    return type(value) is dict and (value.get("has_more") is True or word(value.get("has_more")) == "true")
+    return type(value) is dict and (value.get("has_more") is True or normalize_enum(value.get("has_more")) == "true")
 
 
 def json_value(value: object) -> object:
@@ -63,7 +63,7 @@ def json_object(value: object) -> Item | None:
     return found if type(found) is dict else None
 
 
-def word(value: object) -> str:
+def normalize_enum(value: object) -> str:
     """Return one of Stripe's words without surrounding space, in lower case; "" for anything but text."""
     return clean_text(value).strip().lower() if type(value) is str else ""
 
@@ -86,7 +86,7 @@ def _listed(value: object, name: str) -> list[Item] | None:
     if value is None:
         return None
     if type(value) is not list or not all(type(item) is dict for item in value):
-        raise RejectionError("list of the wrong shape", attribute_path(name), given)
+        raise InvalidRecordError("list of the wrong shape", attribute_path(name), given)
     return value
 
 
@@ -98,13 +98,13 @@ def _decoded(text: str, name: str) -> object:
     try:  # the standard library reads broken surrogates, which are cleaned and no reason to reject
         return json.loads(clean_text(text))
     except (ValueError, RecursionError):
-        raise RejectionError("list of the wrong shape", attribute_path(name), text) from None
+        raise InvalidRecordError("list of the wrong shape", attribute_path(name), text) from None
 
 
 def _unwrapped(value: Item, name: str) -> object:
     present = [key for key in _LIST_KEYS if key in value]
     if not present:
-        raise RejectionError("list of the wrong shape", attribute_path(name), value)
+        raise InvalidRecordError("list of the wrong shape", attribute_path(name), value)
     return next((value[key] for key in present if value[key] is not None), None)
 
 
@@ -114,5 +114,5 @@ def _flattened(item: Item, name: str) -> Item:
     if fields is None:
         return item
     if type(fields) is not dict:
-        raise RejectionError("list of the wrong shape", attribute_path(name), item)
+        raise InvalidRecordError("list of the wrong shape", attribute_path(name), item)
     return {**item, **fields}

@@ -6,7 +6,7 @@ An answer holds bytes from the first piece of its body until its records were ha
 import threading
 from typing import Self
 
-from intercom_sync.intercom.errors import Stopped
+from intercom_sync.intercom.errors import CancelledError
 
 TOTAL = 96 * 2**20
 """Bytes of all answers together, but for the one that may go beyond: some hundred pages of the usual size."""
@@ -41,7 +41,7 @@ class Budget:
             self._growing.setdefault(share)
             while not self._fits(share, held):
                 if stop is not None and stop.is_set():
-                    raise Stopped
+                    raise CancelledError
                 self._changed.wait(_NAP)
             self._set(share, held)
 

@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-WHOLE = 2
+TOTAL_TIMEOUT_FACTOR = 2
 """An answer must be whole after so many times the time that may pass before its first byte."""
 
 
@@ -24,7 +24,7 @@ class _Bytes(io.RawIOBase):
         self._connection = connection
         self._source = connection.makefile("rb", buffering=0)
         self._patience = connection.gettimeout()
-        self._until = time.monotonic() + WHOLE * (self._patience or 0.0)
+        self._until = time.monotonic() + TOTAL_TIMEOUT_FACTOR * (self._patience or 0.0)
 
     def readable(self) -> bool:
         return True
@@ -71,7 +71,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class PatientAdapter(HTTPAdapter):
+class DeadlineAdapter(HTTPAdapter):
     """Connections, also through a proxy, on which no answer takes longer than `WHOLE` read time-outs."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:

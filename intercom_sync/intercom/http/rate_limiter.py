@@ -14,24 +14,24 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from math import ceil
 
-from intercom_sync.intercom.errors import Stopped
+from intercom_sync.intercom.errors import CancelledError
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 
-_WINDOW = 10.0
+_WINDOW_SECONDS = 10.0
 """Seconds."""
-LONGEST_WINDOW = 12.0
+MAX_WINDOW_SECONDS = 12.0
 """Seconds: no stated reset is waited for longer than a window of ten and some skew between the clocks."""
-_SECOND = 1.02
+_ONE_SECOND = 1.02
 """A second and some of the jitter between leaving here and arriving there; for the rest, turns come a little apart."""
 _SMOOTHING = 0.05
 """The weight of one answer in how long answers take."""
-_NAP = 0.2
+_MAX_SLEEP_SECONDS = 0.2
 """Seconds after which a waiting call looks again: the allowance may have grown, or the read may have been stopped."""
 
 
-def nap(seconds: float, sleep: Sleep, stop: threading.Event | None) -> None:
+def interruptible_sleep(seconds: float, sleep: Sleep, stop: threading.Event | None) -> None:
     """Sleep in short pieces.
 
     Raises:
@@ -40,11 +40,11 @@ def nap(seconds: float, sleep: Sleep, stop: threading.Event | None) -> None:
     left = seconds
     while left > 0:
         if stop is not None and stop.is_set():
-            raise Stopped
-        sleep(min(left, _NAP))
-        left -= _NAP
+            raise CancelledError
+        sleep(min(left, _MAX_SLEEP_SECONDS))
+        left -= _MAX_SLEEP_SECONDS
     if stop is not None and stop.is_set():
-        raise Stopped
+        raise CancelledError
 
 
 def number(headers: Mapping[str, str], name: str) -> int | None:
@@ -63,18 +63,18 @@ def seconds_to_reset(headers: Mapping[str, str], now: float) -> float | None:
         return None
     with contextlib.suppress(ValueError, TypeError):
         now = parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    return min(max(reset - now, 0.0), LONGEST_WINDOW)
+    return min(max(reset - now, 0.0), MAX_WINDOW_SECONDS)
 
 
 @dataclass(frozen=True)
-class Turn:
+class Permit:
     """One call's leave to go: when it was given, and its number among all that were."""
 
     at: float
     number: int
 
 
-class Allowance:
+class RateBudget:
     """What Intercom's headers still allow in the current window, less the calls it may not have counted yet."""
 
     def __init__(self, *, clock: Clock = time.monotonic, wall: Clock = time.time) -> None:
@@ -92,7 +92,7 @@ class Allowance:
     def per_second(self) -> float | None:
         """Calls a second over a whole window; None before any answer told."""
         with self._lock:
-            return None if self._resets is None else self._limit / _WINDOW
+            return None if self._resets is None else self._limit / _WINDOW_SECONDS
 
     def reserve(self) -> tuple[int, float]:
         """The number of the next call and 0.0, or the seconds to wait before asking again."""
@@ -101,36 +101,36 @@ class Allowance:
             if self._resets is not None and now >= self._resets:
                 # A window nobody has told of yet: as much as the last one, less what is still on its way.
                 self._last_allowed = self._given + max(self._limit - len(self._under_way), 1)
-                self._resets, self._window = now + LONGEST_WINDOW, None
+                self._resets, self._window = now + MAX_WINDOW_SECONDS, None
             if self._resets is not None and self._given >= self._last_allowed:
                 # With calls under way the next answer may tell more before the window ends.
                 wait = self._resets - now
-                return 0, min(wait, _NAP) if self._under_way else wait
+                return 0, min(wait, _MAX_SLEEP_SECONDS) if self._under_way else wait
             self._given += 1
             self._under_way.add(self._given)
             return self._given, 0.0
 
-    def give_back(self, number: int) -> None:
+    def return_permit(self, number: int) -> None:
         """Note that a call is over without an answer."""
         with self._lock:
             self._under_way.discard(number)
 
-    def unused(self, number: int) -> None:
+    def release(self, number: int) -> None:
         """Note that a number given will never be sent."""
         with self._lock:
             self._under_way.discard(number)
             self._last_allowed += 1
 
-    def learn(self, turn: int, headers: Mapping[str, str]) -> None:
+    def update_from_headers(self, permit: int, headers: Mapping[str, str]) -> None:
         """Note that a call was answered, and what the answer says of the window."""
         remaining, window = number(headers, "X-RateLimit-Remaining"), number(headers, "X-RateLimit-Reset")
         wait = seconds_to_reset(headers, self._wall())
         with self._lock:
-            self._under_way.discard(turn)
+            self._under_way.discard(permit)
             if remaining is None or window is None or wait is None or window < (self._window or 0):
                 return
             # Calls sent after this one are not counted in its answer, those sent before and not answered perhaps not.
-            allowed = turn + remaining - sum(each < turn for each in self._under_way)
+            allowed = permit + remaining - sum(each < permit for each in self._under_way)
             resets = self._clock() + wait
             if window == self._window and self._resets is not None:
                 allowed, resets = min(allowed, self._last_allowed), min(resets, self._resets)
@@ -138,7 +138,7 @@ class Allowance:
             self._last_allowed, self._resets, self._window = allowed, resets, window
 
 
-class Limiter:
+class RateLimiter:
     """Lets calls through one at a time: at most `per_second` in any second, within the allowance, not while paused.
 
     Safe for threads. `sleep` and the clocks are parameters, so that a test can run them by hand.
@@ -147,7 +147,7 @@ class Limiter:
     def __init__(
         self,
         per_second: int | None,
-        allowance: Allowance,
+        allowance: RateBudget,
         *,
         clock: Clock = time.monotonic,
         sleep: Sleep = time.sleep,
@@ -161,13 +161,13 @@ class Limiter:
         self._answer_takes = 0.0
         self._paused_until = 0.0
 
-    def width(self) -> int:
+    def target_concurrency(self) -> int:
         """How many calls must be under way at once to use all that is allowed, as answers take; 1 while unknown."""
         rates = [rate for rate in (self._per_second, self._allowance.per_second) if rate is not None]
         with self._lock:
             return max(1, ceil(min(rates, default=0.0) * self._answer_takes))
 
-    def acquire(self, stop: threading.Event | None = None) -> Turn:
+    def acquire(self, stop: threading.Event | None = None) -> Permit:
         """Wait for one call's turn, and return it; every turn is ended by `answered`, `unanswered` or `unused`.
 
         Raises:
@@ -177,40 +177,40 @@ class Limiter:
             turn, wait = self._try()
             if wait <= 0:
                 return turn
-            nap(wait, self._sleep, stop)
+            interruptible_sleep(wait, self._sleep, stop)
 
-    def leaving(self, turn: Turn) -> None:
+    def mark_sent(self, permit: Permit) -> None:
         """Say that the call leaves now: its second begins here, however long its thread waited for the processor."""
         with self._lock:
             if self._per_second is None:
                 return
             with contextlib.suppress(ValueError):
-                self._granted.remove(turn.at)
+                self._granted.remove(permit.at)
             self._granted.append(self._clock())
 
-    def answered(self, turn: Turn, headers: Mapping[str, str]) -> None:
+    def on_response(self, permit: Permit, headers: Mapping[str, str]) -> None:
         """Say that the call was answered, and with which headers."""
         with self._lock:
-            taken = self._clock() - turn.at
+            taken = self._clock() - permit.at
             self._answer_takes += (taken - self._answer_takes) * (_SMOOTHING if self._answer_takes else 1.0)
-        self._allowance.learn(turn.number, headers)
+        self._allowance.update_from_headers(permit.number, headers)
 
-    def unanswered(self, turn: Turn) -> None:
+    def on_failure(self, permit: Permit) -> None:
         """Say that the call was made and no answer came."""
-        self._allowance.give_back(turn.number)
+        self._allowance.return_permit(permit.number)
 
-    def unused(self, turn: Turn) -> None:
+    def release(self, permit: Permit) -> None:
         """Give back a turn that no call was made in."""
         with self._lock, contextlib.suppress(ValueError):
-            self._granted.remove(turn.at)
-        self._allowance.unused(turn.number)
+            self._granted.remove(permit.at)
+        self._allowance.release(permit.number)
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for some seconds: what a 429 asks of every caller, not just of the one it met."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
-    def _try(self) -> tuple[Turn, float]:
+    def _try(self) -> tuple[Permit, float]:
         with self._lock:
             now, turn = self._clock(), 0
             wait = max(self._paused_until - now, self._until_slot(now))
@@ -218,13 +218,13 @@ class Limiter:
                 turn, wait = self._allowance.reserve()
             if wait <= 0 and self._per_second is not None:
                 self._granted.append(now)
-            return Turn(now, turn), wait
+            return Permit(now, turn), wait
 
     def _until_slot(self, now: float) -> float:
-        while self._granted and now - self._granted[0] >= _SECOND:
+        while self._granted and now - self._granted[0] >= _ONE_SECOND:
             self._granted.popleft()
         if self._per_second is None or not self._granted:
             return 0.0
         if len(self._granted) < self._per_second:
             return self._granted[-1] + 0.5 / self._per_second - now
-        return max(self._granted[0] + _SECOND - now, 0.001)
+        return max(self._granted[0] + _ONE_SECOND - now, 0.001)

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from intercom_sync.domain.parsing import record_id
-from intercom_sync.intercom.errors import Gone, NotInVersion, RequestRefused, Unauthorized
+from intercom_sync.intercom.errors import ClientError, NotFoundError, UnauthorizedError, UnsupportedVersionError
 
 
 def is_object(found: Any) -> bool:
@@ -72,12 +72,12 @@ def _is_list_type(kind: Any) -> bool:
     return kind is None or (isinstance(kind, str) and kind.endswith("list"))
 
 
-Shape = Callable[[Any], bool]
+Validator = Callable[[Any], bool]
 
 _CANONICAL = re.compile(r"<[^>]*/contacts/([^/>?]+)[^>]*>\s*;[^,]*rel=\"?canonical")
 # A text without an end reaches to the end of the body: looking for one from each quote inside would take hours.
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_DEEPEST = 200
+_MAX_DEPTH = 200
 _ONE_AT_A_TIME = threading.Lock()
 """What orjson does not read is copied some times while it is read."""
 _LONGEST_LINK = 1_000
@@ -85,14 +85,14 @@ _UNAUTHORIZED = frozenset({401, 402, 403})
 _TRANSIENT = frozenset({304, 408, 425})
 
 
-class Transient(Exception):
+class RetryableError(Exception):
     """This attempt gave nothing, the next may: the reason, in words fit for a log."""
 
     def __init__(self, reason: str, *, throttled: bool = False, too_slow: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.throttled = throttled
-        self.too_slow = too_slow
+        self.timed_out = too_slow
 
 
 def memory(body: bytes | bytearray) -> int:
@@ -137,16 +137,16 @@ def _with_a_bottom(body: bytes | bytearray) -> bytes:
     for token in _NESTING.finditer(body):
         if token[0] in b"[{":
             depth += 1
-            if depth == _DEEPEST:
+            if depth == _MAX_DEPTH:
                 pieces.append(body[at : token.start()] + b"null")
         elif token[0] in b"]}":
             depth -= 1
-            if depth == _DEEPEST - 1:
+            if depth == _MAX_DEPTH - 1:
                 at = token.end()
     return b"".join([*pieces, body[at:]])
 
 
-def value(status: int, headers: Mapping[str, str], body: bytes | bytearray, shape: Shape) -> Any:
+def parse_response(status: int, headers: Mapping[str, str], body: bytes | bytearray, shape: Validator) -> Any:
     """The JSON value of an answer that has the shape asked for.
 
     Raises:
@@ -160,28 +160,28 @@ def value(status: int, headers: Mapping[str, str], body: bytes | bytearray, shap
     if status == 200:
         return _expected(body, shape)
     if status < 300 or status == 429 or status in _TRANSIENT or status >= 500:
-        raise Transient(f"status {status}", throttled=status == 429, too_slow=status in (408, 504))
+        raise RetryableError(f"status {status}", throttled=status == 429, too_slow=status in (408, 504))
     code, message = _first_error(body)
     if status in _UNAUTHORIZED:
-        raise Unauthorized(status, code)
+        raise UnauthorizedError(status, code)
     if status in (404, 410):
-        raise Gone(status, _merged_into(headers))
+        raise NotFoundError(status, _merged_into(headers))
     if code == "intercom_version_invalid":
-        raise NotInVersion(status, code, message)
+        raise UnsupportedVersionError(status, code, message)
     if 300 <= status < 400:
         code = "redirect: INTERCOM_BASE_URL must name the API's own host"
-    raise RequestRefused(status, code, message)
+    raise ClientError(status, code, message)
 
 
-def _expected(body: bytes | bytearray, shape: Shape) -> Any:
+def _expected(body: bytes | bytearray, shape: Validator) -> Any:
     if not body.strip():
-        raise Transient("an empty answer")
+        raise RetryableError("an empty answer")
     try:
         found = decode(body)
     except ValueError:
-        raise Transient("an answer that is not JSON") from None
+        raise RetryableError("an answer that is not JSON") from None
     if not shape(found):
-        raise Transient("an answer of an unknown shape")
+        raise RetryableError("an answer of an unknown shape")
     return found
 
 

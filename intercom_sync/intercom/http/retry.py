@@ -13,24 +13,32 @@ from typing import Any
 
 from intercom_sync.intercom.errors import (
     AnswerTooLarge,
-    Gone,
+    CancelledError,
+    ConnectionFailedError,
     IntercomError,
-    NotInVersion,
-    Stopped,
-    Unavailable,
-    Unreachable,
+    NotFoundError,
+    ServiceUnavailableError,
+    UnsupportedVersionError,
 )
 from intercom_sync.intercom.http import responses
 from intercom_sync.intercom.http.byte_budget import Budget, Share
-from intercom_sync.intercom.http.rate_limiter import Clock, Limiter, Sleep, Turn, nap, number, seconds_to_reset
-from intercom_sync.intercom.http.responses import Shape, Transient
-from intercom_sync.intercom.http.transport import Answer, NoAnswer, Transport
+from intercom_sync.intercom.http.rate_limiter import (
+    Clock,
+    Permit,
+    RateLimiter,
+    Sleep,
+    interruptible_sleep,
+    number,
+    seconds_to_reset,
+)
+from intercom_sync.intercom.http.responses import RetryableError, Validator
+from intercom_sync.intercom.http.transport import NoResponseError, RawResponse, Transport
 
 RETRIES = 3
 """Further attempts after a network error, a time-out, a 5xx or an unusable answer."""
 THROTTLED_RETRIES = 8
 """Further attempts after a 429, each after the window's reset: waiting one's turn is no failure, but has an end."""
-LONGEST_WAIT = 60.0
+MAX_WAIT_SECONDS = 60.0
 """Seconds that no single wait exceeds, whatever a Retry-After says."""
 _MEMORY_PER_BYTE = 5
 """How many times its largest size an answer may take once it is read: one of the largest that is mostly text fits."""
@@ -39,7 +47,7 @@ _LOG = logging.getLogger("intercom_sync.intercom")
 
 
 @dataclass(frozen=True)
-class Counts:
+class RequestStats:
     """API calls so far: attempts sent, those of them that were retries, and calls given up."""
 
     requests: int = 0
@@ -48,21 +56,21 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiRequest:
     """What to ask: the body is made anew for each attempt, so that a page can shrink after a time-out."""
 
     method: str
     path: str
-    shape: Shape
+    validator: Validator
     body: Callable[[], Mapping[str, Any] | None] = lambda: None
-    too_slow: Callable[[], None] = lambda: None
+    timed_out: Callable[[], None] = lambda: None
     too_large: Callable[[], bool] = lambda: False
     """Asks for less from the next attempt on; False where that cannot be."""
 
 
 def backoff(attempt: int) -> float:
     """Seconds to wait before the retry after attempt 0, 1, 2…: exponential, with full jitter."""
-    return random.uniform(0.1, min(2.0**attempt, LONGEST_WAIT))  # noqa: S311  (jitter, no secret)
+    return random.uniform(0.1, min(2.0**attempt, MAX_WAIT_SECONDS))  # noqa: S311  (jitter, no secret)
 
 
 def throttled_wait(headers: Mapping[str, str], attempt: int, now: float) -> float:
@@ -70,10 +78,10 @@ def throttled_wait(headers: Mapping[str, str], attempt: int, now: float) -> floa
     stated = number(headers, "Retry-After")
     wait = float(stated) if stated is not None else seconds_to_reset(headers, now)
     jitter = backoff(min(attempt, 3)) / 4
-    return min(wait + jitter, LONGEST_WAIT) if wait else backoff(attempt + 1)
+    return min(wait + jitter, MAX_WAIT_SECONDS) if wait else backoff(attempt + 1)
 
 
-class Caller:
+class RetryingCaller:
     """Makes calls over one transport and counts them. Safe for threads."""
 
     def __init__(
@@ -83,21 +91,21 @@ class Caller:
         self.budget = budget
         self._wall = wall
         self._sleep = sleep
-        self._counts = Counts()
+        self._counts = RequestStats()
         self._lock = threading.Lock()
 
     @property
-    def counts(self) -> Counts:
+    def request_stats(self) -> RequestStats:
         """Calls made so far."""
         with self._lock:
             return self._counts
 
-    def make(
+    def call(
         self,
-        call: Call,
-        limiter: Limiter,
+        call: ApiRequest,
+        limiter: RateLimiter,
         *,
-        turn: Turn | None = None,
+        turn: Permit | None = None,
         stop: threading.Event | None = None,
         share: Share | None = None,
     ) -> Any:
@@ -107,27 +115,35 @@ class Caller:
         with self.budget.share() as own:
             return self._made(call, limiter, turn, stop, own)
 
-    def _made(self, call: Call, limiter: Limiter, turn: Turn | None, stop: threading.Event | None, share: Share) -> Any:
+    def _made(
+        self, call: ApiRequest, limiter: RateLimiter, turn: Permit | None, stop: threading.Event | None, share: Share
+    ) -> Any:
         failures = throttled = 0
         while True:
             turn = limiter.acquire(stop) if turn is None else turn
             self._count(requests=1, retries=int(failures + throttled > 0))
             found = self._outcome(call, limiter, turn, throttled, stop, share)
-            if not isinstance(found, Transient | NoAnswer):
+            if not isinstance(found, RetryableError | NoResponseError):
                 return found
-            is_429 = isinstance(found, Transient) and found.throttled
+            is_429 = isinstance(found, RetryableError) and found.throttled
             failures, throttled = failures + (not is_429), throttled + is_429
-            is_smaller = isinstance(found, NoAnswer) and found.too_large and call.too_large()
+            is_smaller = isinstance(found, NoResponseError) and found.too_large and call.too_large()
             if (failures > RETRIES and not is_smaller) or throttled > THROTTLED_RETRIES:
                 raise self._given_up(call, found, failures + throttled)
-            if found.too_slow:
-                call.too_slow()
+            if found.timed_out:
+                call.timed_out()
             turn = None
             if not is_429:
-                nap(backoff(min(failures - 1, RETRIES)), self._sleep, stop)
+                interruptible_sleep(backoff(min(failures - 1, RETRIES)), self._sleep, stop)
 
     def _outcome(
-        self, call: Call, limiter: Limiter, turn: Turn, throttled: int, stop: threading.Event | None, share: Share
+        self,
+        call: ApiRequest,
+        limiter: RateLimiter,
+        turn: Permit,
+        throttled: int,
+        stop: threading.Event | None,
+        share: Share,
     ) -> Any:
         """The value of one attempt, or why there is none.
 
@@ -135,50 +151,56 @@ class Caller:
         """
         try:
             return self._attempt(call, limiter, turn, throttled, stop, share)
-        except (Transient, NoAnswer) as verdict:
+        except (RetryableError, NoResponseError) as verdict:
             share.release()
             verdict.__context__ = None
             return verdict.with_traceback(None)
         except IntercomError as error:
             share.release()
-            self._count(errors=int(not isinstance(error, Gone | NotInVersion | Stopped)))
+            self._count(errors=int(not isinstance(error, NotFoundError | UnsupportedVersionError | CancelledError)))
             raise
 
     def _attempt(
-        self, call: Call, limiter: Limiter, turn: Turn, throttled: int, stop: threading.Event | None, share: Share
+        self,
+        call: ApiRequest,
+        limiter: RateLimiter,
+        turn: Permit,
+        throttled: int,
+        stop: threading.Event | None,
+        share: Share,
     ) -> Any:
-        limiter.leaving(turn)
+        limiter.mark_sent(turn)
         try:
             answer = self._transport.send(call.method, call.path, call.body(), share, stop)
         except BaseException:
-            limiter.unanswered(turn)
+            limiter.on_failure(turn)
             raise
-        limiter.answered(turn, answer.headers)
+        limiter.on_response(turn, answer.headers)
         if answer.status == 429:
             limiter.pause(throttled_wait(answer.headers, throttled, self._wall()))
         return self._value(call, answer, share, stop)
 
-    def _value(self, call: Call, answer: Answer, share: Share, stop: threading.Event | None) -> Any:
+    def _value(self, call: ApiRequest, answer: RawResponse, share: Share, stop: threading.Event | None) -> Any:
         """What an answer says, which takes memory of its own once it is read."""
         memory = responses.memory(answer.body)
         largest = _MEMORY_PER_BYTE * self._transport.largest_answer
         if memory > largest:
-            raise NoAnswer(f"an answer that takes more than {largest >> 20} MB of memory", too_large=True)
+            raise NoResponseError(f"an answer that takes more than {largest >> 20} MB of memory", too_large=True)
         share.hold(len(answer.body) + memory, stop)
-        found = responses.value(answer.status, answer.headers, answer.body, call.shape)
+        found = responses.parse_response(answer.status, answer.headers, answer.body, call.validator)
         share.settle(memory)
         return found
 
-    def _given_up(self, call: Call, verdict: Transient | NoAnswer, attempts: int) -> IntercomError:
+    def _given_up(self, call: ApiRequest, verdict: RetryableError | NoResponseError, attempts: int) -> IntercomError:
         self._count(errors=1)
         _LOG.warning("Intercom: a call was given up after %d attempts (%s)", attempts, verdict.reason)
-        if isinstance(verdict, NoAnswer) and verdict.too_large:
+        if isinstance(verdict, NoResponseError) and verdict.too_large:
             return AnswerTooLarge(f"{call.method} {call.path}", verdict.reason, attempts)
-        if isinstance(verdict, NoAnswer) and not verdict.too_slow:
-            return Unreachable(self._transport.base_url, verdict.reason)
-        return Unavailable(verdict.reason, attempts)
+        if isinstance(verdict, NoResponseError) and not verdict.timed_out:
+            return ConnectionFailedError(self._transport.base_url, verdict.reason)
+        return ServiceUnavailableError(verdict.reason, attempts)
 
     def _count(self, requests: int = 0, retries: int = 0, errors: int = 0) -> None:
         with self._lock:
             was = self._counts
-            self._counts = Counts(was.requests + requests, was.retries + retries, was.errors + errors)
+            self._counts = RequestStats(was.requests + requests, was.retries + retries, was.errors + errors)

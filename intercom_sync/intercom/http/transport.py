@@ -18,23 +18,23 @@ import urllib3
 from requests.utils import get_environ_proxies
 
 from intercom_sync.intercom.http.byte_budget import Share
-from intercom_sync.intercom.http.deadline import PatientAdapter
+from intercom_sync.intercom.http.deadline import DeadlineAdapter
 from intercom_sync.intercom.http.decompression import PIECE, TooLarge, unpacked
 from intercom_sync.intercom.http.rate_limiter import Clock
 from intercom_sync.intercom.http.server_clock import ServerClock
 
-TIMEOUTS = (10.0, 75.0)
+TIMEOUTS_SECONDS = (10.0, 75.0)
 """Seconds to connect, and that may pass without a byte; a page of conversations may take most of a minute.
 
 A whole answer may take twice the latter (see `patience`)."""
-LARGEST_ANSWER = 32 * 2**20
+MAX_RESPONSE_BYTES = 32 * 2**20
 """Bytes of an answer, packed or unpacked: far more than the largest page. Several are in memory at once (`budget`)."""
 _LARGEST_ERROR = 2**16
 """Bytes that are read of any answer but a 200: its words fit into them, and nothing else of it is used."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawResponse:
     """What came back, unjudged."""
 
     status: int
@@ -42,13 +42,13 @@ class Answer:
     body: bytes | bytearray
 
 
-class NoAnswer(Exception):
+class NoResponseError(Exception):
     """Nothing usable came back: the network failed, or the answer took too long or was too large."""
 
     def __init__(self, reason: str, *, too_slow: bool = False, too_large: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.too_slow = too_slow
+        self.timed_out = too_slow
         self.too_large = too_large
 
 
@@ -81,8 +81,8 @@ class Transport:
         base_url: str,
         version: str,
         connections: int,
-        timeouts: tuple[float, float] = TIMEOUTS,
-        largest_answer: int = LARGEST_ANSWER,
+        timeouts: tuple[float, float] = TIMEOUTS_SECONDS,
+        largest_answer: int = MAX_RESPONSE_BYTES,
         wall: Clock = time.time,
     ) -> None:
         self.server_clock = ServerClock(wall)
@@ -107,7 +107,7 @@ class Transport:
                 "User-Agent": "intercom-sync",
             }
         )
-        self._adapter = PatientAdapter(pool_connections=4, pool_maxsize=connections)
+        self._adapter = DeadlineAdapter(pool_connections=4, pool_maxsize=connections)
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, self._adapter)
 
@@ -118,7 +118,7 @@ class Transport:
         asked: Mapping[str, Any] | None,
         share: Share,
         stop: threading.Event | None = None,
-    ) -> Answer:
+    ) -> RawResponse:
         """Send one request and read the whole answer. Redirects are not followed: the token stays with its host.
 
         Args:
@@ -143,15 +143,15 @@ class Transport:
             ) as response:
                 self.server_clock.note(response.headers)
                 body = self._body(response, share, stop)
-                return Answer(response.status_code, response.headers, body)
+                return RawResponse(response.status_code, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The name alone: the text of some holds a proxy's password.
             timed_out = isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error)
-            raise NoAnswer(type(error).__name__, too_slow=timed_out) from None
+            raise NoResponseError(type(error).__name__, too_slow=timed_out) from None
         except zlib.error:
-            raise NoAnswer("an answer that is not packed as its header says") from None
+            raise NoResponseError("an answer that is not packed as its header says") from None
         except TooLarge:
-            raise NoAnswer(f"an answer of more than {self.largest_answer >> 20} MB", too_large=True) from None
+            raise NoResponseError(f"an answer of more than {self.largest_answer >> 20} MB", too_large=True) from None
 
     def _body(self, response: requests.Response, share: Share, stop: threading.Event | None) -> bytearray:
         if response.status_code == 200:

@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 
 from intercom_sync.intercom import streams
-from intercom_sync.intercom.scan.cursor import Walk
-from intercom_sync.intercom.scan.shards import TOP, Line, Scope, Shard
-from intercom_sync.intercom.search_pages import Found, second
-from intercom_sync.intercom.streams import WIDENING
+from intercom_sync.intercom.scan.cursor import ShardCursor
+from intercom_sync.intercom.scan.shards import MAX_TIME, ScanScope, Shard, ShardList
+from intercom_sync.intercom.search_pages import SearchPage, timestamp_of
+from intercom_sync.intercom.streams import DAY_MARGIN
 
 _AGES = (365, 730, 180, 90, 545, 270, 455, 635, 820)
 """Days back from now at which the first cuts are tried when nothing is known yet: by quarters, the likeliest first.
@@ -17,7 +17,7 @@ None is older: a cut at which there was nobody yet costs two calls in vain.
 """
 
 
-def guesses(scope: Scope, known: Sequence[int] | None = None) -> list[int]:
+def initial_split_points(scope: ScanScope, known: Sequence[int] | None = None) -> list[int]:
     """The times of the first cuts, the likeliest first: those that shared the stream evenly before, else some ages."""
     if known is None:
         return [scope.now - days * 86_400 for days in _AGES]
@@ -37,22 +37,22 @@ def _halving(times: Sequence[int]) -> list[int]:
     return [times[half], *(at for pair in sides for at in pair if at is not None)]
 
 
-def slack(scope: Scope) -> int:
+def granularity_margin(scope: ScanScope) -> int:
     """Seconds by which a lower bound may begin later than asked: up to a day where dates are matched by day."""
-    return 0 if scope.exact else WIDENING
+    return 0 if scope.exact else DAY_MARGIN
 
 
-def middle(line: Line, shard: Shard, share: float = 0.5) -> int | None:
+def middle(line: ShardList, shard: Shard, share: float = 0.5) -> int | None:
     """The time that is likely to part what is left of a shard; None when it is too short to cut, or unknown."""
     low, high = _bottom(shard), _ceiling(line, shard)
-    room = 4 if line.scope.exact else 2 * WIDENING
+    room = 4 if line.scope.exact else 2 * DAY_MARGIN
     if low is None or high - low <= room:
         return None
     at = low + int((high - low) * _part(shard, share))
     return min(max(at, low + room // 2), high - room // 2)
 
 
-def span(line: Line, shard: Shard) -> int | None:
+def span(line: ShardList, shard: Shard) -> int | None:
     """The seconds over which what is left of a shard may lie; None while unknown."""
     low = _bottom(shard)
     return None if low is None else max(_ceiling(line, shard) - low, 0)
@@ -62,14 +62,14 @@ def _bottom(shard: Shard) -> int | None:
     """The time up to which a shard was read from below."""
     if shard.up is not None and shard.up.position is not None:
         return shard.up.position
-    return shard.lo if shard.lo > 0 else None
+    return shard.lower_bound if shard.lower_bound > 0 else None
 
 
-def _ceiling(line: Line, shard: Shard) -> int:
+def _ceiling(line: ShardList, shard: Shard) -> int:
     """The time down to which a shard was read from above, or beyond which it holds nothing."""
     above = line.above(shard)
-    end = line.scope.ceiling if above is None else above.lo
-    sunk = TOP if shard.down is None or shard.down.position is None else shard.down.position
+    end = line.scope.ceiling if above is None else above.lower_bound
+    sunk = MAX_TIME if shard.down is None or shard.down.position is None else shard.down.position
     return min(end, sunk, shard.nothing_above, line.scope.now)
 
 
@@ -87,24 +87,26 @@ def _part(shard: Shard, share: float) -> float:
     return min(max(root, 0.4 * share), 1 - 0.4 * (1 - share))
 
 
-_WORTH_A_CUT = 50
+_MIN_PAGES_TO_SPLIT = 50
 
 
-def open_down(line: Line, shard: Shard) -> Walk:
+def open_down(line: ShardList, shard: Shard) -> ShardCursor:
     """A walk down from the shard's upper end."""
     above = line.above(shard)
     before, start = line.scope.before, None
     if above is not None and above.pending and above.up is not None:
         before, start = streams.upper_bound(line.scope.stream, above.up.after), above.up.after + 1
     elif above is not None:
-        before = start = above.lo
-    shard.down = line.walk(up=False, after=line.scope.after, before=before, start=start)
+        before = start = above.lower_bound
+    shard.down = line.new_cursor(up=False, after=line.scope.after, before=before, start=start)
     return shard.down
 
 
-def cut(line: Line, shard: Shard, at: int, share: float = 0.5) -> Walk:
+def split(line: ShardList, shard: Shard, at: int, share: float = 0.5) -> ShardCursor:
     """A walk up from a guessed time; `share` of what is left of the shard is thought to lie above it."""
-    walk = line.walk(up=True, after=max(at - slack(line.scope) // 2, line.scope.after), before=line.scope.before)
+    walk = line.new_cursor(
+        up=True, after=max(at - granularity_margin(line.scope) // 2, line.scope.after), before=line.scope.before
+    )
     upper = Shard(at, walk, shard.down, pending=True, weight=shard.weight * _part_above(line, shard, share))
     upper.nothing_above, upper.misses = shard.nothing_above, shard.misses
     shard.down, shard.weight = None, shard.weight - upper.weight
@@ -112,27 +114,27 @@ def cut(line: Line, shard: Shard, at: int, share: float = 0.5) -> Walk:
     return walk
 
 
-def confirm(line: Line, shard: Shard, walk: Walk, found: Found) -> bool:
+def confirm(line: ShardList, shard: Shard, walk: ShardCursor, found: SearchPage) -> bool:
     """Put the seam of a cut at the first record of its first page; False when nothing above it is still to be read."""
     below, end = line.below(shard), line.end(shard)
-    times = [at for record in found.records if (at := second(record, line.scope.field)) is not None]
-    seam = min(times, default=TOP)
-    sunk = TOP if shard.down is None or shard.down.position is None else shard.down.position
+    times = [at for record in found.records if (at := timestamp_of(record, line.scope.field)) is not None]
+    seam = min(times, default=MAX_TIME)
+    sunk = MAX_TIME if shard.down is None or shard.down.position is None else shard.down.position
     if seam <= sunk:
-        below.nothing_above = min(below.nothing_above, walk.after + slack(line.scope) + 1)
-    if seam >= (TOP if end is None else end) or (seam > sunk and below.down is None):
+        below.nothing_above = min(below.nothing_above, walk.after + granularity_margin(line.scope) + 1)
+    if seam >= (MAX_TIME if end is None else end) or (seam > sunk and below.down is None):
         _undo(line, shard, below, is_blank=not times and bool(found.records))
         return False
-    shard.pending, shard.lo, walk.start = False, seam, seam
-    if len(times) < _WORTH_A_CUT and walk.ended:
+    shard.pending, shard.lower_bound, walk.start = False, seam, seam
+    if len(times) < _MIN_PAGES_TO_SPLIT and walk.ended:
         below.misses = max(below.misses, shard.misses) + 1
     if below.down is not None:
         below.down.start = seam
-        settle(line, below)
+        resolve(line, below)
     return True
 
 
-def settle(line: Line, shard: Shard) -> None:
+def resolve(line: ShardList, shard: Shard) -> None:
     """Say where a walk down began that was opened before its upper end was known.
 
     One that has met only records above the end is done with; another is opened where it is known to be needed.
@@ -142,12 +144,12 @@ def settle(line: Line, shard: Shard) -> None:
         return
     if above.pending and down.first is not None and down.start is not None:
         down.start = max(down.start, down.first + 1)  # between its bound and its first record there is none
-    elif not above.pending and down.position > above.lo and (down.before or TOP) > above.lo:
+    elif not above.pending and down.position > above.lower_bound and (down.before or MAX_TIME) > above.lower_bound:
         line.passed.append(down)
         shard.down = None
 
 
-def _part_above(line: Line, shard: Shard, share: float) -> float:
+def _part_above(line: ShardList, shard: Shard, share: float) -> float:
     """The part of all of a shard's records, delivered or not, that goes to the upper one of a cut."""
     remaining = line.remaining(shard)
     if remaining is None or remaining <= 0:
@@ -156,13 +158,13 @@ def _part_above(line: Line, shard: Shard, share: float) -> float:
     return (share * remaining + sunk) / (remaining + shard.read)
 
 
-def _undo(line: Line, shard: Shard, below: Shard, *, is_blank: bool) -> None:
+def _undo(line: ShardList, shard: Shard, below: Shard, *, is_blank: bool) -> None:
     """Take back a cut: of two walks down the one that is further goes on, the other is kept for what it delivered.
 
     After a page of records without a usable time only the upper one goes on: the lower one would never meet those.
     """
     downs = [walk for walk in (below.down, shard.down) if walk is not None]
-    downs.sort(key=lambda walk: TOP if walk.position is None else walk.position)
+    downs.sort(key=lambda walk: MAX_TIME if walk.position is None else walk.position)
     goes_on = shard.down if is_blank else next(iter(downs), None)
     line.passed += [walk for walk in downs if walk is not goes_on and walk.position is not None]
     below.weight, below.misses = below.weight + shard.weight, max(below.misses, shard.misses) + 1
@@ -170,5 +172,5 @@ def _undo(line: Line, shard: Shard, below: Shard, *, is_blank: bool) -> None:
     line.shards.remove(shard)
     above = line.above(below)
     if goes_on is not None and (above is None or not above.pending):
-        goes_on.start = None if above is None else above.lo
-        settle(line, below)
+        goes_on.start = None if above is None else above.lower_bound
+        resolve(line, below)

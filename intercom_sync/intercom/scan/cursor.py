@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from intercom_sync.intercom import streams
-from intercom_sync.intercom.errors import CursorRepeated, CutShort, OutOfOrder
-from intercom_sync.intercom.search_pages import Found, identity, is_sorted, second
+from intercom_sync.intercom.errors import CutShort, PaginationLoopError, UnexpectedOrderError
+from intercom_sync.intercom.search_pages import SearchPage, identity, is_sorted, timestamp_of
 from intercom_sync.intercom.streams import Field, Stream
 
 _REFUSALS = 3
 
 
-class Mark(TypedDict):
+class Checkpoint(TypedDict):
     """How far one walk had come with one page: plain JSON, the last one of each `walk` is enough to go on from.
 
     `start` is where the walk began (upwards: its first record's time; downwards: the bound it lies below, None for the
@@ -37,17 +37,17 @@ class Mark(TypedDict):
 
 
 @dataclass(eq=False)
-class Walk:
+class ShardCursor:
     """One cursor's way up or down the times of a stream."""
 
     name: str
     stream: Stream
     field: Field
-    up: bool
+    ascending: bool
     after: int
     before: int | None = None
     start: int | None = None
-    horizon: int | None = None
+    index_lag_cutoff: int | None = None
     """Upwards, times beyond it say nothing of the position: the index still holds an older time of that record."""
     position: int | None = None
     cursor: str | None = None
@@ -55,7 +55,7 @@ class Walk:
     read: int = 0
     ended: bool = False
     busy: bool = False
-    edge: set[str] = dataclasses.field(default_factory=set)
+    ids_at_position: set[str] = dataclasses.field(default_factory=set)
     """The ids seen at exactly `position`: where walks meet within one second, these are not delivered twice."""
     first: int | None = None
     """The time of the first record this process saw of it."""
@@ -71,10 +71,10 @@ class Walk:
     def body(self) -> dict[str, Any]:
         """The search for this walk's next page."""
         return streams.search(
-            self.field, descending=not self.up, after=self.after, before=self.before, cursor=self.cursor
+            self.field, descending=not self.ascending, after=self.after, before=self.before, cursor=self.cursor
         )
 
-    def advance(self, found: Found) -> None:
+    def advance(self, found: SearchPage) -> None:
         """Take in the page just read.
 
         Raises:
@@ -84,12 +84,12 @@ class Walk:
         """
         ids = [identity(record) for record in found.records]
         if any(ids) and ids == self._last_ids:  # pages of records without an id say nothing
-            raise CursorRepeated("page")
+            raise PaginationLoopError("page")
         if found.cursor is not None and found.cursor in self._cursors:
-            raise CursorRepeated("cursor")
-        times = [(second(record, self.field), name) for record, name in zip(found.records, ids, strict=True)]
-        if not is_sorted([at for at, _ in times if at is not None], descending=not self.up):
-            raise OutOfOrder(self.field)
+            raise PaginationLoopError("cursor")
+        times = [(timestamp_of(record, self.field), name) for record, name in zip(found.records, ids, strict=True)]
+        if not is_sorted([at for at, _ in times if at is not None], descending=not self.ascending):
+            raise UnexpectedOrderError(self.field)
         self._last_ids = ids
         if found.cursor is not None:
             self._cursors.add(found.cursor)
@@ -107,7 +107,7 @@ class Walk:
         self._begin_again()
         return True
 
-    def _doubt(self, found: Found) -> None:
+    def _doubt(self, found: SearchPage) -> None:
         """Ask once more from the last position before an end is believed that the search's own count contradicts.
 
         Counts may be a little off, but a full page that nothing follows is then no end.
@@ -122,7 +122,7 @@ class Walk:
         """Search anew from the last position, without a cursor."""
         if self.position is None:
             pass
-        elif self.up:
+        elif self.ascending:
             self.after = max(self.after, streams.lower_bound(self.stream, self.position))
         else:
             bound = streams.upper_bound(self.stream, self.position)
@@ -132,11 +132,11 @@ class Walk:
         self._last_ids = []
         self._cursors.clear()
 
-    def mark(self) -> Mark:
+    def checkpoint(self) -> Checkpoint:
         """How far this walk has come."""
-        return Mark(
+        return Checkpoint(
             walk=self.name,
-            up=self.up,
+            up=self.ascending,
             after=self.after,
             before=self.before,
             start=self.start,
@@ -153,30 +153,30 @@ class Walk:
         if self.position is None:
             return False
         if at == self.position:
-            return name in self.edge
-        if self.up:
+            return name in self.ids_at_position
+        if self.ascending:
             return (self.start or 0) <= at < self.position
         if self.first is not None:
             return self.position < at <= self.first
         return self.position < at and (self.start is None or at < self.start)
 
     def _move(self, times: list[tuple[int, str | None]]) -> None:
-        if self.up and self.horizon is not None:
-            times = [(at, name) for at, name in times if at <= self.horizon]
+        if self.ascending and self.index_lag_cutoff is not None:
+            times = [(at, name) for at, name in times if at <= self.index_lag_cutoff]
         if not times:
             return
         seconds = [at for at, _ in times]
-        reached = max(seconds) if self.up else min(seconds)
+        reached = max(seconds) if self.ascending else min(seconds)
         self.span = max(seconds) - min(seconds)
         if self.position is not None:
-            further = max(reached, self.position) if self.up else min(reached, self.position)
+            further = max(reached, self.position) if self.ascending else min(reached, self.position)
             if further == self.position and reached != self.position:
                 return  # a page read again after a refused cursor
             reached = further
         if self.position is None:
-            self.first = min(seconds) if self.up else max(seconds)
+            self.first = min(seconds) if self.ascending else max(seconds)
         if reached != self.position:
-            self.edge = set()
+            self.ids_at_position = set()
             self._refusals, self._doubted = 0, False
         self.position = reached
-        self.edge |= {name for at, name in times if at == reached and name is not None}
+        self.ids_at_position |= {name for at, name in times if at == reached and name is not None}

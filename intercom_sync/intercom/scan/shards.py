@@ -8,17 +8,17 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from intercom_sync.intercom.scan.cursor import Walk
-from intercom_sync.intercom.streams import EVER, MAX_PER_PAGE, Field, Stream
+from intercom_sync.intercom.scan.cursor import ShardCursor
+from intercom_sync.intercom.streams import EPOCH_FLOOR, MAX_PAGE_SIZE, Field, Stream
 
-TOP = 2**62
+MAX_TIME = 2**62
 """A time above all others."""
-_SETTLED = 900
+_INDEX_LAG = 900
 """Seconds after which the search index is taken to show a record's latest time."""
 
 
 @dataclass(frozen=True)
-class Scope:
+class ScanScope:
     """What a read is of: the records of a stream whose `field` lies in [floor, ceiling), by epoch seconds."""
 
     stream: Stream
@@ -27,8 +27,8 @@ class Scope:
     exact: bool
     """Whether cuts may be finer than a day."""
     floor: int = 0
-    ceiling: int = TOP
-    after: int = EVER
+    ceiling: int = MAX_TIME
+    after: int = EPOCH_FLOOR
     before: int | None = None
     downward: bool = False
     """Begin at the newest record and go down, rather than at the oldest."""
@@ -39,11 +39,11 @@ class Scope:
         return self.field == "created_at"
 
     @property
-    def horizon(self) -> int | None:
+    def index_lag_cutoff(self) -> int | None:
         """The time beyond which a record's place in the index may lag behind the time it shows."""
-        return None if self.immutable else self.now - _SETTLED
+        return None if self.immutable else self.now - _INDEX_LAG
 
-    def has_base(self, walk: Walk) -> bool:
+    def has_base(self, walk: ShardCursor) -> bool:
         """Whether a walk's search matches the whole read, so that its total is the read's."""
         return walk.after == self.after and walk.before == self.before
 
@@ -52,57 +52,59 @@ class Scope:
 class Shard:
     """The records from `lo` up to the next shard's `lo`."""
 
-    lo: int
-    up: Walk | None = None
-    down: Walk | None = None
+    lower_bound: int
+    up: ShardCursor | None = None
+    down: ShardCursor | None = None
     pending: bool = False
     """`lo` is a guess: the first page of `up` is on its way."""
     weight: float = 1.0
     """The part it is thought to hold of what lies between two known seams."""
-    nothing_above: int = TOP
+    nothing_above: int = MAX_TIME
     """A time from which on this shard is known to hold nothing."""
     misses: int = 0
     """Cuts that found nothing to share."""
     closed: bool = False
     """Delivered by a walk that has gone on into another shard."""
 
-    def walks(self) -> Iterator[Walk]:
+    def cursors(self) -> Iterator[ShardCursor]:
         """Those there are."""
         return (walk for walk in (self.up, self.down) if walk is not None)
 
     @property
     def in_flight(self) -> int:
         """Calls under way."""
-        return sum(walk.busy for walk in self.walks())
+        return sum(walk.busy for walk in self.cursors())
 
     @property
     def read(self) -> int:
         """Records delivered."""
-        return sum(walk.read for walk in self.walks())
+        return sum(walk.read for walk in self.cursors())
 
 
-class Line:
+class ShardList:
     """The shards of one read in order."""
 
-    def __init__(self, scope: Scope, shards: list[Shard], first_name: int = 0) -> None:
+    def __init__(self, scope: ScanScope, shards: list[Shard], first_name: int = 0) -> None:
         self.scope = scope
         self.shards = shards
         self._names = itertools.count(first_name)
-        self.passed: list[Walk] = []
+        self.passed: list[ShardCursor] = []
         """Walks that go no further, for what they delivered."""
         self.total: int | None = None
         """How many records the whole read matches, as of the latest answer that says so."""
 
-    def walk(self, *, up: bool, after: int, before: int | None = None, start: int | None = None) -> Walk:
+    def new_cursor(self, *, up: bool, after: int, before: int | None = None, start: int | None = None) -> ShardCursor:
         """A new walk, with a name that no other of this read has."""
         scope = self.scope
-        return Walk(str(next(self._names)), scope.stream, scope.field, up, after, before, start, scope.horizon)
+        return ShardCursor(
+            str(next(self._names)), scope.stream, scope.field, up, after, before, start, scope.index_lag_cutoff
+        )
 
-    def walks(self) -> Iterator[Walk]:
+    def cursors(self) -> Iterator[ShardCursor]:
         """All that delivered something, or will."""
-        return itertools.chain(self.passed, *(shard.walks() for shard in self.shards))
+        return itertools.chain(self.passed, *(shard.cursors() for shard in self.shards))
 
-    def of(self, walk: Walk) -> Shard | None:
+    def of(self, walk: ShardCursor) -> Shard | None:
         """The shard a walk works for; None when it is no longer needed."""
         return next((shard for shard in self.shards if shard.up is walk or shard.down is walk), None)
 
@@ -120,20 +122,20 @@ class Line:
         above = self.above(shard)
         if above is None:
             return self.scope.ceiling
-        return None if above.pending else above.lo
+        return None if above.pending else above.lower_bound
 
     def is_done(self, shard: Shard) -> bool:
         """Whether every record of a shard was delivered."""
         if shard.pending or shard.closed:
             return shard.closed
         up, down, end = shard.up, shard.down, self.end(shard)
-        if any(walk.ended for walk in shard.walks()):
+        if any(walk.ended for walk in shard.cursors()):
             return True
         risen = None if up is None else up.position
         sunk = None if down is None else down.position
         if risen is not None and end is not None and risen >= end:
             return True
-        if sunk is not None and sunk < shard.lo:
+        if sunk is not None and sunk < shard.lower_bound:
             return True
         return risen is not None and sunk is not None and risen > sunk
 
@@ -155,7 +157,7 @@ class Line:
     def spare(self, shard: Shard) -> float | None:
         """The remaining records less those that calls under way will bring."""
         remaining = self.remaining(shard)
-        return None if remaining is None else remaining - MAX_PER_PAGE * shard.in_flight
+        return None if remaining is None else remaining - MAX_PAGE_SIZE * shard.in_flight
 
     def _from(self, index: int) -> int | None:
         """How many records the read has from a shard's lower end upwards."""

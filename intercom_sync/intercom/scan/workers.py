@@ -13,20 +13,20 @@ from typing import Any
 
 from intercom_sync.intercom import search_pages
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.errors import RequestRefused, Stopped
+from intercom_sync.intercom.errors import CancelledError, ClientError
 from intercom_sync.intercom.http.byte_budget import Share
-from intercom_sync.intercom.http.rate_limiter import Limiter, Turn
-from intercom_sync.intercom.scan.cursor import Mark, Walk
-from intercom_sync.intercom.scan.planner import Plan
+from intercom_sync.intercom.http.rate_limiter import Permit, RateLimiter
+from intercom_sync.intercom.scan.cursor import Checkpoint, ShardCursor
+from intercom_sync.intercom.scan.planner import ScanPlanner
 
 _LOG = logging.getLogger("intercom_sync.intercom")
-_PATIENCE = 0.15
+_POLL_SECONDS = 0.15
 """Seconds without any answer after which waiting workers cut by guess."""
-_WAITING_PAGES = 8
+_MAX_QUEUED_PAGES = 8
 
 
 @dataclass(frozen=True)
-class Page:
+class CheckpointedPage:
     """Some records of a read, cut to what was asked for, and how far the read has come with them.
 
     Land the records before the mark, and pages in the order they come: a mark may count on the pages before it.
@@ -34,29 +34,29 @@ class Page:
     """
 
     records: list[Any]
-    mark: Mark
+    checkpoint: Checkpoint
     total: int | None
     """How many records the search matched, as far as known: for a progress bar, not for a decision."""
     size: int = 0
     """About the bytes of memory that the records take."""
 
 
-class Crew:
+class ScanWorkers:
     """Workers for one plan."""
 
-    def __init__(self, client: IntercomClient, plan: Plan, *, workers: int) -> None:
+    def __init__(self, client: IntercomClient, plan: ScanPlanner, *, workers: int) -> None:
         self._client = client
         self._plan = plan
-        self._limiter: Limiter = client.limiters[plan.scope.stream]
+        self._limiter: RateLimiter = client.limiters[plan.scope.stream]
         self._size = search_pages.PageSize()
         self._workers = workers
         self._news = threading.Condition()
         self._delivery = threading.Lock()
-        self._queue: queue.Queue[tuple[Page | BaseException | None, Share]] = queue.Queue(_WAITING_PAGES)
+        self._queue: queue.Queue[tuple[CheckpointedPage | BaseException | None, Share]] = queue.Queue(_MAX_QUEUED_PAGES)
         self._stop = threading.Event()
         self._closed = threading.Event()
 
-    def pages(self) -> Generator[Page, None, None]:
+    def pages(self) -> Generator[CheckpointedPage, None, None]:
         """The pages as they come; closing the iterator stops the workers.
 
         Raises:
@@ -76,7 +76,7 @@ class Crew:
             self._halt()
             self._drop()
 
-    def _take(self) -> Page | BaseException | None:
+    def _take(self) -> CheckpointedPage | BaseException | None:
         item, share = self._queue.get()
         share.release()
         return item
@@ -92,12 +92,12 @@ class Crew:
             while self._has_work():
                 turn = self._limiter.acquire(self._stop)
                 with self._news:
-                    walk = self._plan.take()
+                    walk = self._plan.next_task()
                 if walk is None:
-                    self._limiter.unused(turn)
+                    self._limiter.release(turn)
                     continue
                 self._read(walk, turn)
-        except Stopped:
+        except CancelledError:
             return
         except BaseException as error:
             self._finish(error)
@@ -106,11 +106,11 @@ class Crew:
         """Wait for something to do; False when there will be nothing more."""
         with self._news:
             while not self._stop.is_set() and not self._plan.can_take():
-                if not self._news.wait(_PATIENCE):
-                    self._plan.impatient = True
+                if not self._news.wait(_POLL_SECONDS):
+                    self._plan.first_page_slow = True
             return not self._stop.is_set()
 
-    def _read(self, walk: Walk, turn: Turn) -> None:
+    def _read(self, walk: ShardCursor, turn: Permit) -> None:
         share = self._client.budget.share()
         try:
             self._read_holding(share, walk, turn)
@@ -118,17 +118,23 @@ class Crew:
             share.release()
             raise
 
-    def _read_holding(self, share: Share, walk: Walk, turn: Turn) -> None:
+    def _read_holding(self, share: Share, walk: ShardCursor, turn: Permit) -> None:
         """Read a walk's next page and hand it on, in the same order in which the plan heard of it."""
         try:
-            answer = self._client.search(walk.stream, walk.body(), self._size, turn=turn, stop=self._stop, share=share)
-        except RequestRefused as error:
+            answer = self._client.search(
+                walk.stream, walk.body(), self._size, permit=turn, stop=self._stop, share=share
+            )
+        except ClientError as error:
             self._start_over(walk, error)
             return
         with self._delivery:
             with self._news:
-                kept = self._plan.give(walk, search_pages.read(walk.stream, answer, self._size.current))
-                page = None if kept is None else Page(kept, walk.mark(), self._plan.line.total, share.held)
+                kept = self._plan.accept(walk, search_pages.parse_page(walk.stream, answer, self._size.current))
+                page = (
+                    None
+                    if kept is None
+                    else CheckpointedPage(kept, walk.checkpoint(), self._plan.line.total, share.held)
+                )
                 self._news.notify_all()
             if page is None:
                 share.release()
@@ -136,7 +142,7 @@ class Crew:
                 self._put(page, share)
         self._release(walk)
 
-    def _start_over(self, walk: Walk, error: RequestRefused) -> None:
+    def _start_over(self, walk: ShardCursor, error: ClientError) -> None:
         """A cursor may be refused in the middle of a read: go on from the last position without it."""
         with self._news:
             if error.status != 400 or not walk.refused():
@@ -144,9 +150,9 @@ class Crew:
         _LOG.info("Intercom: a search's cursor was refused (%s); going on from the last position", error.code)
         self._release(walk)
 
-    def _release(self, walk: Walk) -> None:
+    def _release(self, walk: ShardCursor) -> None:
         with self._news:
-            self._plan.release(walk)
+            self._plan.finish(walk)
             over = self._plan.is_over
             self._news.notify_all()
         if over:
@@ -162,7 +168,7 @@ class Crew:
         with self._news:
             self._news.notify_all()
 
-    def _put(self, item: Page | BaseException | None, share: Share) -> None:
+    def _put(self, item: CheckpointedPage | BaseException | None, share: Share) -> None:
         while not self._closed.is_set():
             try:
                 self._queue.put((item, share), timeout=0.2)

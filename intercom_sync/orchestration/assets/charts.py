@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from intercom_sync.domain.sync_summary import harmless
+from intercom_sync.domain.sync_summary import sanitize_for_display
 
 # The UI shows markdown in place where it is shorter than 1,000 characters, and behind a link otherwise.
-_MOST_CHARACTERS = 999
+_MAX_CHARACTERS = 999
 _WIDTH, _ROW = 400, 22
-_LONGEST_LABEL = 24
+_MAX_LABEL = 24
 _SAFE = "/:=',;@!*$&+-."
 
 
@@ -24,19 +24,19 @@ class Bar:
 
     label: str
     value: float
-    told: str
+    text: str
 
 
-def picture(title: str, bars: Sequence[Bar]) -> dg.MarkdownMetadataValue:
+def chart(title: str, bars: Sequence[Bar]) -> dg.MarkdownMetadataValue:
     """Return a drawing as metadata that shows on the asset's page; labels are cut as far as it takes."""
-    for longest in range(_LONGEST_LABEL, 0, -1):
-        shown = f"![{title}](data:image/svg+xml,{quote(drawn(bars, longest), safe=_SAFE)})"
-        if len(shown) <= _MOST_CHARACTERS:
+    for longest in range(_MAX_LABEL, 0, -1):
+        shown = f"![{title}](data:image/svg+xml,{quote(render_svg(bars, longest), safe=_SAFE)})"
+        if len(shown) <= _MAX_CHARACTERS:
             break
     return dg.MetadataValue.md(shown)
 
 
-def drawn(bars: Sequence[Bar], longest: int = _LONGEST_LABEL) -> str:
+def render_svg(bars: Sequence[Bar], longest: int = _MAX_LABEL) -> str:
     """Return bars as SVG text, on a ground of its own so that it can be read on light and dark pages."""
     bars = bars or [Bar("Nothing yet", 0, "")]
     height = _ROW * len(bars)
@@ -52,6 +52,6 @@ def drawn(bars: Sequence[Bar], longest: int = _LONGEST_LABEL) -> str:
 
 
 def _told(bar: Bar, longest: int) -> str:
-    label = harmless(bar.label)
+    label = sanitize_for_display(bar.label)
     label = label if len(label) <= longest else f"{label[: longest - 1]}~"
-    return f"{label} {bar.told}".replace("&", "+").replace("<", "(").replace(">", ")")
+    return f"{label} {bar.text}".replace("&", "+").replace("<", "(").replace(">", ")")

@@ -6,21 +6,21 @@ import dagster as dg
 
 from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.schema.tables import REVENUE_METRICS, SUPPORT_METRICS, UNIFIED_CUSTOMERS
-from intercom_sync.orchestration.assets.current_run import run_of
+from intercom_sync.orchestration.assets.current_run import current_run
 from intercom_sync.orchestration.assets.raw_assets import RAW_CONTACTS, RAW_CONVERSATIONS
 from intercom_sync.orchestration.assets.run_metadata import (
     FRESHNESS,
     GROUP,
     OWNERS,
     column_lineage,
+    customers_metadata,
     decorated,
-    numbers,
-    of_customers,
+    numeric_metadata,
     table_metadata,
 )
-from intercom_sync.orchestration.partitions import windows
-from intercom_sync.orchestration.resources import WarehouseResource, explained
-from intercom_sync.pipeline.publish import finish_run
+from intercom_sync.orchestration.partitions import six_hour_partitions
+from intercom_sync.orchestration.resources import WarehouseResource, translate_errors
+from intercom_sync.pipeline.publish import publish_customers
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue, revenue_totals
 from intercom_sync.warehouse.marts.support_metrics import refresh_support, support_totals
@@ -28,7 +28,7 @@ from intercom_sync.warehouse.marts.support_metrics import refresh_support, suppo
 
 @dg.asset(
     deps=[RAW_CONTACTS],
-    partitions_def=windows,
+    partitions_def=six_hour_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     metadata=table_metadata(REVENUE_METRICS),
     kinds={"polars", "postgres"},
@@ -40,18 +40,22 @@ def revenue_metrics(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
     """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
-    with explained(context), warehouse.connect() as session, run_of(context, warehouse, session, clock) as run:
+    with (
+        translate_errors(context),
+        warehouse.connect() as session,
+        current_run(context, warehouse, session, clock) as run,
+    ):
         rules = Settings.load().rules
-        computed = refresh_revenue(session, rules, run.run, run.as_of)
+        computed = refresh_revenue(session, rules, run.id, run.as_of)
         totals = decorated({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})
     return dg.MaterializeResult(
-        metadata=numbers(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
+        metadata=numeric_metadata(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
     )
 
 
 @dg.asset(
     deps=[RAW_CONTACTS, RAW_CONVERSATIONS],
-    partitions_def=windows,
+    partitions_def=six_hour_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     metadata=table_metadata(SUPPORT_METRICS),
     kinds={"polars", "postgres"},
@@ -63,16 +67,20 @@ def support_metrics(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
     """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts of the email."""
-    with explained(context), warehouse.connect() as session, run_of(context, warehouse, session, clock) as run:
+    with (
+        translate_errors(context),
+        warehouse.connect() as session,
+        current_run(context, warehouse, session, clock) as run,
+    ):
         customers = refresh_support(session, Settings.load().rules, run.as_of, run.earliest_now)
         totals = decorated({"totals": partial(support_totals, session)}).get("totals", {})
     figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals
-    return dg.MaterializeResult(metadata=numbers(figures) | column_lineage(SUPPORT_METRICS))
+    return dg.MaterializeResult(metadata=numeric_metadata(figures) | column_lineage(SUPPORT_METRICS))
 
 
 @dg.asset(
     deps=[revenue_metrics, support_metrics],
-    partitions_def=windows,
+    partitions_def=six_hour_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     metadata=table_metadata(UNIFIED_CUSTOMERS),
     kinds={"polars", "postgres"},
@@ -84,9 +92,13 @@ def unified_customers(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
     """One row per customer: who they are, what they pay, how support goes, whether they are about to leave."""
-    with explained(context), warehouse.connect() as session, run_of(context, warehouse, session, clock) as run:
+    with (
+        translate_errors(context),
+        warehouse.connect() as session,
+        current_run(context, warehouse, session, clock) as run,
+    ):
         rules = Settings.load().rules
-        finished = finish_run(session, run, rules, clock)
-        entry = finished.figures.log_entry(finished.finished_at)
+        finished = publish_customers(session, run, rules, clock)
+        entry = finished.stats.log_entry(finished.finished_at)
         context.log.info(entry)
-        return dg.MaterializeResult(metadata=of_customers(session, finished, run, entry, rules.currency))
+        return dg.MaterializeResult(metadata=customers_metadata(session, finished, run, entry, rules.currency))

@@ -12,9 +12,9 @@ from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.orchestration.dead_runs import worker_process
-from intercom_sync.orchestration.partitions import UnknownPartitionError, windows
+from intercom_sync.orchestration.partitions import UnknownPartitionError, six_hour_partitions
 from intercom_sync.orchestration.resources import WarehouseResource
-from intercom_sync.pipeline.run_plan import Asked, begin_run
+from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.pipeline.start_run import start_run
 from intercom_sync.pipeline.worker_processes import Worker, is_descendant_of, keep_beating, this_worker
 from intercom_sync.warehouse.errors import WarehouseError
@@ -28,12 +28,12 @@ CUSTOMERS = dg.AssetKey("unified_customers")
 
 
 @contextmanager
-def run_of(
+def current_run(
     context: dg.AssetExecutionContext,
     warehouse: WarehouseResource,
     session: Session,
     clock: Clock,
-    asked: Asked | None = None,
+    request: RunRequest | None = None,
     client: IntercomClient | None = None,
 ) -> Iterator[SyncRun]:
     """Yield the run, begun with what is asked for unless another asset of it did already, and close it where it ends.
@@ -41,18 +41,18 @@ def run_of(
     A run ends with its customers. One that fails, or has no customers among its assets, ends with each of its assets
     and is opened again by the next.
     """
-    asked = asked or Asked()
+    request = request or RunRequest()
     if not context.has_partition_key and not context.has_partition_key_range:
         _take_newest_partition(context)
     if _TAKEN_TAG in context.run.tags:
-        asked = replace(asked, fill_gap=not asked.start)
+        request = replace(request, fill_gap=not request.start)
     window = _partition(context)
     try:
-        run = _begin(context, session, clock, asked, window, client)
+        run = _begin(context, session, clock, request, window, client)
         with session.transaction():
-            runs.reopen(session, run.run)
-        liveness.note_worker(session, run.run, _worker(context).as_text())
-        keep_beating(warehouse.connect, run.run)
+            runs.reopen(session, run.id)
+        liveness.note_worker(session, run.id, _worker(context).as_text())
+        keep_beating(warehouse.connect, run.id)
         yield run
     except BaseException:
         with suppress(WarehouseError), warehouse.connect() as ending, ending.transaction():
@@ -60,14 +60,14 @@ def run_of(
         raise
     if CUSTOMERS not in context.job_def.asset_layer.selected_asset_keys:
         with session.transaction():
-            runs.end_partial(session, run.run, read_present(session, clock()))
+            runs.end_partial(session, run.id, read_present(session, clock()))
 
 
 def _begin(
     context: dg.AssetExecutionContext,
     session: Session,
     clock: Clock,
-    asked: Asked,
+    asked: RunRequest,
     window: Window,
     client: IntercomClient | None,
 ) -> SyncRun:
@@ -76,12 +76,12 @@ def _begin(
         return start_run(session, client, context.run.run_id, asked, window, clock=clock)
     with session.transaction():
         present = read_present(session, clock())
-    return begin_run(session, context.run.run_id, asked, window, present)
+    return get_or_start_run(session, context.run.run_id, asked, window, present)
 
 
 def _take_newest_partition(context: dg.AssetExecutionContext) -> None:
     """Give a run that was launched without a partition the newest window, for its later steps and the UI too."""
-    taken = {_PARTITION_TAG: windows.get_last_partition_key() or "", _TAKEN_TAG: "true"}
+    taken = {_PARTITION_TAG: six_hour_partitions.get_last_partition_key() or "", _TAKEN_TAG: "true"}
     context.instance.add_run_tags(context.run.run_id, taken)
     # The steps of this process know the run by this object; checks of partitioned assets fail without a partition.
     cast(dict[str, str], context.run.tags).update(taken)
@@ -95,7 +95,7 @@ def _partition(context: dg.AssetExecutionContext) -> Window:
     """
     asked = context.partition_key_range
     for key in (asked.start, asked.end):
-        if not windows.has_partition_key(key):
+        if not six_hour_partitions.has_partition_key(key):
             raise UnknownPartitionError(key)
     return Window(*context.partition_time_window)
 

@@ -9,12 +9,18 @@ import dagster as dg
 
 from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
-from intercom_sync.orchestration.assets.current_run import run_of
-from intercom_sync.orchestration.assets.run_metadata import FRESHNESS, GROUP, OWNERS, of_reading, table_metadata
-from intercom_sync.orchestration.partitions import windows
-from intercom_sync.orchestration.resources import IntercomResource, WarehouseResource, explained
-from intercom_sync.pipeline.run_extraction import read
-from intercom_sync.pipeline.run_plan import Asked, configured
+from intercom_sync.orchestration.assets.current_run import current_run
+from intercom_sync.orchestration.assets.run_metadata import (
+    FRESHNESS,
+    GROUP,
+    OWNERS,
+    extraction_metadata,
+    table_metadata,
+)
+from intercom_sync.orchestration.partitions import six_hour_partitions
+from intercom_sync.orchestration.resources import IntercomResource, WarehouseResource, translate_errors
+from intercom_sync.pipeline.run_extraction import run_extraction
+from intercom_sync.pipeline.run_plan import RunRequest, configured
 from intercom_sync.pipeline.stream_result import Progress
 from intercom_sync.settings import Settings
 
@@ -23,7 +29,7 @@ RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
 _KINDS = {RAW_CONTACTS: "contact", RAW_CONVERSATIONS: "conversation"}
 
 
-class ReadConfig(dg.Config):
+class ExtractConfig(dg.Config):
     """How a run reads. Nothing set: the records updated in the partition's window.
 
     Attributes:
@@ -40,7 +46,7 @@ class ReadConfig(dg.Config):
     start: str = ""
     end: str = ""
 
-    def asked(self) -> Asked:
+    def request(self) -> RunRequest:
         """Return it read."""
         return configured(self.full, self.catch_up, self.as_of, self.start, self.end)
 
@@ -67,14 +73,14 @@ class ReadConfig(dg.Config):
             freshness_policy=FRESHNESS,
         ),
     ],
-    partitions_def=windows,
+    partitions_def=six_hour_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="intercom_api",
     can_subset=True,
 )
 def raw(
     context: dg.AssetExecutionContext,
-    config: ReadConfig,
+    config: ExtractConfig,
     intercom: IntercomResource,
     warehouse: WarehouseResource,
     progress: dg.ResourceParam[Progress],
@@ -86,13 +92,17 @@ def raw(
         context.log.warning(warning)
     chosen = [key for key in _KINDS if key in context.selected_asset_keys]
     with (
-        explained(context),
+        translate_errors(context),
         warehouse.connect() as session,
         intercom.client() as client,
-        run_of(context, warehouse, session, clock, config.asked(), client) as run,
+        current_run(context, warehouse, session, clock, config.request(), client) as run,
     ):
         kinds = [_KINDS[key] for key in chosen]
-        collected = read(client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress)
-    context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.counts.requests)
+        collected = run_extraction(
+            client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress
+        )
+    context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
     for key, one in zip(chosen, collected, strict=True):
-        yield dg.MaterializeResult(asset_key=key, metadata=of_reading(one, run.mode, client.counts.requests))
+        yield dg.MaterializeResult(
+            asset_key=key, metadata=extraction_metadata(one, run.mode, client.request_stats.requests)
+        )

@@ -23,11 +23,11 @@ from intercom_sync.domain.schema.tables import (
     INTERCOM_MESSAGES,
     UNIFIED_CUSTOMERS,
 )
-from intercom_sync.domain.sync_summary import ContactCounts, harmless, mask_email
-from intercom_sync.orchestration.assets.charts import Bar, picture
-from intercom_sync.pipeline.publish import Finished
-from intercom_sync.pipeline.stream_result import Collected
-from intercom_sync.redaction import told
+from intercom_sync.domain.sync_summary import ContactCounts, mask_email, sanitize_for_display
+from intercom_sync.orchestration.assets.charts import Bar, chart
+from intercom_sync.pipeline.publish import PublishResult
+from intercom_sync.pipeline.stream_result import StreamResult
+from intercom_sync.redaction import describe
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries import summaries
 from intercom_sync.warehouse.state.runs import SyncRun
@@ -90,7 +90,7 @@ _CONTACTS = "contacts/"
 _PREVIEWED = 10
 
 
-def numbers(figures: Mapping[str, int | float | None]) -> Metadata:
+def numeric_metadata(figures: Mapping[str, int | float | None]) -> Metadata:
     """Return numbers as metadata; unknown ones are left out rather than plotted as 0."""
     return {
         name: dg.MetadataValue.float(number) if isinstance(number, float) else dg.MetadataValue.int(number)
@@ -114,45 +114,45 @@ def decorated(what: Mapping[str, Callable[[], Any]]) -> Metadata:
         try:
             shown[name] = make()
         except Exception as error:
-            _LOG.warning("%s is not shown on the asset's page: %s", name, told(error))
+            _LOG.warning("%s is not shown on the asset's page: %s", name, describe(error))
     return shown
 
 
-def of_reading(collected: Collected, mode: str, requests: int) -> Metadata:
+def extraction_metadata(collected: StreamResult, mode: str, requests: int) -> Metadata:
     """Report what reading one stream brought."""
-    completeness = collected.completeness
+    completeness = collected.scan_counts
     figures = {
-        "records_read": collected.read,
-        "records_rejected": sum(collected.refused.values()),
-        "records_deleted": collected.gone,
+        "records_read": collected.records_seen,
+        "records_rejected": sum(collected.rejected.values()),
+        "records_deleted": collected.deleted,
         "intercom_total": completeness.total_at_end if completeness else None,
         "api_requests": requests,
     }
     if collected.kind == "conversation":
-        figures |= {"parts_fetched": collected.details, "parts_failed": collected.given_up}
-    return {"mode": dg.MetadataValue.text(mode)} | numbers(figures)
+        figures |= {"parts_fetched": collected.parts_fetched, "parts_failed": collected.parts_failed}
+    return {"mode": dg.MetadataValue.text(mode)} | numeric_metadata(figures)
 
 
-def of_customers(session: Session, finished: Finished, run: SyncRun, entry: str, currency: str) -> Metadata:
+def customers_metadata(session: Session, finished: PublishResult, run: SyncRun, entry: str, currency: str) -> Metadata:
     """Report the customers: the success metrics, the log entry, pictures and a masked preview."""
-    figures = finished.figures.as_json() | {
+    figures = finished.stats.as_json() | {
         **{f"{_CONTACTS}{name}": count for name, count in asdict(finished.counts).items()},
-        "alerts_generated": finished.figures.alerts_generated,
-        f"mrr_total_{currency}": float(rounded_amount(finished.upserted.mrr, currency)),
-        "dagster/row_count": finished.upserted.customers,
+        "alerts_generated": finished.stats.alerts_generated,
+        f"mrr_total_{currency}": float(rounded_amount(finished.result.mrr, currency)),
+        "dagster/row_count": finished.result.customers,
     }
     pictures: dict[str, Callable[[Session], Any]] = {
         "mrr_by_plan": partial(_plans, currency=currency),
         "score_distribution": _scores,
-        "alerts_by_kind": partial(_alerts, run=run.run),
+        "alerts_by_kind": partial(_alerts, run=run.id),
         "largest_customers": partial(_preview, currency=currency),
     }
     shown = decorated({name: partial(_read, session, picture) for name, picture in pictures.items()})
     return {
-        **numbers(figures),
+        **numeric_metadata(figures),
         "mode": dg.MetadataValue.text(run.mode),
         "log_entry": dg.MetadataValue.md(f"```\n{entry}\n```"),
-        "mrr_total": dg.MetadataValue.text(format_amount(finished.upserted.mrr, currency)),
+        "mrr_total": dg.MetadataValue.text(format_amount(finished.result.mrr, currency)),
         **shown,
         **column_lineage(UNIFIED_CUSTOMERS),
     }
@@ -168,7 +168,7 @@ def _plans(session: Session, currency: str) -> dg.MetadataValue[str]:
     bars = [_plan_bar(one, currency) for one in plans[:_PLANS_DRAWN]]
     if rest := plans[_PLANS_DRAWN:]:
         bars.append(_plan_bar(_together(rest), currency))
-    return picture("MRR by plan, and its movement since the sync before", bars)
+    return chart("MRR by plan, and its movement since the sync before", bars)
 
 
 def _together(plans: Sequence[summaries.PlanRevenue]) -> summaries.PlanRevenue:
@@ -187,7 +187,7 @@ def _scores(session: Session) -> dg.MetadataValue[str]:
     counts = summaries.score_distribution(session)
     labels = [f"{tens * 10}-{tens * 10 + 9}" for tens in range(9)] + ["90-100"]
     bars = [Bar(label, count, f"{count:,}") for label, count in zip(labels, counts, strict=True)]
-    return picture("Customers by quality score", bars)
+    return chart("Customers by quality score", bars)
 
 
 def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
@@ -196,7 +196,7 @@ def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
         Bar(kind.replace("_", " "), decided, f"{decided:,} new, {waiting:,} waiting")
         for kind, decided, waiting in kinds
     ]
-    return picture("Alerts of this sync, by kind", bars)
+    return chart("Alerts of this sync, by kind", bars)
 
 
 def _preview(session: Session, currency: str) -> dg.TableMetadataValue:
@@ -208,7 +208,7 @@ def _preview(session: Session, currency: str) -> dg.TableMetadataValue:
 
 def _shown(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
     """Return a customer's row for people: the email masked, the amount in its currency, words made harmless."""
-    shown = {name: harmless(value) if isinstance(value, str) else value for name, value in row.items()}
+    shown = {name: sanitize_for_display(value) if isinstance(value, str) else value for name, value in row.items()}
     paid_in = read_currency(shown.pop("currency")) or currency
     mrr = None if row["mrr"] is None else format_amount(Decimal(row["mrr"]), paid_in)
-    return shown | {"email": harmless(mask_email(row["email"])), "mrr": mrr}
+    return shown | {"email": sanitize_for_display(mask_email(row["email"])), "mrr": mrr}

@@ -10,13 +10,13 @@ from typing import Any
 
 import dagster as dg
 
-from intercom_sync.domain.reconciliation import Verdict
-from intercom_sync.orchestration.partitions import windows
-from intercom_sync.orchestration.resources import WarehouseResource, explained
+from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.orchestration.partitions import six_hour_partitions
+from intercom_sync.orchestration.resources import WarehouseResource, translate_errors
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.queries.violations import Offenders, offenders, refused
+from intercom_sync.warehouse.queries.violations import Violations, find_rejections, find_violations
 
-Ask = Callable[[Session, str], Verdict]
+CheckFunction = Callable[[Session, str], CheckResult]
 """Asks the warehouse, on behalf of a Dagster run."""
 
 
@@ -34,7 +34,7 @@ class Check:
 
     name: str
     description: str
-    ask: Ask
+    function: CheckFunction
     blocking: bool = False
     error: bool = False
 
@@ -44,16 +44,18 @@ class Check:
         return dg.AssetCheckSeverity.ERROR if self.blocking or self.error else dg.AssetCheckSeverity.WARN
 
 
-def checks_on(asset: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+def build_checks(asset: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
     """Return the checks of an asset as one operation; each can still be run alone."""
     by_name = {check.name: check for check in checks}
 
     @dg.multi_asset_check(name=f"{asset}_checks", specs=[_spec(asset, check) for check in checks], can_subset=True)
     def judge(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         chosen = {key.name for key in context.selected_asset_check_keys}
-        with explained(context), warehouse.connect() as session:
+        with translate_errors(context), warehouse.connect() as session:
             with session.transaction():
-                verdicts = {name: by_name[name].ask(session, context.run.run_id) for name in by_name if name in chosen}
+                verdicts = {
+                    name: by_name[name].function(session, context.run.run_id) for name in by_name if name in chosen
+                }
             for name, verdict in verdicts.items():
                 yield _result(asset, by_name[name], verdict)
 
@@ -69,14 +71,14 @@ def _spec(asset: str, check: Check) -> dg.AssetCheckSpec:
             asset=asset,
             description=check.description,
             blocking=check.blocking,
-            partitions_def=windows,
+            partitions_def=six_hour_partitions,
         )
 
 
-def _result(asset: str, check: Check, verdict: Verdict) -> dg.AssetCheckResult:
+def _result(asset: str, check: Check, verdict: CheckResult) -> dg.AssetCheckResult:
     figures = {
         name: dg.MetadataValue.float(number) if isinstance(number, float) else dg.MetadataValue.int(number)
-        for name, number in verdict.figures.items()
+        for name, number in verdict.metrics.items()
     }
     examples: dict[str, Any] = (
         {"examples": dg.MetadataValue.text(", ".join(verdict.examples))} if verdict.examples else {}
@@ -91,20 +93,20 @@ def _result(asset: str, check: Check, verdict: Verdict) -> dg.AssetCheckResult:
     )
 
 
-def none_refused(kind: str, reasons: Sequence[str], *, others: bool = False) -> Ask:
+def no_rejections(kind: str, reasons: Sequence[str], *, others: bool = False) -> CheckFunction:
     """Return the question whether records are refused for these reasons, or for all others."""
 
-    def ask(session: Session, run: str) -> Verdict:
-        return refusals(refused(session, kind, reasons, others=others), kind)
+    def ask(session: Session, run: str) -> CheckResult:
+        return rejection_result(find_rejections(session, kind, reasons, others=others), kind)
 
     return ask
 
 
-def refusals(found: dict[str, Offenders], kind: str) -> Verdict:
+def rejection_result(found: dict[str, Violations], kind: str) -> CheckResult:
     """Word refused records: how many for each reason, and some of them."""
     number = sum(one.count for one in found.values())
     told = "; ".join(f"{reason}: {one.count}" for reason, one in found.items())
-    return Verdict(
+    return CheckResult(
         not number,
         f"{kind.capitalize()}s left out until someone mends them in Intercom: {told}."
         if number
@@ -114,25 +116,25 @@ def refusals(found: dict[str, Offenders], kind: str) -> Verdict:
     )
 
 
-def ids_unique(kind: str) -> Ask:
+def ids_unique(kind: str) -> CheckFunction:
     """Return the question whether each landed record stands once."""
-    return no_row(
+    return no_violations(
         f"SELECT id FROM intercom_{kind}s GROUP BY id HAVING count(*) > 1",
         f"{kind.capitalize()}s that stand more than once",
         "Each id stands once.",
     )
 
 
-def no_row(query: str, wrong: str, right: str, *, personal: bool = False) -> Ask:
+def no_violations(query: str, wrong: str, right: str, *, personal: bool = False) -> CheckFunction:
     """Return the question whether a query for offenders finds none; it selects one id or (personal) email each."""
 
-    def ask(session: Session, run: str) -> Verdict:
-        return none_of(offenders(session, query, personal=personal), wrong, right)
+    def ask(session: Session, run: str) -> CheckResult:
+        return none_of(find_violations(session, query, personal=personal), wrong, right)
 
     return ask
 
 
-def none_of(found: Offenders, wrong: str, right: str) -> Verdict:
+def none_of(found: Violations, wrong: str, right: str) -> CheckResult:
     """Word the answer to a question for what should not be there."""
     sentence = f"{wrong}: {found.count}." if found.count else right
-    return Verdict(not found.count, sentence, {"violations": found.count}, found.examples)
+    return CheckResult(not found.count, sentence, {"violations": found.count}, found.examples)

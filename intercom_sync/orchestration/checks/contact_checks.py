@@ -1,8 +1,8 @@
 """The checks on `raw_contacts`."""
 
-from intercom_sync.domain.reconciliation import FEW, Verdict, clocks_agree
-from intercom_sync.orchestration.checks.build_checks import Check, checks_on, ids_unique, none_refused
-from intercom_sync.orchestration.checks.extraction_checks import checks_of_reading
+from intercom_sync.domain.reconciliation import MIN_SAMPLE, CheckResult, clocks_agree
+from intercom_sync.orchestration.checks.build_checks import Check, build_checks, ids_unique, no_rejections
+from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
 from intercom_sync.orchestration.checks.revenue_checks import REASONS as OF_REVENUE
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.summaries import email_shares
@@ -12,7 +12,7 @@ _EMAIL = ("email is not a valid address",)
 _TIMESTAMPS = ("timestamp is not a positive integer",)
 
 
-def _emails_present(session: Session, run: str) -> Verdict:
+def _emails_present(session: Session, run: str) -> CheckResult:
     shares = email_shares(session)
     without = shares.users - shares.users_with_email
     figures = {
@@ -21,18 +21,18 @@ def _emails_present(session: Session, run: str) -> Verdict:
         "users_without_email": without,
         "share_without_email": round(1 - shares.with_email / shares.contacts, 4) if shares.contacts else 0.0,
     }
-    return Verdict(
-        shares.users < FEW or without * 2 <= shares.users,
+    return CheckResult(
+        shares.users < MIN_SAMPLE or without * 2 <= shares.users,
         f"{figures['contacts_without_email']} of {shares.contacts} contacts have no email and become no customer, "
         f"{without} of {shares.users} users among them.",
         figures,
     )
 
 
-def _clocks_agree(session: Session, run: str) -> Verdict:
+def _clocks_agree(session: Session, run: str) -> CheckResult:
     begun = newest_with_clocks(session, run)
     if begun is None or begun.clocks is None:
-        return Verdict(True, "No sync has compared the clocks yet.")
+        return CheckResult(True, "No sync has compared the clocks yet.")
     return clocks_agree(begun.clocks, begun.started_at, begun.future_instants)
 
 
@@ -41,7 +41,7 @@ CHECKS = (
     Check(
         "emails_valid",
         "No contact is rejected for an invalid email. Rejected emails are shown masked.",
-        none_refused("contact", _EMAIL),
+        no_rejections("contact", _EMAIL),
     ),
     Check(
         "emails_present",
@@ -51,18 +51,18 @@ CHECKS = (
     Check(
         "timestamps_valid",
         "No contact is rejected for a timestamp that is not a positive integer.",
-        none_refused("contact", _TIMESTAMPS),
+        no_rejections("contact", _TIMESTAMPS),
     ),
     Check(
         "records_usable",
         "No contact is rejected for an invalid structure; Stripe data is checked at revenue_metrics.",
-        none_refused("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
+        no_rejections("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
     ),
     Check(
         "clocks_agree",
         "The clocks of the machine, the database and Intercom agree within a minute; no stored timestamp is later.",
         _clocks_agree,
     ),
-    *checks_of_reading("contact"),
+    *extraction_checks("contact"),
 )
-raw_contacts_checks = checks_on("raw_contacts", CHECKS)
+raw_contacts_checks = build_checks("raw_contacts", CHECKS)

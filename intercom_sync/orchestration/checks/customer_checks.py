@@ -2,21 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
-from intercom_sync.domain.reconciliation import Verdict
-from intercom_sync.orchestration.checks.build_checks import Check, checks_on, no_row
+from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.orchestration.checks.build_checks import Check, build_checks, no_violations
 from intercom_sync.warehouse.postgres.session import Session, read_present
-from intercom_sync.warehouse.queries.summaries import last_success, standing
-from intercom_sync.warehouse.queries.violations import cut_texts, refused
-from intercom_sync.warehouse.state.runs import covered_until
+from intercom_sync.warehouse.queries.summaries import customer_counts, last_success
+from intercom_sync.warehouse.queries.violations import cut_texts, find_rejections
+from intercom_sync.warehouse.state.runs import watermark
 
 LATE = timedelta(hours=13)
 """Two windows and the time that the second one takes."""
 
 
-def _none_lost(session: Session, run: str) -> Verdict:
-    found = standing(session)
+def _none_lost(session: Session, run: str) -> CheckResult:
+    found = customer_counts(session)
     figures = {"customers": found.now, "created": found.created, "marked_deleted": found.marked, "lost": found.lost}
-    return Verdict(
+    return CheckResult(
         not found.lost,
         f"Customers that another program removed since the sync before: {found.lost}. Those with a contact are back."
         if found.lost
@@ -25,11 +25,11 @@ def _none_lost(session: Session, run: str) -> Verdict:
     )
 
 
-def _all_written(session: Session, run: str) -> Verdict:
-    found = refused(session, "customer")
+def _all_written(session: Session, run: str) -> CheckResult:
+    found = find_rejections(session, "customer")
     number = sum(one.count for one in found.values())
     reasons = "; ".join(f"{reason}: {one.count}" for reason, one in found.items())
-    return Verdict(
+    return CheckResult(
         not number,
         f"Customers that the table does not take, see rejected_records: {reasons}." if number else "All are written.",
         {"rejected": number},
@@ -37,10 +37,10 @@ def _all_written(session: Session, run: str) -> Verdict:
     )
 
 
-def _texts_whole(session: Session, run: str) -> Verdict:
+def _texts_whole(session: Session, run: str) -> CheckResult:
     found = cut_texts(session)
     columns = ", ".join(f"{column}: {one.count}" for column, one in found.items())
-    return Verdict(
+    return CheckResult(
         not found,
         f"Texts that are cut because their column is too short; make it text: {columns}." if found else "None is cut.",
         {"cut": sum(one.count for one in found.values())},
@@ -48,14 +48,14 @@ def _texts_whole(session: Session, run: str) -> Verdict:
     )
 
 
-def _fresh(session: Session, run: str) -> Verdict:
+def _fresh(session: Session, run: str) -> CheckResult:
     now = read_present(session, datetime.now(UTC))
-    last, covered = last_success(session, now), covered_until(session, now)
+    last, covered = last_success(session, now), watermark(session, now)
     if last is None:
-        return Verdict(False, "No sync has succeeded yet.")
+        return CheckResult(False, "No sync has succeeded yet.")
     hours = (now - last).total_seconds() / 3600
     reach = f" Everything up to {covered:%Y-%m-%d %H:%M} UTC has been read." if covered else ""
-    return Verdict(
+    return CheckResult(
         hours <= LATE.total_seconds() / 3600,
         f"The last sync was done at {last:%Y-%m-%d %H:%M} UTC.{reach}",
         {"hours_since_sync": round(hours, 2)},
@@ -66,7 +66,7 @@ CHECKS = (
     Check(
         "one_row_per_email",
         "Each email is unique, regardless of case.",
-        no_row(
+        no_violations(
             "SELECT lower(email) FROM unified_customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
             "Emails that stand more than once",
             "Each email stands once.",
@@ -77,7 +77,7 @@ CHECKS = (
     Check(
         "required_fields",
         "Every customer of Intercom has an email, a name and a contact. Rows of other systems are not checked.",
-        no_row(
+        no_violations(
             "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
             "WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
             "coalesce(CAST(u.intercom_contact_id AS text), ''))",
@@ -90,7 +90,7 @@ CHECKS = (
     Check(
         "score_in_range",
         "Every customer of Intercom has a quality score within 0 to 100.",
-        no_row(
+        no_violations(
             "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
             "WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE",
             "Customers without a score, or with one outside 0 to 100",
@@ -102,7 +102,7 @@ CHECKS = (
     Check(
         "every_contact_counted",
         "Every contact with an email has a customer that is not marked as deleted, unless the table rejects its row.",
-        no_row(
+        no_violations(
             "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
             "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
             "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL) AND NOT EXISTS (SELECT FROM rejected_records r "
@@ -123,4 +123,4 @@ CHECKS = (
     ),
     Check("is_fresh", "The last successful sync is no older than 13 hours.", _fresh),
 )
-unified_customers_checks = checks_on("unified_customers", CHECKS)
+unified_customers_checks = build_checks("unified_customers", CHECKS)

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from functools import partial
 
 from intercom_sync.domain import reconciliation
-from intercom_sync.domain.reconciliation import Brought, Verdict
+from intercom_sync.domain.reconciliation import CheckResult, StreamStats
 from intercom_sync.orchestration.checks.build_checks import Check
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import stream_stats
 
-_NOTHING_YET = Verdict(True, "Nothing has been read yet.")
+_NOTHING_YET = CheckResult(True, "Nothing has been read yet.")
 
 
-def checks_of_reading(kind: str) -> list[Check]:
+def extraction_checks(kind: str) -> list[Check]:
     """Return the checks that judge what a reading brought; the blocking ones keep a broken reading from customers."""
     return [
         Check(
@@ -25,12 +25,12 @@ def checks_of_reading(kind: str) -> list[Check]:
         Check(
             "no_late_arrivals",
             "A full extraction finds no late arrivals: records that changed inside earlier windows, which missed them.",
-            partial(_of_reading, kind, lambda brought, full: reconciliation.found_late(brought)),
+            partial(_of_reading, kind, lambda brought, full: reconciliation.no_late_arrivals(brought)),
         ),
         Check(
             "not_all_rejected",
             "At least one record is valid; when all are rejected, the structure of Intercom's responses has changed.",
-            partial(_of_reading, kind, lambda brought, full: reconciliation.usable(brought)),
+            partial(_of_reading, kind, lambda brought, full: reconciliation.not_all_rejected(brought)),
             blocking=True,
         ),
         Check(
@@ -43,15 +43,17 @@ def checks_of_reading(kind: str) -> list[Check]:
     ]
 
 
-def _of_reading(kind: str, judge: Callable[[Brought, bool], Verdict], session: Session, run: str) -> Verdict:
-    judged = stream_stats.judged(session, run, kind)
+def _of_reading(
+    kind: str, judge: Callable[[StreamStats, bool], CheckResult], session: Session, run: str
+) -> CheckResult:
+    judged = stream_stats.stats_for_run(session, run, kind)
     return judge(*judged) if judged else _NOTHING_YET
 
 
-def _volume(kind: str, session: Session, run: str) -> Verdict:
-    judged = stream_stats.judged(session, run, kind)
+def _volume(kind: str, session: Session, run: str) -> CheckResult:
+    judged = stream_stats.stats_for_run(session, run, kind)
     if judged is None:
         return _NOTHING_YET
     brought, full = judged
     since, held_before = stream_stats.since_success(session, brought)
-    return reconciliation.still_held(since, held_before, full)
+    return reconciliation.no_volume_drop(since, held_before, full)

@@ -1,11 +1,18 @@
 """The checks on `revenue_metrics`."""
 
-from intercom_sync.domain.reconciliation import Verdict
+from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.domain.revenue.money import THREE_DECIMAL
-from intercom_sync.orchestration.checks.build_checks import Ask, Check, checks_on, no_row, none_of, refusals
+from intercom_sync.orchestration.checks.build_checks import (
+    Check,
+    CheckFunction,
+    build_checks,
+    no_violations,
+    none_of,
+    rejection_result,
+)
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.queries.violations import offenders, refused
+from intercom_sync.warehouse.queries.violations import find_rejections, find_violations
 
 _NEGATIVE = ("MRR is below 0", "LTV is below 0")
 _STATUS = ("subscription status is not an allowed one",)
@@ -16,19 +23,19 @@ _THREE_DECIMAL = ", ".join(f"'{currency}'" for currency in sorted(THREE_DECIMAL)
 REASONS = (*_NEGATIVE, *_STATUS, *_PRICE, *_AMOUNT, *_SHAPE)
 
 
-def _refused_or_found(reasons: tuple[str, ...], query: str, wrong: str) -> Ask:
+def _refused_or_found(reasons: tuple[str, ...], query: str, wrong: str) -> CheckFunction:
     """Return the question whether contacts are refused for these reasons, or a row was computed that breaks them."""
 
-    def ask(session: Session, run: str) -> Verdict:
-        found = offenders(session, query)
+    def ask(session: Session, run: str) -> CheckResult:
+        found = find_violations(session, query)
         if found.count:
             return none_of(found, wrong, "")
-        return refusals(refused(session, "contact", reasons), "contact")
+        return rejection_result(find_rejections(session, "contact", reasons), "contact")
 
     return ask
 
 
-def _statuses(session: Session, run: str) -> Verdict:
+def _statuses(session: Session, run: str) -> CheckResult:
     allowed = Settings.load().rules.statuses
     names = ", ".join("'" + status.replace("'", "''") + "'" for status in allowed) or "NULL"
     return _refused_or_found(
@@ -38,10 +45,10 @@ def _statuses(session: Session, run: str) -> Verdict:
     )(session, run)
 
 
-def _currencies(session: Session, run: str) -> Verdict:
+def _currencies(session: Session, run: str) -> CheckResult:
     currency = Settings.load().rules.currency
     query = "SELECT contact_id FROM revenue_metrics WHERE EXISTS (SELECT FROM unnest(currencies) c WHERE c <> $1)"
-    found = offenders(session, query, currency)
+    found = find_violations(session, query, currency)
     wrong = f"Contacts that pay in another currency than {currency}, or in several"
     return none_of(found, wrong, f"Nobody pays in another currency than {currency}.")
 
@@ -80,7 +87,7 @@ CHECKS = (
         "last_payment_unit",
         "The last payment and the newest succeeded payment do not differ by a factor of exactly 100 (1,000 in "
         "currencies with three decimals), which would mean that INTERCOM_SYNC_LAST_CHARGE_UNIT is wrong.",
-        no_row(
+        no_violations(
             "SELECT contact_id FROM (SELECT *, CASE WHEN currency "
             f"IN ({_THREE_DECIMAL}) THEN 1000 ELSE 100 END AS units FROM revenue_metrics) r "
             "WHERE newest_payment_amount > 0 "
@@ -97,4 +104,4 @@ CHECKS = (
         _currencies,
     ),
 )
-revenue_metrics_checks = checks_on("revenue_metrics", CHECKS)
+revenue_metrics_checks = build_checks("revenue_metrics", CHECKS)

@@ -7,7 +7,7 @@ from intercom_sync.domain.incidents import failed_check
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 
-AGAIN_AFTER = timedelta(days=1)
+REMINDER_INTERVAL = timedelta(days=1)
 """A check that keeps failing is told of again after this."""
 
 
@@ -27,12 +27,12 @@ class Evaluation:
     check: str
     passed: bool
     severity: str
-    found: str
-    run: str
+    description: str
+    run_id: str
     at: datetime
 
 
-def judge(session: Session, evaluation: Evaluation) -> bool:
+def record_evaluation(session: Session, evaluation: Evaluation) -> bool:
     """Keep what a check found, and put it into the outbox when it is news; say whether it was.
 
     News is a check that fails and did not before, or was told of more than a day ago. One that is not newer than the
@@ -48,7 +48,7 @@ def judge(session: Session, evaluation: Evaluation) -> bool:
         "WHERE check_name = $1 FOR UPDATE",
         evaluation.check,
         evaluation.at,
-        evaluation.at - AGAIN_AFTER,
+        evaluation.at - REMINDER_INTERVAL,
     ).row(0, named=True)
     if not kept["newer"]:
         return False
@@ -61,8 +61,10 @@ def judge(session: Session, evaluation: Evaluation) -> bool:
         evaluation.at,
     )
     if news:
-        outbox.note(
+        outbox.enqueue_once(
             session,
-            failed_check(evaluation.check, evaluation.severity, evaluation.found, evaluation.run, evaluation.at),
+            failed_check(
+                evaluation.check, evaluation.severity, evaluation.description, evaluation.run_id, evaluation.at
+            ),
         )
     return bool(news)

@@ -14,17 +14,17 @@ import polars as pl
 
 from intercom_sync.domain.alerts import CANCEL_MENTION, Alert
 from intercom_sync.domain.cancel_mentions import Mention, mention_evidence
-from intercom_sync.domain.incidents import Note
+from intercom_sync.domain.incidents import Incident
 from intercom_sync.domain.rules import DAY, RECENT_DAYS, Rules
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.contact_merges import WRITTEN_BY
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.runs import SyncRun
 
-SET_ASIDE = 3
+MAX_REFUSALS = 3
 """So often Slack may refuse an alert for what it says."""
 
-_MOST = 50_000
+_MAX_ALERTS = 50_000
 # The quickest way to name rows: the shorter a message that Slack has taken is not noted, the better.
 _IDS = "string_to_array(${}, ',')::bigint[]"
 _NEWEST_MENTIONS = (
@@ -40,12 +40,12 @@ _NEWEST_MENTIONS = (
 class Backlog:
     """What has not been delivered: alerts that wait, and those set aside because Slack refuses what they say."""
 
-    waiting: int
-    set_aside: int
+    pending: int
+    dead_lettered: int
     last_refusal: str = ""
 
 
-def put(session: Session, alerts: pl.DataFrame, run: SyncRun, rules: Rules) -> None:
+def enqueue(session: Session, alerts: pl.DataFrame, run: SyncRun, rules: Rules) -> None:
     """Put a write's alerts (`kind`, `email`, `details`) into the outbox; runs inside the transaction of the write.
 
     A cancel mention gets its evidence here: the customer's newest message of the last 30 days that speaks of it.
@@ -61,12 +61,12 @@ def put(session: Session, alerts: pl.DataFrame, run: SyncRun, rules: Rules) -> N
     session.execute(
         "INSERT INTO customer_alerts (kind, email, details, run, created_at) "
         "SELECT kind, email, details::json, $1, $2 FROM customer_news ORDER BY email, kind",
-        run.run,
+        run.id,
         run.as_of,
     )
 
 
-def note(session: Session, news: Note) -> bool:
+def enqueue_once(session: Session, news: Incident) -> bool:
     """Put something besides customers into the outbox, unless its key is there; say whether it is new.
 
     Runs inside the caller's transaction.
@@ -77,14 +77,14 @@ def note(session: Session, news: Note) -> bool:
         "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING RETURNING 1",
         news.kind,
         json.dumps(news.details),
-        news.run,
+        news.run_id,
         news.at,
         news.key,
     )
     return put_in is not None
 
 
-def claim(session: Session) -> bool:
+def try_lock(session: Session) -> bool:
     """Become the only one that delivers, until the session lets go of its locks; False when another process does."""
     with session.transaction():
         return bool(
@@ -97,29 +97,29 @@ def await_delivery(session: Session) -> None:
     session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.deliver'), hashtext(current_schema()))::text")
 
 
-def waiting(session: Session) -> list[Alert]:
+def pending(session: Session) -> list[Alert]:
     """Return the oldest alerts that wait for delivery, in order of decision."""
     with session.transaction():
         rows = session.frame(
             "SELECT id, kind, email, details::text AS details, run, created_at, refusal_count FROM customer_alerts "
-            f"WHERE delivered_at IS NULL AND refusal_count < {SET_ASIDE} ORDER BY id LIMIT {_MOST}"
+            f"WHERE delivered_at IS NULL AND refusal_count < {MAX_REFUSALS} ORDER BY id LIMIT {_MAX_ALERTS}"
         )
     return [Alert(**row | {"details": json.loads(row["details"])}) for row in rows.iter_rows(named=True)]
 
 
 def backlog(session: Session) -> Backlog:
     """Count what has not been delivered."""
-    aside = f"FILTER (WHERE refusal_count >= {SET_ASIDE})"
+    aside = f"FILTER (WHERE refusal_count >= {MAX_REFUSALS})"
     with session.transaction():
         row = session.frame(
-            f"SELECT count(*) FILTER (WHERE refusal_count < {SET_ASIDE}) AS waiting, count(*) {aside} AS set_aside, "
+            f"SELECT count(*) FILTER (WHERE refusal_count < {MAX_REFUSALS}) AS waiting, count(*) {aside} AS set_aside, "
             f"(array_agg('customer_alerts ' || id || ': ' || last_error ORDER BY id DESC) {aside})[1] AS last_refusal "
             "FROM customer_alerts WHERE delivered_at IS NULL"
         ).row(0, named=True)
     return Backlog(row["waiting"], row["set_aside"], row["last_refusal"] or "")
 
 
-def delivered(session: Session, ids: Sequence[int], at: datetime) -> None:
+def mark_delivered(session: Session, ids: Sequence[int], at: datetime) -> None:
     """Note that Slack has taken the alerts of one message."""
     with session.transaction():
         session.execute(
@@ -130,7 +130,7 @@ def delivered(session: Session, ids: Sequence[int], at: datetime) -> None:
         )
 
 
-def not_delivered(session: Session, ids: Sequence[int], error: str, refused: bool) -> None:
+def mark_failed(session: Session, ids: Sequence[int], error: str, refused: bool) -> None:
     """Note that a message was tried and not taken, and whether that is for what it says."""
     with session.transaction():
         session.execute(
@@ -149,7 +149,7 @@ def _listed(ids: Sequence[int]) -> str:
 def _evidence(session: Session, mentioned: pl.DataFrame, now: datetime, rules: Rules) -> dict[str, dict[str, object]]:
     if mentioned.is_empty():
         return {}
-    contact_merges.stage(session)
+    contact_merges.create_merge_map(session)
     session.stage("mentioned", mentioned.select("email"))
     since = now - timedelta(seconds=RECENT_DAYS * DAY)
     found = session.frame(_NEWEST_MENTIONS, since, now)

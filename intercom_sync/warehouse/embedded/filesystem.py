@@ -55,7 +55,7 @@ def private_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_strangers(folder)
+        _check_ownership(folder)
         if os.geteuid() == 0:
             user = server_user()
             os.chown(folder, user.pw_uid, user.pw_gid)
@@ -67,7 +67,7 @@ def private_folder(folder: Path) -> None:
         ) from None
 
 
-def _refuse_strangers(folder: Path) -> None:
+def _check_ownership(folder: Path) -> None:
     """Refuse a folder, or a link to one, that somebody else has laid there: the server takes whoever comes in by it.
 
     Raises:

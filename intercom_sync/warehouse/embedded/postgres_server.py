@@ -21,10 +21,10 @@ from threading import Event, Lock
 from intercom_sync.warehouse.embedded.filesystem import as_server_user, binaries, private_folder, server_folder
 from intercom_sync.warehouse.errors import DatabaseUnreachableError
 
-_LONGEST_SOCKET_PATH = 100
-_PATIENCE_SECONDS = 60
+_MAX_SOCKET_PATH_BYTES = 100
+_TIMEOUT_SECONDS = 60
 _NEWEST_VERSION = "18"
-_held: dict[Path, "EmbeddedServer"] = {}
+_acquired: dict[Path, "EmbeddedServer"] = {}
 _one_at_a_time = Lock()
 _ending = Event()
 
@@ -43,14 +43,14 @@ class EmbeddedServer:
         """The libpq URL of the server's one database."""
         return f"postgresql://postgres@/postgres?host={self._socket_folder()}"
 
-    def hold(self) -> None:
+    def acquire(self) -> None:
         """Start the server unless it runs, and keep it running until this process lets go or ends.
 
         Raises:
             DatabaseUnreachableError: when it does not start, with the end of the server's own log.
         """
         self._holder = os.getpid()
-        with self._alone() as lock:
+        with self._exclusive_lock() as lock:
             if _ending.is_set():
                 raise DatabaseUnreachableError("The embedded PostgreSQL is not started: this process is ending.")
             if not self._is_up():
@@ -64,18 +64,18 @@ class EmbeddedServer:
         # A forked child shares the parent's lock, and must not end what the parent uses.
         if self._holder != os.getpid():
             return
-        with self._alone():
+        with self._exclusive_lock():
             if self._users is None:
                 return
             self._stop_unused(self._users)
             os.close(self._users)
             self._users = None
         atexit.unregister(self.release)
-        _held.pop(self.folder, None)
+        _acquired.pop(self.folder, None)
 
     def stop_unused(self) -> None:
         """Stop a server that processes which were killed have left running, unless others use it."""
-        with self._alone(), (self.folder / "users.lock").open("a") as users:
+        with self._exclusive_lock(), (self.folder / "users.lock").open("a") as users:
             if self._runs():
                 self._stop_unused(users.fileno())
 
@@ -87,7 +87,7 @@ class EmbeddedServer:
         self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
 
     @contextmanager
-    def _alone(self) -> Iterator[int]:
+    def _exclusive_lock(self) -> Iterator[int]:
         """Start or stop one at a time, among all processes; yields the lock's descriptor."""
         with (self.folder / "start.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -95,7 +95,7 @@ class EmbeddedServer:
 
     def _is_up(self) -> bool:
         """Whether a server answers, once one that somebody, dead since or not, told to start or to stop has done so."""
-        for _ in range(_PATIENCE_SECONDS * 10):
+        for _ in range(_TIMEOUT_SECONDS * 10):
             if self._run("pg_isready", "-q", "-h", str(self._socket_folder()), check=False).returncode == 0:
                 return True
             if not self._runs():
@@ -131,7 +131,7 @@ class EmbeddedServer:
             "-o",
             options,
             "-t",
-            str(_PATIENCE_SECONDS),
+            str(_TIMEOUT_SECONDS),
             "-w",
             "start",
             check=False,
@@ -170,7 +170,7 @@ class EmbeddedServer:
 
     def _socket_folder(self) -> Path:
         # A Unix socket's path may have 107 bytes.
-        if len(str(self.folder)) <= _LONGEST_SOCKET_PATH - len("/.s.PGSQL.5432"):
+        if len(str(self.folder)) <= _MAX_SOCKET_PATH_BYTES - len("/.s.PGSQL.5432"):
             return self.folder
         short = Path(f"/tmp/intercom_sync-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}")  # noqa: S108
         private_folder(short)
@@ -187,14 +187,14 @@ def embedded_url(home: Path) -> str:
     """Return the URL of the embedded server under `home`, started if need be and held by this process until it ends."""
     server = EmbeddedServer(home)
     with _one_at_a_time:
-        held = _held.get(server.folder)
+        held = _acquired.get(server.folder)
         if held is None:
             # Known before it is started, so that `release_all` in another thread waits for the start and stops it.
-            _held[server.folder] = held = server
+            _acquired[server.folder] = held = server
             try:
-                server.hold()
+                server.acquire()
             except BaseException:
-                del _held[server.folder]
+                del _acquired[server.folder]
                 raise
     return held.url
 
@@ -209,5 +209,5 @@ def stop_unused(home: Path) -> None:
 def release_all() -> None:
     """Release every server of a process that is about to end, also one that another thread is starting."""
     _ending.set()
-    for server in list(_held.values()):
+    for server in list(_acquired.values()):
         server.release()

@@ -11,7 +11,7 @@ import polars as pl
 from intercom_sync.domain.schema.tables import CONTACT_MERGES
 from intercom_sync.warehouse.postgres.session import Session
 
-_HOPS = 3  # as many as Intercom itself follows
+_MAX_HOPS = 3  # as many as Intercom itself follows
 _NOTE = (
     "INSERT INTO contact_merges AS old (source_id, contact_id) "
     "SELECT source_id, contact_id FROM noted_merge WHERE source_id <> contact_id ORDER BY source_id "
@@ -24,7 +24,7 @@ _STAGE = (
     "SELECT source_id, contact_id, 1 AS hop FROM contact_merges "
     f"WHERE NOT {_IS_LANDED.format(id='source_id')} UNION ALL "
     "SELECT h.source_id, m.contact_id, h.hop + 1 FROM hops h JOIN contact_merges m ON m.source_id = h.contact_id "
-    f"WHERE h.hop < {_HOPS} AND NOT {_IS_LANDED.format(id='h.contact_id')}) "
+    f"WHERE h.hop < {_MAX_HOPS} AND NOT {_IS_LANDED.format(id='h.contact_id')}) "
     f"SELECT source_id AS id, contact_id FROM hops WHERE {_IS_LANDED.format(id='contact_id')}"
 )
 # In a conversation of one contact the words are theirs, also those written as a lead who was merged into them since.
@@ -36,7 +36,7 @@ WRITTEN_BY = (
 """Joins a message `m` with its conversation `v` and the contact `c` who wrote it, once `stage` was called."""
 
 
-def note(session: Session, merges: Mapping[str, str]) -> None:
+def record(session: Session, merges: Mapping[str, str]) -> None:
     """Note into which contact each id was merged; runs inside the caller's transaction, which lands contacts alone."""
     if merges:
         rows = pl.DataFrame(list(merges.items()), schema=CONTACT_MERGES.frame_schema(), orient="row")
@@ -44,7 +44,7 @@ def note(session: Session, merges: Mapping[str, str]) -> None:
         session.execute(_NOTE)
 
 
-def stage(session: Session) -> None:
+def create_merge_map(session: Session) -> None:
     """Put the ids that stand for another contact now into the temporary table `merged_away` (`id`, `contact_id`).
 
     To be joined from the left: few ids were ever merged, and the join with the contacts stays what it is without them.

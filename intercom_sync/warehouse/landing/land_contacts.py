@@ -12,24 +12,24 @@ from typing import Any
 import polars as pl
 
 from intercom_sync.domain.contacts import Contact
-from intercom_sync.domain.parse_records import Refused, Sifted
-from intercom_sync.domain.parsing import RejectionError
+from intercom_sync.domain.parse_records import ParsedBatch, RejectedRecord
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.domain.schema import tables
 from intercom_sync.domain.schema.columns import Table, Type
 from intercom_sync.warehouse.landing import contact_merges
-from intercom_sync.warehouse.postgres.frames import frame_of, listing
+from intercom_sync.warehouse.postgres.frames import column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session
 
 _REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time", "landed_at"})
 
 
 @dataclass(frozen=True)
-class Stamp:
+class LandingContext:
     """What a landing notes beside refused records: the run, its instant, and the rules they were judged by."""
 
-    run: str
+    run_id: str
     as_of: datetime
-    rules: str
+    rules_hash: str
 
 
 def upsert_sql(table: Table, columns: tuple[str, ...], staged: str, also: str = "") -> str:
@@ -38,15 +38,15 @@ def upsert_sql(table: Table, columns: tuple[str, ...], staged: str, also: str = 
     A row is written when its version is at least the stored one and something in it differs; `also` assigns further
     columns then.
     """
-    key, rest = listing(table.key), [c for c in columns if c not in table.key]
+    key, rest = column_list(table.key), [c for c in columns if c not in table.key]
     types = {c.name: c.type for c in table.columns}
     comparable = [f"{c}::text" if types[c] is Type.JSON else c for c in rest]
     return (
-        f"INSERT INTO {table.name} AS old ({listing(columns)}) "
+        f"INSERT INTO {table.name} AS old ({column_list(columns)}) "
         f"SELECT {', '.join(f'CAST({c} AS {types[c]})' for c in columns)} FROM {staged} ORDER BY {key} "
         f"ON CONFLICT ({key}) DO UPDATE SET landed_at = clock_timestamp(){also}, "
         f"{', '.join(f'{c} = EXCLUDED.{c}' for c in rest)} WHERE old.updated_at <= EXCLUDED.updated_at "
-        f"AND ({listing(comparable, 'old.')}) IS DISTINCT FROM ({listing(comparable, 'EXCLUDED.')})"
+        f"AND ({column_list(comparable, 'old.')}) IS DISTINCT FROM ({column_list(comparable, 'EXCLUDED.')})"
     )
 
 
@@ -56,7 +56,7 @@ _LAND_CONTACTS = upsert_sql(
 )
 
 
-def alone(session: Session, kind: str) -> None:
+def landing_lock(session: Session, kind: str) -> None:
     """Land one kind of record in one transaction at a time, among all runs: a landing takes milliseconds.
 
     Side by side two landings would take the same rows in different orders, and wait for each other in a circle.
@@ -66,48 +66,50 @@ def alone(session: Session, kind: str) -> None:
     )
 
 
-def land_contacts(session: Session, sifted: Sifted[Contact], stamp: Stamp) -> None:
+def land_contacts(session: Session, sifted: ParsedBatch[Contact], landing: LandingContext) -> None:
     """Land sifted contacts; runs inside the caller's transaction."""
-    alone(session, "contact")
+    landing_lock(session, "contact")
     refuse_unstorable(session, sifted)
-    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.usable.values()]
+    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.valid.values()]
     session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
-    contact_merges.note(session, {source: one.id for one, _ in sifted.usable.values() for source in one.merged_ids})
-    land_refused(session, "contact", sifted, stamp)
+    contact_merges.record(session, {source: one.id for one, _ in sifted.valid.values() for source in one.merged_ids})
+    upsert_rejected(session, "contact", sifted, landing)
 
 
-def refuse_unstorable(session: Session, sifted: Sifted[Contact]) -> None:
+def refuse_unstorable(session: Session, sifted: ParsedBatch[Contact]) -> None:
     """Refuse contacts with a character that the database's encoding lacks in what `unified_customers` shows."""
     codec = session.codec
     if codec is None:
         return
-    for id, (contact, payload) in list(sifted.usable.items()):
+    for id, (contact, payload) in list(sifted.valid.items()):
         shown = {**contact._asdict(), **contact.revenue._asdict()}
         field = next((name for name, value in shown.items() if isinstance(value, str) and codec.lacks(value)), None)
         if field:
             reason = f"text that the database's encoding {codec.encoding} cannot hold"
-            del sifted.usable[id]
-            sifted.refused[id] = Refused(id, contact.updated_at, RejectionError(reason, field, shown[field]), payload)
+            del sifted.valid[id]
+            sifted.rejected[id] = RejectedRecord(
+                id, contact.updated_at, InvalidRecordError(reason, field, shown[field]), payload
+            )
 
 
-def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp) -> None:
+def upsert_rejected(session: Session, kind: str, sifted: ParsedBatch[Any], stamp: LandingContext) -> None:
     """Keep the refused records, and let go of those that came in usable form and at least as new.
 
     Expects the usable ones staged as `landing_<kind>`.
     """
-    alone(session, kind)
+    landing_lock(session, kind)
     staged, landed = f"landing_{kind}", f"intercom_{kind}s"
     session.execute(
         f"DELETE FROM rejected_records r USING {staged} s "
         f"WHERE r.kind = '{kind}' AND r.id = s.id AND (r.updated_at IS NULL OR r.updated_at <= s.updated_at)"
     )
-    if not sifted.refused:
+    if not sifted.rejected:
         return
     session.stage("landing_refused", _refused_frame(kind, sifted, stamp))
     columns = (*_REFUSED, "run", "time")
     session.execute(
-        f"INSERT INTO rejected_records AS old ({listing(columns)}) "
+        f"INSERT INTO rejected_records AS old ({column_list(columns)}) "
         "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules_hash, "
         f"s.run, s.time FROM landing_refused s LEFT JOIN {landed} l ON l.id = s.id "
         "WHERE s.updated_at IS NULL OR l.id IS NULL OR l.updated_at <= s.updated_at ORDER BY s.id "
@@ -119,16 +121,16 @@ def land_refused(session: Session, kind: str, sifted: Sifted[Any], stamp: Stamp)
     )
 
 
-def _refused_frame(kind: str, sifted: Sifted[Any], stamp: Stamp) -> pl.DataFrame:
+def _refused_frame(kind: str, sifted: ParsedBatch[Any], stamp: LandingContext) -> pl.DataFrame:
     # Only contacts are judged again; a conversation's JSON would keep what people wrote for ever.
     whole = kind == "contact"
     rows = [
         (
-            *(kind, bad.id, bad.rejection.reason, bad.rejection.field, bad.value(), bad.updated_at),
-            *(bad.payload if whole else None, stamp.rules),
+            *(kind, bad.id, bad.error.reason, bad.error.field, bad.value(), bad.updated_at),
+            *(bad.payload if whole else None, stamp.rules_hash),
         )
-        for bad in sifted.refused.values()
+        for bad in sifted.rejected.values()
     ]
     return frame_of(tables.REJECTED_RECORDS, _REFUSED, rows).with_columns(
-        run=pl.lit(stamp.run), time=pl.lit(stamp.as_of)
+        run=pl.lit(stamp.run_id), time=pl.lit(stamp.as_of)
     )

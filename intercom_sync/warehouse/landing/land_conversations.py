@@ -15,16 +15,16 @@ from intercom_sync.domain.conversations import (
     Conversation,
     Message,
     needs_parts,
+    parse_messages,
     parts_missing,
-    read_messages,
 )
 from intercom_sync.domain.messages import OPENING, oldest_part_at, opened_by_contact
-from intercom_sync.domain.parse_records import Sifted
-from intercom_sync.domain.parsing import RejectionError, record_id, record_updated_at
+from intercom_sync.domain.parse_records import ParsedBatch
+from intercom_sync.domain.parsing import InvalidRecordError, record_id, record_updated_at
 from intercom_sync.domain.rules import RECENT_DAYS, Rules, text_version
 from intercom_sync.domain.schema import tables
-from intercom_sync.warehouse.landing.land_contacts import Stamp, alone, land_refused, upsert_sql
-from intercom_sync.warehouse.postgres.frames import frame_of, listing
+from intercom_sync.warehouse.landing.land_contacts import LandingContext, landing_lock, upsert_rejected, upsert_sql
+from intercom_sync.warehouse.postgres.frames import column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session
 
 _CONVERSATIONS = (
@@ -47,23 +47,25 @@ _REPLACED = (
 )
 
 
-def land_conversations(session: Session, sifted: Sifted[Conversation], rules: Rules, stamp: Stamp) -> None:
+def land_conversations(
+    session: Session, sifted: ParsedBatch[Conversation], rules: Rules, landing: LandingContext
+) -> None:
     """Land sifted conversations with the opening messages they carry; runs inside the caller's transaction."""
-    alone(session, "conversation")
-    fetched = _fetched_versions(session, list(sifted.usable))
-    now = int(stamp.as_of.timestamp())
+    landing_lock(session, "conversation")
+    fetched = _fetched_versions(session, list(sifted.valid))
+    now = int(landing.as_of.timestamp())
     rows = [
         (*c[:4], list(c.contact_ids), c.rating, c.rating_contact_id, _needs_parts(c, fetched, now))
-        for c, _ in sifted.usable.values()
+        for c, _ in sifted.valid.values()
     ]
     session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, rows))
     session.execute(_LAND)
     current = set(session.frame(_CURRENT)["id"])
     # A version that does not say who opened the conversation is no sign that the opening message is gone.
-    openings = {c.id: c.messages for c, _ in sifted.usable.values() if c.id in current and c.source_known}
-    _forget_openings(session, [id for id, messages in openings.items() if not messages])
-    _land_messages(session, (one for messages in openings.values() for one in messages), rules, stamp.as_of)
-    land_refused(session, "conversation", sifted, stamp)
+    openings = {c.id: c.messages for c, _ in sifted.valid.values() if c.id in current and c.source_known}
+    _delete_openings(session, [id for id, messages in openings.items() if not messages])
+    _land_messages(session, (one for messages in openings.values() for one in messages), rules, landing.as_of)
+    upsert_rejected(session, "conversation", sifted, landing)
 
 
 def request_text_again(session: Session, as_of: datetime) -> None:
@@ -77,7 +79,7 @@ def request_text_again(session: Session, as_of: datetime) -> None:
         "SELECT EXISTS (SELECT FROM intercom_messages WHERE NOT starts_with(rules_hash, $1))", current
     ):
         return
-    alone(session, "conversation")
+    landing_lock(session, "conversation")
     session.execute(
         "UPDATE intercom_conversations SET parts_fetched_version = NULL, parts_pending = TRUE WHERE updated_at >= $1",
         as_of - timedelta(days=RECENT_DAYS),
@@ -104,7 +106,7 @@ def note_judged(session: Session, ids: Iterable[str], rules: str) -> None:
     )
 
 
-def wanting_parts(session: Session) -> list[str]:
+def pending_parts(session: Session) -> list[str]:
     """Return the conversations whose parts wait to be fetched, newest first, also those that earlier runs gave up."""
     found = session.frame("SELECT id FROM intercom_conversations WHERE parts_pending ORDER BY updated_at DESC, id")
     return list(found["id"])
@@ -119,22 +121,22 @@ def with_parts(session: Session, most: int = 3) -> list[str]:
     return list(found["id"])
 
 
-def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> list[RejectionError]:
+def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> list[InvalidRecordError]:
     """Land fetched conversations' messages in place of those kept; runs inside the caller's transaction.
 
     Those that cannot be read (they changed since they were found, and broke) wait on; why is returned.
     """
-    alone(session, "conversation")
+    landing_lock(session, "conversation")
     rows: list[tuple[object, ...]] = []
     opened: list[bool] = []
     messages: list[Message] = []
-    refused: list[RejectionError] = []
+    refused: list[InvalidRecordError] = []
     for detail in details:
         try:
-            messages += read_messages(detail)
+            messages += parse_messages(detail)
             rows.append((record_id(detail), record_updated_at(detail), parts_missing(detail), oldest_part_at(detail)))
             opened.append(opened_by_contact(detail) is not None)
-        except RejectionError as rejection:
+        except InvalidRecordError as rejection:
             refused.append(rejection)
     fetched = frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows)
     session.stage("fetched_parts", fetched.with_columns(source_known=pl.Series(opened, dtype=pl.Boolean)))
@@ -147,9 +149,9 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
     return refused
 
 
-def give_up_parts(session: Session, ids: Iterable[str]) -> None:
+def clear_pending_parts(session: Session, ids: Iterable[str]) -> None:
     """Note that conversations vanished before their parts were fetched; runs inside the caller's transaction."""
-    alone(session, "conversation")
+    landing_lock(session, "conversation")
     session.stage("vanished", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     session.execute("UPDATE intercom_conversations v SET parts_pending = FALSE FROM vanished g WHERE g.id = v.id")
 
@@ -171,7 +173,7 @@ def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, 
     return {id: (version, stored) for id, version, stored in found.iter_rows()}
 
 
-def _forget_openings(session: Session, ids: Iterable[str]) -> None:
+def _delete_openings(session: Session, ids: Iterable[str]) -> None:
     """Drop what opened conversations whose newest version has no such words any more, as when they were redacted."""
     session.stage("silent", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
     session.execute(
@@ -181,7 +183,7 @@ def _forget_openings(session: Session, ids: Iterable[str]) -> None:
 
 def _land_messages(session: Session, messages: Iterable[Message], rules: Rules, as_of: datetime) -> None:
     since = int((as_of - timedelta(days=RECENT_DAYS)).timestamp())
-    fingerprint = rules.message_fingerprint()
+    fingerprint = rules.message_rules_hash()
     kept = {
         (m.conversation_id, m.message_id): (*m, mentions_cancel(m.text, rules.cancel_words), fingerprint)
         for m in messages
@@ -191,8 +193,8 @@ def _land_messages(session: Session, messages: Iterable[Message], rules: Rules, 
         return
     session.stage("landing_message", frame_of(tables.INTERCOM_MESSAGES, _MESSAGES, kept.values()))
     session.execute(
-        f"INSERT INTO intercom_messages ({listing(_MESSAGES)}) "
-        f"SELECT {listing(_MESSAGES)} FROM landing_message ORDER BY conversation_id, message_id "
+        f"INSERT INTO intercom_messages ({column_list(_MESSAGES)}) "
+        f"SELECT {column_list(_MESSAGES)} FROM landing_message ORDER BY conversation_id, message_id "
         "ON CONFLICT (conversation_id, message_id) DO UPDATE SET author_id = EXCLUDED.author_id, "
         "created_at = EXCLUDED.created_at, text = EXCLUDED.text, mentions_cancel = EXCLUDED.mentions_cancel, "
         "rules_hash = EXCLUDED.rules_hash"

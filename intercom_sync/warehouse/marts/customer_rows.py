@@ -19,7 +19,7 @@ from intercom_sync.warehouse.marts.row_rejections import (
     unique_columns,
     write_guarded,
 )
-from intercom_sync.warehouse.postgres.frames import listing
+from intercom_sync.warehouse.postgres.frames import column_list
 from intercom_sync.warehouse.postgres.session import Session, analyze
 from intercom_sync.warehouse.schema.column_types import IDS, ColumnType
 
@@ -67,7 +67,7 @@ def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) ->
     others = pl.int_range(1, pl.len() + 1) - places
     same = [(existed & pl.col(c).eq_missing(pl.col(f"row_{c}"))).alias(f"same_{c}") for c in DATA if c != "email"]
     number = pl.when(existed).then(existing + places).otherwise(_NEW + new + others)
-    session.stage_more(
+    session.append_staged(
         "customer_rows",
         news.select(
             number.alias("n"), KEY, "existed", "changed", "read",
@@ -131,7 +131,7 @@ def _touch(columns: Mapping[str, ColumnType]) -> str:
 def _insert(columns: Mapping[str, ColumnType]) -> str:
     values = ", ".join(columns[c].cast(f"s.{c}") for c in DATA)
     return (
-        f"INSERT INTO unified_customers ({listing(DATA)}, last_intercom_sync) SELECT {values}, {_instant(columns)} "
+        f"INSERT INTO unified_customers ({column_list(DATA)}, last_intercom_sync) SELECT {values}, {_instant(columns)} "
         "FROM customer_rows s WHERE s.n BETWEEN low AND high ORDER BY s.email_key"
     )
 

@@ -19,13 +19,13 @@ import polars as pl
 from intercom_sync.warehouse.errors import DatabaseBusyError
 from intercom_sync.warehouse.postgres.session import Session
 
-CUSTOMERS_PER_BUCKET = 25_000
+CUSTOMERS_PER_RANGE = 25_000
 _KEYS = {"intercom_contacts": "email_key", "unified_customers": "lower(email)"}
 # So many tell where the bounds lie to a few per cent; counting all would take as long as reading them.
 _SAMPLED_PAGES = 2_000
-_BATCH = 25_000
-_AHEAD = 2
-_PATIENCE = 0.1
+_BATCH_ROWS = 25_000
+_PREFETCHED_RANGES = 2
+_POLL_SECONDS = 0.1
 # Settings of the session that hold what the queries compare with.
 _LOW, _HIGH, _BOUNDS = "intercom_sync.low", "intercom_sync.high", "intercom_sync.bounds"
 # All that any reader reads.
@@ -38,7 +38,7 @@ Frames = tuple[pl.DataFrame, ...]
 Reader = Callable[[Session], Iterator[Frames]]
 
 
-class Bucket(NamedTuple):
+class KeyRange(NamedTuple):
     """The email keys from `low` up to and without `high`; None is without end."""
 
     low: str | None
@@ -56,7 +56,7 @@ class Bucket(NamedTuple):
             self.high or "",
         )
 
-    def holds(self, key: str) -> str:
+    def condition(self, key: str) -> str:
         """Return the SQL condition that an expression lies in the bucket, for a session that has bound it."""
         above = [] if self.low is None else [f"{key} >= current_setting('{_LOW}')"]
         below = [] if self.high is None else [f"{key} < current_setting('{_HIGH}')"]
@@ -64,14 +64,14 @@ class Bucket(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Buckets:
+class KeyRanges:
     """All buckets, by the email keys at which one ends and the next begins, in the database's own order."""
 
     bounds: Sequence[str]
 
-    def __iter__(self) -> Iterator[Bucket]:
+    def __iter__(self) -> Iterator[KeyRange]:
         """Yield the buckets in order."""
-        return (Bucket(low, high) for low, high in pairwise([None, *self.bounds, None]))
+        return (KeyRange(low, high) for low, high in pairwise([None, *self.bounds, None]))
 
     def rows(self, session: Session, query: str) -> Iterator[pl.DataFrame]:
         """Yield the rows of a query that gives an `email_key`, one frame a bucket; inside the caller's transaction."""
@@ -81,7 +81,7 @@ class Buckets:
         session.value(f"SELECT set_config('{_BOUNDS}', $1, TRUE)", json.dumps(list(self.bounds), ensure_ascii=False))
         bounds = f"ARRAY(SELECT json_array_elements_text(current_setting('{_BOUNDS}')::json))"
         batches = session.batches(
-            f"SELECT q.*, width_bucket(q.email_key, {bounds}) AS bucket FROM ({query}) q ORDER BY bucket", _BATCH
+            f"SELECT q.*, width_bucket(q.email_key, {bounds}) AS bucket FROM ({query}) q ORDER BY bucket", _BATCH_ROWS
         )
         held = next(batches)
         for number in range(len(self.bounds) + 1):
@@ -98,33 +98,35 @@ class Buckets:
         return [f"ctid < {middle}", f"ctid >= {middle}"]
 
     @contextmanager
-    def each(self, session: Session, readers: Sequence[Reader], *, beside: bool) -> Iterator[Iterator[Frames]]:
+    def iter_prefetched(
+        self, session: Session, readers: Sequence[Reader], *, parallel_reads: bool
+    ) -> Iterator[Iterator[Frames]]:
         """Give what readers yield for each bucket, put together; inside the caller's transaction.
 
         Args:
             session: Where the transaction is.
             readers: Each yields what it reads by a session, for one bucket after another.
-            beside: Whether sessions beside may read, some buckets ahead, where there are several: they do not see what
-                the transaction has written. Where none can be opened now, its own session reads.
+            parallel_reads: Whether parallel sessions may read some ranges ahead when there are several. They do not
+                see what the transaction has written. When none can be opened, the transaction's own session reads.
 
-        Meanwhile the transaction may write to none of the tables that readers read, unless it holds them already.
+        Until then the transaction must not write to the tables that the readers read, unless it has locked them.
         """
         with ExitStack() as stack:
-            others = _beside(session, len(readers), stack) if beside and self.bounds else []
+            others = _open_parallel_sessions(session, len(readers), stack) if parallel_reads and self.bounds else []
             if others:
                 pairs = zip(readers, others, strict=True)
-                found = [stack.enter_context(_ahead(read(other), other)) for read, other in pairs]
+                found = [stack.enter_context(_prefetch(read(other), other)) for read, other in pairs]
             else:
                 found = [read(session) for read in readers]
             yield (tuple(chain.from_iterable(frames)) for frames in zip(*found, strict=True))
 
 
-def buckets(session: Session) -> Buckets:
+def key_ranges(session: Session) -> KeyRanges:
     """Cut the customers there are, by a sample of the larger one of the tables that know them."""
-    return Buckets(max((_bounds(session, table, key) for table, key in _KEYS.items()), key=len))
+    return KeyRanges(max((_bounds(session, table, key) for table, key in _KEYS.items()), key=len))
 
 
-def _beside(session: Session, how_many: int, stack: ExitStack) -> list[Session]:
+def _open_parallel_sessions(session: Session, how_many: int, stack: ExitStack) -> list[Session]:
     """Open sessions beside, for as long as the stack lasts; none where others have taken connections or tables.
 
     All hold the tables first: where another program waits for one, so would a session beside, and the transaction for
@@ -132,9 +134,9 @@ def _beside(session: Session, how_many: int, stack: ExitStack) -> list[Session]:
     """
     for table in _READ:  # one at a time: an error names the table
         session.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
-    moment = session.moment()
+    moment = session.export_snapshot()
     with suppress(DatabaseBusyError), ExitStack() as opening:
-        others = [opening.enter_context(session.beside(moment)) for _ in range(how_many)]
+        others = [opening.enter_context(session.open_at_snapshot(moment)) for _ in range(how_many)]
         for other in others:
             other.execute(f"LOCK TABLE {', '.join(_READ)} IN ACCESS SHARE MODE NOWAIT")
         stack.enter_context(opening.pop_all())
@@ -143,10 +145,10 @@ def _beside(session: Session, how_many: int, stack: ExitStack) -> list[Session]:
 
 
 @contextmanager
-def _ahead(items: Iterator[Frames], other: Session) -> Iterator[Iterator[Frames]]:
+def _prefetch(items: Iterator[Frames], other: Session) -> Iterator[Iterator[Frames]]:
     """Give what an iterator yields, made some ahead by its session in a thread from now on."""
     with ThreadPoolExecutor(1, "ahead") as thread:
-        coming = deque(thread.submit(next, items, None) for _ in range(_AHEAD))
+        coming = deque(thread.submit(next, items, None) for _ in range(_PREFETCHED_RANGES))
 
         def found() -> Iterator[Frames]:
             while (item := coming.popleft().result()) is not None:
@@ -158,7 +160,7 @@ def _ahead(items: Iterator[Frames], other: Session) -> Iterator[Iterator[Frames]
         finally:
             # Whoever stops early does not wait for what nobody needs any more.
             under_way = [each for each in coming if not each.cancel()]
-            while wait(under_way, _PATIENCE).not_done:
+            while wait(under_way, _POLL_SECONDS).not_done:
                 other.cancel()
 
 
@@ -168,7 +170,7 @@ def _bounds(session: Session, table: str, key: str) -> list[str]:
         f"SELECT {key} AS email_key, row_number() OVER (ORDER BY {key}) AS n FROM {table} "
         f"TABLESAMPLE SYSTEM ({100 * share:.6f}) REPEATABLE (0) WHERE {key} IS NOT NULL"
     )
-    every = max(1, round(share * CUSTOMERS_PER_BUCKET))
+    every = max(1, round(share * CUSTOMERS_PER_RANGE))
     bounds = session.frame(f"SELECT DISTINCT email_key FROM ({ranked}) ranked WHERE n % {every} = 0 ORDER BY email_key")
     return bounds["email_key"].to_list()
 

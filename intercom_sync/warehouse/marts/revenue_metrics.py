@@ -6,35 +6,35 @@ from functools import partial
 
 import polars as pl
 
-from intercom_sync.domain.contacts import Contact, read_contact
-from intercom_sync.domain.parse_records import Sifted, sift, stored
+from intercom_sync.domain.contacts import Contact, parse_contact
+from intercom_sync.domain.parse_records import ParsedBatch, load_payload, parse_records
 from intercom_sync.domain.revenue.money import rounded_amount
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.land_contacts import (
     CONTACT_COLUMNS,
-    Stamp,
-    alone,
+    LandingContext,
     land_contacts,
-    land_refused,
+    landing_lock,
     refuse_unstorable,
+    upsert_rejected,
 )
-from intercom_sync.warehouse.postgres.frames import frame_of, listing
+from intercom_sync.warehouse.postgres.frames import column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session, analyze
 
-_CHUNK = 20_000
+_CHUNK_ROWS = 20_000
 _COLUMNS = tables.REVENUE_METRICS.names
 _STALE = (
     "SELECT c.id, c.revision, c.payload::text AS payload, r.rules_hash IS DISTINCT FROM $1 AS other_rules "
     "FROM intercom_contacts c "
     "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
     "AND (r.revision IS DISTINCT FROM c.revision OR r.rules_hash IS DISTINCT FROM $1) "
-    f"ORDER BY c.id LIMIT {_CHUNK}"
+    f"ORDER BY c.id LIMIT {_CHUNK_ROWS}"
 )
 _TYPES = {column.name: column.type for column in tables.REVENUE_METRICS.columns}
 _PUT = (
-    f"INSERT INTO revenue_metrics ({listing(_COLUMNS)}) "
+    f"INSERT INTO revenue_metrics ({column_list(_COLUMNS)}) "
     f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_revenue "
     f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
 )
@@ -43,7 +43,7 @@ _CONTACT_TYPES = {column.name: column.type for column in tables.INTERCOM_CONTACT
 _PARSE_AGAIN = (
     f"UPDATE intercom_contacts c SET {', '.join(f'{n} = CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)} "
     "FROM parsed_again s WHERE c.id = s.id AND c.updated_at = CAST(s.updated_at AS timestamptz) AND "
-    f"({listing(_PARSED, 'c.')}) IS DISTINCT FROM "
+    f"({column_list(_PARSED, 'c.')}) IS DISTINCT FROM "
     f"({', '.join(f'CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)})"
 )
 _STAYS = (
@@ -57,38 +57,38 @@ def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -
     What else a contact is parsed to changes with the rules too. A contact that changed rules refuse keeps what was
     computed last and joins the refused records.
     """
-    stamp = Stamp(run, as_of, rules.contact_fingerprint())
+    stamp = LandingContext(run, as_of, rules.contact_rules_hash())
     done, last = 0, ""
     while True:
         with session.transaction():
             # One at a time, as in `support`.
             session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
-            stale = session.frame(_STALE, stamp.rules, last)
-            sifted = _compute(session, stale, rules, stamp.rules)
+            stale = session.frame(_STALE, stamp.rules_hash, last)
+            sifted = _compute(session, stale, rules, stamp.rules_hash)
             _parse_again(session, stale, sifted)
-            if sifted.refused:
+            if sifted.rejected:
                 session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
-                land_refused(session, "contact", sifted, stamp)
-                refused = stale.filter(pl.col("id").is_in(list(sifted.refused)))
+                upsert_rejected(session, "contact", sifted, stamp)
+                refused = stale.filter(pl.col("id").is_in(list(sifted.rejected)))
                 session.stage("refused_again", refused.select("id", "revision"))
-                session.execute(_STAYS, stamp.rules)
-            done += len(sifted.usable)
-            analyze(session, "revenue_metrics", rows=len(sifted.usable))
-        if stale.height < _CHUNK:
+                session.execute(_STAYS, stamp.rules_hash)
+            done += len(sifted.valid)
+            analyze(session, "revenue_metrics", rows=len(sifted.valid))
+        if stale.height < _CHUNK_ROWS:
             break
         last = stale["id"][-1]
     with session.transaction():
-        _drop_gone(session)
+        _delete_orphans(session)
     return done
 
 
-def catch_up_revenue(session: Session, rules: Rules) -> None:
+def refresh_in_transaction(session: Session, rules: Rules) -> None:
     """Compute what has landed since `refresh_revenue`; runs inside the caller's transaction, which holds the table."""
-    fingerprint, last = rules.contact_fingerprint(), ""
+    fingerprint, last = rules.contact_rules_hash(), ""
     while not (stale := session.frame(_STALE, fingerprint, last)).is_empty():
         last = stale["id"][-1]
         _compute(session, stale, rules, fingerprint)
-    _drop_gone(session)
+    _delete_orphans(session)
 
 
 def revenue_totals(session: Session, currency: str) -> dict[str, int | float | None]:
@@ -104,43 +104,45 @@ def revenue_totals(session: Session, currency: str) -> dict[str, int | float | N
     return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], f"contacts_mrr_{currency}": mrr}
 
 
-def judge_again(session: Session, rules: Rules, stamp: Stamp) -> None:
+def revalidate_rejected(session: Session, rules: Rules, stamp: LandingContext) -> None:
     """Judge contacts again that other rules refused; those that are good now land as any other."""
     with session.transaction():
         # Before they are read: what is forgotten meanwhile must not land again.
-        alone(session, "contact")
+        landing_lock(session, "contact")
         old = session.frame(
             "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1",
-            stamp.rules,
+            stamp.rules_hash,
         )
         if not old.is_empty():
-            land_contacts(session, sift(map(stored, old["payload"]), partial(read_contact, rules=rules)), stamp)
+            land_contacts(
+                session, parse_records(map(load_payload, old["payload"]), partial(parse_contact, rules=rules)), stamp
+            )
 
 
-def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> Sifted[Contact]:
-    sifted = sift(map(stored, stale["payload"]), partial(read_contact, rules=rules))
+def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> ParsedBatch[Contact]:
+    sifted = parse_records(map(load_payload, stale["payload"]), partial(parse_contact, rules=rules))
     refuse_unstorable(session, sifted)
     revisions = dict(zip(stale["id"], stale["revision"], strict=True))
-    rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.usable.values()]
+    rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.valid.values()]
     session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))
     session.execute(_PUT)
     return sifted
 
 
-def _parse_again(session: Session, stale: pl.DataFrame, sifted: Sifted[Contact]) -> None:
+def _parse_again(session: Session, stale: pl.DataFrame, sifted: ParsedBatch[Contact]) -> None:
     """Write the columns of contacts that other rules parsed; those that have landed anew since are right already."""
     names = set(stale.filter(pl.col("other_rules"))["id"])
-    again = [(contact, payload) for contact, payload in sifted.usable.values() if contact.id in names]
+    again = [(contact, payload) for contact, payload in sifted.valid.values() if contact.id in names]
     if not again:
         return
-    alone(session, "contact")
+    landing_lock(session, "contact")
     rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in again]
     session.stage("parsed_again", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_PARSE_AGAIN)
-    contact_merges.note(session, {source: one.id for one, _ in again for source in one.merged_ids})
+    contact_merges.record(session, {source: one.id for one, _ in again for source in one.merged_ids})
 
 
-def _drop_gone(session: Session) -> None:
+def _delete_orphans(session: Session) -> None:
     session.execute(
         "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
     )

@@ -194,6 +194,6 @@ def keep_refused(session: Session, refused: pl.DataFrame, run: SyncRun) -> list[
     """
     session.stage("unwritten_customers", refused)
     session.execute(_GOOD)
-    session.execute(_KEEP, run.run, run.as_of)
+    session.execute(_KEEP, run.id, run.as_of)
     found = session.frame(f"SELECT {_ID} AS id, reason, field, read FROM unwritten_customers ORDER BY 1")
     return [Unwritten(**row) for row in found.iter_rows(named=True)]

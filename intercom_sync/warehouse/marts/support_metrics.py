@@ -9,17 +9,17 @@ import polars as pl
 from intercom_sync.domain.cancel_mentions import mentions_cancel
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
-from intercom_sync.domain.support import support_metrics
+from intercom_sync.domain.support import compute_support
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.contact_merges import WRITTEN_BY
-from intercom_sync.warehouse.marts.key_ranges import Buckets, Frames, buckets
-from intercom_sync.warehouse.postgres.frames import listing, selected, typed
+from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
+from intercom_sync.warehouse.postgres.frames import cast_numeric, column_list, select_list
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.privacy.retention import drop_old_words
+from intercom_sync.warehouse.privacy.retention import purge_expired_messages
 
 _COLUMNS = tables.SUPPORT_METRICS.names
 _CHUNK = 20_000
-_TALKS = (
+_CONVERSATIONS = (
     # Unnested here and not beside: the planner then knows how many rows come, and joins them by hash.
     "(SELECT id, created_at, open, cardinality(contact_ids) AS contacts, rating, rating_contact_id, "
     "unnest(contact_ids) AS contact_id FROM intercom_conversations WHERE {part})"
@@ -31,9 +31,9 @@ _TAKING_PART = (
     "CASE WHEN v.rating IS NOT NULL AND v.contacts > 1 THEN (SELECT rc.email_key FROM intercom_contacts rc WHERE rc.id "
     "= COALESCE((SELECT ra.contact_id FROM merged_away ra WHERE ra.id = v.rating_contact_id), v.rating_contact_id)) "
     "END AS rating_email_key FROM ("
-    f"SELECT t.*, c.email_key FROM {_TALKS} t JOIN intercom_contacts c ON c.id = t.contact_id "
+    f"SELECT t.*, c.email_key FROM {_CONVERSATIONS} t JOIN intercom_contacts c ON c.id = t.contact_id "
     # The few who were merged since, apart for the same reason.
-    f"UNION ALL SELECT t.*, c.email_key FROM merged_away a JOIN {_TALKS} t ON t.contact_id = a.id "
+    f"UNION ALL SELECT t.*, c.email_key FROM merged_away a JOIN {_CONVERSATIONS} t ON t.contact_id = a.id "
     "JOIN intercom_contacts c ON c.id = a.contact_id) v WHERE v.email_key IS NOT NULL"
 )
 _MENTIONS = (
@@ -41,10 +41,10 @@ _MENTIONS = (
     f"{WRITTEN_BY} "
     "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
 )
-_STORED = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
+_STORED = f"SELECT {select_list(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
 _TYPES = {column.name: column.type for column in tables.SUPPORT_METRICS.columns}
 _PUT = (
-    f"INSERT INTO support_metrics ({listing(_COLUMNS)}) "
+    f"INSERT INTO support_metrics ({column_list(_COLUMNS)}) "
     f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_support "
     f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
 )
@@ -63,24 +63,24 @@ def refresh_support(session: Session, rules: Rules, now: datetime, earliest_now:
         earliest_now: the instant that deletion goes by where it is earlier; None where it is not known.
     """
     with session.transaction():
-        _hold(session)
-        drop_old_words(session, min(now, earliest_now or now))
+        _lock_tables(session)
+        purge_expired_messages(session, min(now, earliest_now or now))
         _search_again(session, rules)
     with session.transaction():
-        _hold(session)
-        return catch_up_support(session, now, beside=True)
+        _lock_tables(session)
+        return refresh_support_in_transaction(session, now, parallel_reads=True)
 
 
-def catch_up_support(session: Session, now: datetime, *, beside: bool) -> int:
+def refresh_support_in_transaction(session: Session, now: datetime, *, parallel_reads: bool) -> int:
     """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table.
 
     `beside` says whether a session beside may read what it is made of, as in `Buckets.each`.
     """
-    cut = buckets(session)
+    cut = key_ranges(session)
     parts = [partial(_taking_part, cut=cut, part=part) for part in cut.parts(session, "intercom_conversations")]
-    with cut.each(session, [*parts, partial(_others, cut=cut)], beside=beside) as found:
+    with cut.iter_prefetched(session, [*parts, partial(_others, cut=cut)], parallel_reads=parallel_reads) as found:
         return sum(
-            _put(session, support_metrics(pl.concat(taking_part), mentions, now), stored)
+            _put(session, compute_support(pl.concat(taking_part), mentions, now), stored)
             for *taking_part, mentions, stored in found
         )
 
@@ -96,29 +96,29 @@ def support_totals(session: Session) -> dict[str, int | float | None]:
         ).row(0, named=True)
 
 
-def _hold(session: Session) -> None:
+def _lock_tables(session: Session) -> None:
     """One at a time: otherwise a run that counted earlier could write over what one that counted later wrote."""
     session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _taking_part(session: Session, cut: Buckets, part: str) -> Iterator[Frames]:
-    contact_merges.stage(session)
+def _taking_part(session: Session, cut: KeyRanges, part: str) -> Iterator[Frames]:
+    contact_merges.create_merge_map(session)
     return ((taking_part,) for taking_part in cut.rows(session, _TAKING_PART.format(part=part)))
 
 
-def _others(session: Session, cut: Buckets) -> Iterator[Frames]:
+def _others(session: Session, cut: KeyRanges) -> Iterator[Frames]:
     """Return for each bucket who speaks of leaving, and what was counted before."""
     # Now, not with the first bucket: a session that reads everything by itself has cursors on the table by then.
-    contact_merges.stage(session)
+    contact_merges.create_merge_map(session)
     return _bucketwise(session, cut)
 
 
-def _bucketwise(session: Session, cut: Buckets) -> Iterator[Frames]:
+def _bucketwise(session: Session, cut: KeyRanges) -> Iterator[Frames]:
     for bucket in cut:
         bucket.bind(session)
         yield (
-            session.frame(_MENTIONS.format(bucket=bucket.holds("c.email_key"))),
-            typed(session.frame(_STORED.format(bucket=bucket.holds("email_key"))), tables.SUPPORT_METRICS),
+            session.frame(_MENTIONS.format(bucket=bucket.condition("c.email_key"))),
+            cast_numeric(session.frame(_STORED.format(bucket=bucket.condition("email_key"))), tables.SUPPORT_METRICS),
         )
 
 
@@ -133,7 +133,7 @@ def _put(session: Session, computed: pl.DataFrame, stored: pl.DataFrame) -> int:
 
 
 def _search_again(session: Session, rules: Rules) -> None:
-    fingerprint = rules.message_fingerprint()
+    fingerprint = rules.message_rules_hash()
     while True:
         old = session.frame(
             f"SELECT conversation_id, message_id, text FROM intercom_messages WHERE rules_hash <> $1 LIMIT {_CHUNK}",

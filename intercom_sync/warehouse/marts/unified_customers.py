@@ -12,23 +12,23 @@ from functools import partial
 import polars as pl
 
 from intercom_sync.domain.alerts import decide_alerts
-from intercom_sync.domain.customers import KEY, unify
+from intercom_sync.domain.customers import KEY, build_customers
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.marts.customer_rows import stage_rows, write_rows
-from intercom_sync.warehouse.marts.key_ranges import Buckets, Frames, buckets
+from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
 from intercom_sync.warehouse.marts.row_rejections import Unwritten, keep_refused
-from intercom_sync.warehouse.postgres.frames import listing, selected, typed
+from intercom_sync.warehouse.postgres.frames import cast_numeric, column_list, select_list
 from intercom_sync.warehouse.postgres.session import Session, literal
-from intercom_sync.warehouse.schema.column_caster import table_fit
+from intercom_sync.warehouse.schema.column_caster import column_caster
 from intercom_sync.warehouse.schema.column_types import ColumnType, column_types, parsed, reads
 from intercom_sync.warehouse.state.runs import SyncRun
 
 _ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
 _ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
 _EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
-_STRIPE = selected(
+_STRIPE = select_list(
     tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(tables.UNIFIED_CUSTOMERS.names))
 )
 CONTACTS = (
@@ -39,12 +39,12 @@ CONTACTS = (
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
     "WHERE c.email_key IS NOT NULL"
 )
-_SUPPORT = f"SELECT {selected(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
-_WRITES = f"SELECT {selected(tables.CUSTOMER_LAST_WRITTEN)} FROM customer_last_written WHERE {{bucket}}"
+_SUPPORT = f"SELECT {select_list(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
+_LAST_WRITTEN = f"SELECT {select_list(tables.CUSTOMER_LAST_WRITTEN)} FROM customer_last_written WHERE {{bucket}}"
 
 
 @dataclass(frozen=True)
-class Upserted:
+class UpsertResult:
     """What writing the customers did.
 
     Attributes:
@@ -72,7 +72,7 @@ class Upserted:
         return self.quality / synced if synced else None
 
 
-def hold(session: Session) -> None:
+def lock_tables(session: Session) -> None:
     """Be the only one that writes customers and their metrics until the caller's transaction ends, and see one moment.
 
     The moment is that of the first query after this: what other runs land later is not half seen.
@@ -90,22 +90,24 @@ def rows_query(columns: Mapping[str, ColumnType], condition: str) -> str:
     )
 
 
-def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules, *, beside: bool) -> Upserted:
+def upsert_customers(
+    session: Session, run: SyncRun, extraction_id: str, rules: Rules, *, parallel_reads: bool
+) -> UpsertResult:
     """Make every customer right at the run's instant; runs inside the caller's transaction.
 
     Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
-    alert says they are. `beside` says whether a session beside may read what it is made of, as in `Buckets.each`.
+    alert says they are. `parallel_reads` is passed to `KeyRanges.iter_prefetched`.
     """
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.last_written")
-    columns, cut = column_types(session), buckets(session)
-    fit = table_fit(session, columns)
-    readers = partial(_contacts, cut=cut, reading=reading), partial(_others, cut=cut, columns=columns)
+    columns, cut = column_types(session), key_ranges(session)
+    fit = column_caster(session, columns)
+    readers = partial(_contacts, cut=cut, reading=extraction_id), partial(_others, cut=cut, columns=columns)
     numbers, befores = (0, 0), []
-    with cut.each(session, readers, beside=beside) as found:
+    with cut.iter_prefetched(session, readers, parallel_reads=parallel_reads) as found:
         for contacts, support, rows, writes in found:
-            made = unify(contacts, support, rows, writes, run.as_of, fit=fit)
+            made = build_customers(contacts, support, rows, writes, run.as_of, fit=fit)
             numbers = stage_rows(session, made.rows, *numbers)
-            session.stage_more("last_written", made.evidence.select(_EVIDENCE))
+            session.append_staged("last_written", made.last_written.select(_EVIDENCE))
             befores.append(_may_alert(made.rows, rules))
     refused = write_rows(session, columns, *numbers, run.as_of)
     unwritten = keep_refused(session, refused, run)
@@ -114,19 +116,23 @@ def upsert_customers(session: Session, run: SyncRun, reading: str, rules: Rules,
     return replace(_tally(session, columns, rules.currency), alerts=alerts, unwritten=unwritten)
 
 
-def _contacts(session: Session, cut: Buckets, reading: str) -> Iterator[Frames]:
+def _contacts(session: Session, cut: KeyRanges, reading: str) -> Iterator[Frames]:
     found = cut.rows(session, CONTACTS.format(reading=literal(reading)))
-    return ((typed(contacts, tables.REVENUE_METRICS),) for contacts in found)
+    return ((cast_numeric(contacts, tables.REVENUE_METRICS),) for contacts in found)
 
 
-def _others(session: Session, cut: Buckets, columns: Mapping[str, ColumnType]) -> Iterator[Frames]:
+def _others(session: Session, cut: KeyRanges, columns: Mapping[str, ColumnType]) -> Iterator[Frames]:
     """Yield for each bucket what `unify` takes beside the contacts: support, rows and writes."""
     for bucket in cut:
         bucket.bind(session)
-        support = session.frame(_SUPPORT.format(bucket=bucket.holds("email_key")))
-        rows = session.frame(rows_query(columns, bucket.holds("lower(u.email)")))
-        writes = session.frame(_WRITES.format(bucket=bucket.holds("email_key")))
-        yield typed(support, tables.SUPPORT_METRICS), parsed(rows, columns), typed(writes, tables.CUSTOMER_LAST_WRITTEN)
+        support = session.frame(_SUPPORT.format(bucket=bucket.condition("email_key")))
+        rows = session.frame(rows_query(columns, bucket.condition("lower(u.email)")))
+        writes = session.frame(_LAST_WRITTEN.format(bucket=bucket.condition("email_key")))
+        yield (
+            cast_numeric(support, tables.SUPPORT_METRICS),
+            parsed(rows, columns),
+            cast_numeric(writes, tables.CUSTOMER_LAST_WRITTEN),
+        )
 
 
 def _may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -153,11 +159,11 @@ def _put_alerts(
     )
     after = parsed(after, columns).rename({c: f"after_{c}" for c in _ALERT_AFTER})
     alerts = decide_alerts(before.join(after, on=KEY), rules)
-    outbox.put(session, alerts, run, rules)
+    outbox.enqueue(session, alerts, run, rules)
     return alerts.height
 
 
-def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -> Upserted:
+def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -> UpsertResult:
     """Count what was written, and what all customers that are not deleted pay; in SQL, whose sums have no bound."""
     counts = session.frame(
         "SELECT count(*) FILTER (WHERE NOT existed) AS new, count(*) FILTER (WHERE existed AND read) AS updated, "
@@ -171,12 +177,13 @@ def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -
         "FROM unified_customers WHERE email IS NOT NULL AND intercom_deleted_at IS NULL",
         currency,
     ).row(0, named=True)
-    return Upserted(**counts, customers=totals["customers"], mrr=Decimal(totals["mrr"]))
+    return UpsertResult(**counts, customers=totals["customers"], mrr=Decimal(totals["mrr"]))
 
 
 def _note_last_written(session: Session) -> None:
     session.execute(
-        f"INSERT INTO customer_last_written ({listing(_EVIDENCE)}) SELECT {listing(_EVIDENCE)} FROM last_written w "
+        f"INSERT INTO customer_last_written ({column_list(_EVIDENCE)}) "
+        f"SELECT {column_list(_EVIDENCE)} FROM last_written w "
         "WHERE NOT EXISTS (SELECT FROM unwritten_customers r WHERE r.email_key = w.email_key) "
         f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _EVIDENCE[1:])}"
     )

@@ -72,9 +72,9 @@ _NAMES_ONLY = ("08", "23", "25", "28", "3D", "3F", "40", "42", "53", "55", "57")
 _NOT_UP = ("starting up", "shutting down", "in recovery mode", "not accepting connections", "not yet accepting")
 
 
-def refusal(text: str, state: str, url: str) -> WarehouseError:
+def translate(text: str, state: str, url: str) -> WarehouseError:
     """Return what a statement's failure means."""
-    reason = _harmless(_reason(text, url), state or _state(text))
+    reason = _redact(_reason(text, url), state or _state(text))
     if state.startswith(("08", "57P")) or (not state and (reason == _BROKE or any(words in text for words in _AWAY))):
         return DatabaseUnreachableError(f"PostgreSQL went away: {reason}. Sync again when it is back.")
     state = state or _state(text)
@@ -101,7 +101,7 @@ def from_driver(error: DBAPIError, url: str) -> WarehouseError:
     # Of a connection that could not be made psycopg2 keeps no result.
     if text.startswith("connection to server"):
         return unreachable(text, url)
-    return refusal(f"{text}\nQuery was {error.statement}", state, url)
+    return translate(f"{text}\nQuery was {error.statement}", state, url)
 
 
 def from_storage(error: BaseException, url: str) -> WarehouseError | None:
@@ -131,7 +131,7 @@ def _reason(text: str, url: str) -> str:
     return re.sub(r"\S+", lambda word: "…" if "@" in word[0] else word[0], first).rstrip(".") or _BROKE
 
 
-def _harmless(reason: str, state: str) -> str:
+def _redact(reason: str, state: str) -> str:
     """Return a sentence about a statement without what rows and other programs may have put into it."""
     if state.startswith(_OWN_WORDS):
         return "a rule of its own, see the server's log"

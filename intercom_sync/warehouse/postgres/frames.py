@@ -102,12 +102,12 @@ def frame_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[object]
     )
 
 
-def listing(names: Iterable[str], prefix: str = "") -> str:
+def column_list(names: Iterable[str], prefix: str = "") -> str:
     """Return columns as SQL, each with the prefix."""
     return ", ".join(f"{prefix}{name}" for name in names)
 
 
-def selected(table: Table, prefix: str = "", *names: str) -> str:
+def select_list(table: Table, prefix: str = "", *names: str) -> str:
     """Return a select list whose numbers come as text, as `Session.frame` needs them, in the catalogue's types."""
     return ", ".join(
         f"CAST({prefix}{c.name} AS numeric)::text AS {c.name}"
@@ -118,7 +118,7 @@ def selected(table: Table, prefix: str = "", *names: str) -> str:
     )
 
 
-def typed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+def cast_numeric(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Return a frame that `selected` brought, in the catalogue's types: numbers become exact decimals."""
     return frame.with_columns(
         pl.col(c.name).str.to_decimal(scale=6).cast(c.type.frame)

@@ -20,9 +20,9 @@ from adbc_driver_manager import dbapi
 
 from intercom_sync.domain.clocks import Clocks
 from intercom_sync.warehouse.errors import WarehouseError
-from intercom_sync.warehouse.postgres.error_translation import refusal, unreachable
+from intercom_sync.warehouse.postgres.error_translation import translate, unreachable
 from intercom_sync.warehouse.postgres.frames import TextCodec, codec_of
-from intercom_sync.warehouse.postgres.urls import patient_url
+from intercom_sync.warehouse.postgres.urls import with_timeouts
 
 _SET = {
     "TimeZone": "UTC",
@@ -41,7 +41,7 @@ _CONFIGURE = (
     "SELECT current_setting('server_encoding') AS encoding, set_config('search_path', $1, FALSE) AS search_path, "
     f"{LOCK_TIMEOUT} AS lock_timeout, "
 ) + ", ".join(f"set_config('{name}', '{value}', FALSE) AS {name}" for name, value in _SET.items())
-_COUNTING = Lock()
+_CONNECTION_LOCK = Lock()
 """Held while a connection opens or closes: the driver's count of them is not safe among threads.
 
 Once it has miscounted, closing fails for as long as the process lives (https://github.com/apache/arrow-adbc/issues/4753).
@@ -60,7 +60,7 @@ class Session:
         self.codec: TextCodec | None = None
         """The codec of a database whose encoding lacks characters; texts go through it both ways."""
         try:
-            self._connection = _connect(patient_url(url))
+            self._connection = _connect(with_timeouts(url))
         except adbc_driver_manager.Error as error:
             raise unreachable(str(error), url) from None
         try:
@@ -85,7 +85,7 @@ class Session:
 
     def close(self) -> None:
         """Close the connection, and let go of the locks it holds."""
-        with _COUNTING:
+        with _CONNECTION_LOCK:
             self._connection.close()
 
     def cancel(self) -> None:
@@ -93,7 +93,7 @@ class Session:
         with suppress(adbc_driver_manager.Error):
             self._connection.adbc_cancel()
 
-    def let_go_of_locks(self) -> None:
+    def release_advisory_locks(self) -> None:
         """Let go of advisory locks now: of a connection that closes the server lets go when it comes to that."""
         with suppress(WarehouseError), self.transaction():
             self.value("SELECT pg_advisory_unlock_all()::text")
@@ -142,16 +142,16 @@ class Session:
             yield rows
         self.execute(f"CLOSE {name}")
 
-    def moment(self) -> str:
+    def export_snapshot(self) -> str:
         """Return what the transaction sees now, for sessions beside; good until it ends."""
         return str(self.value("SELECT pg_export_snapshot()"))
 
     @contextmanager
-    def beside(self, moment: str) -> Iterator["Session"]:
+    def open_at_snapshot(self, snapshot: str) -> Iterator["Session"]:
         """Open another session that sees a moment of this one, without what this one has written."""
         with Session(self._url, self._schema) as other:
             other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            other.execute(f"SET TRANSACTION SNAPSHOT {literal(moment)}")
+            other.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
             yield other
 
     def value(self, query: str, *values: object) -> Any:
@@ -165,7 +165,7 @@ class Session:
             cursor.execute(f"DROP TABLE IF EXISTS pg_temp.{quoted(name)}")
             cursor.adbc_ingest(name, self._written(frame), mode="create", temporary=True)
 
-    def stage_more(self, name: str, frame: pl.DataFrame) -> None:
+    def append_staged(self, name: str, frame: pl.DataFrame) -> None:
         """Add a frame's rows to the temporary table `name`, made when absent."""
         with self._translated(), self._connection.cursor() as cursor:
             cursor.adbc_ingest(name, self._written(frame), mode="create_append", temporary=True)
@@ -185,17 +185,17 @@ class Session:
         try:
             yield
         except adbc_driver_manager.Error as error:
-            raise refusal(str(error), error.sqlstate or "", self._url) from None
+            raise translate(str(error), error.sqlstate or "", self._url) from None
         except pl.exceptions.ComputeError as error:
             # What goes wrong while rows stream comes out of polars, with the server's text and no SQLSTATE.
             if "[libpq]" not in str(error):
                 raise
-            raise refusal(str(error), "", self._url) from None
+            raise translate(str(error), "", self._url) from None
 
 
 def _connect(url: str) -> dbapi.Connection:
     shared = _database(url)
-    with _COUNTING:
+    with _CONNECTION_LOCK:
         return dbapi.Connection(shared, adbc_driver_manager.AdbcConnection(shared._db))
 
 

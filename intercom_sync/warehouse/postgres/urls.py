@@ -4,7 +4,7 @@ import re
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 # A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
-_PATIENCE = {
+_TIMEOUTS = {
     "connect_timeout": "10",  # seconds
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -18,14 +18,14 @@ def plain_url(url: str) -> str:
     return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
 
 
-def patient_url(url: str) -> str:
+def with_timeouts(url: str) -> str:
     """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold.
 
     Text is always sent and read as UTF-8, whatever the database's encoding and the URL say: the drivers expect it.
     """
     plain = _in_utf8(plain_url(url))
     given = parse_qs(urlsplit(plain).query, keep_blank_values=True)
-    limits = urlencode({name: limit for name, limit in _PATIENCE.items() if name not in given})
+    limits = urlencode({name: limit for name, limit in _TIMEOUTS.items() if name not in given})
     return f"{plain}{'&' if '?' in plain else '?'}{limits}" if limits else plain
 
 

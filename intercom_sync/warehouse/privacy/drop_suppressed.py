@@ -8,17 +8,17 @@ from typing import Any
 
 import polars as pl
 
-from intercom_sync.domain.erasure import claimed_email, people, without
+from intercom_sync.domain.erasure import claimed_email, participant_ids, redact_contacts
 from intercom_sync.domain.parsing import record_id, record_updated_at
-from intercom_sync.warehouse.landing.land_contacts import alone
+from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.privacy import suppression_list
-from intercom_sync.warehouse.privacy.erase_person import erase_contacts, erase_conversations
+from intercom_sync.warehouse.privacy.erase_person import erase_conversations, erase_records
 
 _VERSIONS = {"id": pl.String, "updated_at": pl.Int64}
 
 
-def keep_out(session: Session, kind: str, records: list[Any]) -> list[Any]:
+def drop_suppressed(session: Session, kind: str, records: list[Any]) -> list[Any]:
     """Return the records without what belongs to the forgotten: the very same list when nothing does.
 
     Runs inside the transaction that lands them.
@@ -28,8 +28,8 @@ def keep_out(session: Session, kind: str, records: list[Any]) -> list[Any]:
         kind: contact or conversation.
         records: as Intercom gave them; conversations with or without their parts.
     """
-    alone(session, kind)
-    if not suppression_list.anybody(session):
+    landing_lock(session, kind)
+    if not suppression_list.has_entries(session):
         return records
     return _contacts(session, records) if kind == "contact" else _conversations(session, records)
 
@@ -41,22 +41,22 @@ def _contacts(session: Session, contacts: list[Any]) -> list[Any]:
     another email.
     """
     claims = [(record_id(one), claimed_email(one), record_updated_at(one)) for one in contacts]
-    found = suppression_list.claimed(session, claims)
+    found = suppression_list.match(session, claims)
     if found.is_empty():
         return contacts
-    suppression_list.note(session, "contact", found)
+    suppression_list.add_records(session, "contact", found)
     if news := found.filter("new")["id"].unique().to_list():
-        erase_contacts(session, news)
+        erase_records(session, news)
     gone = set(found["place"])
     return [one for place, one in enumerate(contacts) if place not in gone]
 
 
 def _conversations(session: Session, conversations: list[Any]) -> list[Any]:
-    named = [people(one) for one in conversations]
-    gone = suppression_list.among(session, set().union(*named))
+    named = [participant_ids(one) for one in conversations]
+    gone = suppression_list.suppressed_ids(session, set().union(*named))
     if not gone:
         return conversations
-    left = [without(one, gone) if who & gone else one for one, who in zip(conversations, named, strict=True)]
+    left = [redact_contacts(one, gone) if who & gone else one for one, who in zip(conversations, named, strict=True)]
     theirs = [
         (record_id(one), record_updated_at(one))
         for one, rest in zip(conversations, left, strict=True)

@@ -9,20 +9,20 @@ from collections.abc import Iterable
 import polars as pl
 
 from intercom_sync.domain.emails import trim_email
-from intercom_sync.domain.erasure import SOMEBODY
+from intercom_sync.domain.erasure import ERASED_CONTACT_ID
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.landing.land_contacts import alone
+from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.marts.row_rejections import DIGEST
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.privacy import suppression_list
-from intercom_sync.warehouse.privacy.retention import VOID
+from intercom_sync.warehouse.privacy.retention import CLEAR_REJECTED_VALUES
 
 ERASED_CONTACTS = "SELECT id FROM erased_contact"
 ERASED_CONVERSATIONS = "SELECT id FROM erased_conversation"
-_THEIRS_ALONE = (
+_ONLY_THEIRS = (
     "SELECT id, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_conversations "
     f"WHERE contact_ids && ARRAY({ERASED_CONTACTS}) "
-    f"AND contact_ids <@ (ARRAY({ERASED_CONTACTS}) || '{SOMEBODY}'::text)"
+    f"AND contact_ids <@ (ARRAY({ERASED_CONTACTS}) || '{ERASED_CONTACT_ID}'::text)"
 )
 # A conversation that a page shows as theirs alone may stand in a newer version, with somebody else in it.
 _STANDING = (
@@ -31,22 +31,22 @@ _STANDING = (
 )
 _SHARED = (
     "UPDATE intercom_conversations v SET "
-    f"contact_ids = ARRAY(SELECT CASE WHEN p.id IN ({ERASED_CONTACTS}) THEN '{SOMEBODY}' ELSE p.id END "
+    f"contact_ids = ARRAY(SELECT CASE WHEN p.id IN ({ERASED_CONTACTS}) THEN '{ERASED_CONTACT_ID}' ELSE p.id END "
     "FROM unnest(v.contact_ids) WITH ORDINALITY p(id, place) ORDER BY p.place), rating_contact_id = "
-    f"CASE WHEN v.rating_contact_id IN ({ERASED_CONTACTS}) THEN '{SOMEBODY}' ELSE v.rating_contact_id END "
+    f"CASE WHEN v.rating_contact_id IN ({ERASED_CONTACTS}) THEN '{ERASED_CONTACT_ID}' ELSE v.rating_contact_id END "
     f"WHERE v.contact_ids && ARRAY({ERASED_CONTACTS}) OR v.rating_contact_id IN ({ERASED_CONTACTS})"
 )
 
 
-def erase_contacts(session: Session, ids: Iterable[str]) -> dict[str, int]:
+def erase_records(session: Session, ids: Iterable[str]) -> dict[str, int]:
     """Erase contacts; return how many rows went, by table. They stay staged as `erased_contact`.
 
     Runs inside the caller's transaction, which lands no contacts beside others.
     """
-    alone(session, "conversation")
+    landing_lock(session, "conversation")
     session.stage("erased_contact", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
     written = erase(session, "intercom_messages", f"author_id IN ({ERASED_CONTACTS})")
-    removed = erase_conversations(session, session.frame(_THEIRS_ALONE))
+    removed = erase_conversations(session, session.frame(_ONLY_THEIRS))
     session.execute(_SHARED)
     return {
         "intercom_contacts": erase(session, "intercom_contacts", f"id IN ({ERASED_CONTACTS})"),
@@ -64,7 +64,7 @@ def erase_conversations(session: Session, versions: pl.DataFrame) -> dict[str, i
     `erased_conversation`.
     """
     session.stage("erased_conversation", versions.select("id", "updated_at"))
-    suppression_list.note(session, "conversation", versions)
+    suppression_list.add_records(session, "conversation", versions)
     which = {
         "rejected_records": f"kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS})",
         "intercom_messages": f"conversation_id IN ({_STANDING})",
@@ -125,15 +125,15 @@ _FEWER = (
 )
 
 
-def forget(session: Session, email: str) -> dict[str, int]:
+def erase_person(session: Session, email: str) -> dict[str, int]:
     """Forget whoever has an email, in any case; return how many rows went, by table.
 
     Raises:
         WarehouseError: the database refuses, or a sync keeps it busy for too long; nothing is done then.
     """
     with session.transaction():
-        _alone(session)
-        suppression_list.note_email(session, email)
+        _lock_landing(session)
+        suppression_list.add_email(session, email)
         contacts = _contacts(session, email)
         session.stage("erasing", contacts.select("id"))
         session.stage("erased_email", session.frame(_EMAILS, email))
@@ -145,27 +145,27 @@ def forget(session: Session, email: str) -> dict[str, int]:
         # They are missing for a reason: no check shall take them for customers that somebody else removed.
         session.execute(_FEWER, int(living))
         # A record without an id of its own is known by a digest; nothing else will ever come under that.
-        suppression_list.note(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
-        removed |= erase_contacts(session, contacts["id"])
+        suppression_list.add_records(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
+        removed |= erase_records(session, contacts["id"])
         removed["rejected_records"] += erase(session, "rejected_records", _REFUSED_ROWS)
-        session.execute(VOID)  # nobody can say whose words they are
+        session.execute(CLEAR_REJECTED_VALUES)  # nobody can say whose words they are
         for column in ("late_arrival_ids", "scan_miss_ids"):
             session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
             session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
         return removed | {table: erase(session, table, which) for table, which in _OF_CONTACTS.items()}
 
 
-def _alone(session: Session) -> None:
+def _lock_landing(session: Session) -> None:
     """Wait for all others, in an order that none of them takes the other way round."""
     outbox.await_delivery(session)
     session.execute("LOCK TABLE revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
-    alone(session, "contact")
-    alone(session, "conversation")
+    landing_lock(session, "contact")
+    landing_lock(session, "conversation")
     session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _contacts(session: Session, email: str) -> pl.DataFrame:
     """Return `id` and `updated_at` of the contacts with the email, usable or refused."""
     refused = ((id, trim_email(given), version) for id, given, version in session.frame(_REFUSED).iter_rows())
-    found = suppression_list.claimed(session, [*session.frame(_LANDED, email).iter_rows(), *refused])
+    found = suppression_list.match(session, [*session.frame(_LANDED, email).iter_rows(), *refused])
     return found.group_by("id").agg(pl.col("updated_at").max())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from intercom_sync.domain.alerts import CANCEL_MENTION
 from intercom_sync.domain.rules import RECENT_DAYS
-from intercom_sync.warehouse.landing.land_contacts import alone
+from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import workspace_state
 
@@ -18,7 +18,7 @@ _UNQUOTE = (
     f"WHERE kind = '{CANCEL_MENTION}' AND details->>'excerpt' IS NOT NULL "
     "AND CAST(details->>'said_at' AS timestamptz) < $1"
 )
-VOID = (
+CLEAR_REJECTED_VALUES = (
     "UPDATE rejected_records SET value = NULL WHERE kind = 'conversation' "
     "AND json_typeof(value) IN ('string', 'array', 'object')"
 )
@@ -54,16 +54,16 @@ def keep_messages(session: Session, as_of: datetime, earliest_now: datetime) -> 
     """
     needed, kept = as_of - _RECENT, workspace_state.messages_since(session)
     if kept is not None and kept > needed:
-        alone(session, "conversation")
+        landing_lock(session, "conversation")
         session.execute(_FETCH_AGAIN, needed, kept)
-    drop_old_words(session, min(as_of, earliest_now))
+    purge_expired_messages(session, min(as_of, earliest_now))
     workspace_state.store_messages_since(session, needed)
 
 
-def drop_old_words(session: Session, now: datetime) -> None:
+def purge_expired_messages(session: Session, now: datetime) -> None:
     """Drop what was written more than 30 days before an instant; runs inside the caller's transaction."""
-    alone(session, "conversation")
+    landing_lock(session, "conversation")
     since = now - _RECENT
     session.execute("DELETE FROM intercom_messages WHERE created_at < $1", since)
     session.execute(_UNQUOTE, since)
-    session.execute(f"{VOID} AND time < $1", since)
+    session.execute(f"{CLEAR_REJECTED_VALUES} AND time < $1", since)

@@ -21,12 +21,12 @@ Claim = tuple[str | None, str | None, int | None]
 """A contact's id, its email as given and trimmed, and its version; each None where unknown."""
 
 
-def anybody(session: Session) -> bool:
+def has_entries(session: Session) -> bool:
     """Whether anybody is forgotten: mostly nobody is, and then nothing else is asked."""
     return bool(session.value("SELECT EXISTS (SELECT FROM suppression_list)"))
 
 
-def note_email(session: Session, email: str) -> None:
+def add_email(session: Session, email: str) -> None:
     """Put an email on the list; runs inside the caller's transaction."""
     session.execute(
         "INSERT INTO suppression_list (kind, identifier) SELECT 'salt', gen_random_uuid()::text "
@@ -39,7 +39,7 @@ def note_email(session: Session, email: str) -> None:
     )
 
 
-def claimed(session: Session, claims: Iterable[Claim]) -> pl.DataFrame:
+def match(session: Session, claims: Iterable[Claim]) -> pl.DataFrame:
     """Return which contacts are forgotten: `place` in the order given, `id`, and whether that is `new` to the list."""
     frame = pl.DataFrame(list(claims), schema=_CLAIMS, orient="row").with_row_index("place")
     session.stage("claimed", frame.cast({"place": pl.Int64}))
@@ -52,7 +52,7 @@ def claimed(session: Session, claims: Iterable[Claim]) -> pl.DataFrame:
     )
 
 
-def among(session: Session, contacts: Iterable[str]) -> set[str]:
+def suppressed_ids(session: Session, contacts: Iterable[str]) -> set[str]:
     """Return which of some contact ids are forgotten."""
     session.stage("named", pl.DataFrame({"id": list(contacts)}, schema={"id": pl.String}))
     return set(
@@ -62,7 +62,7 @@ def among(session: Session, contacts: Iterable[str]) -> set[str]:
     )
 
 
-def note(session: Session, kind: str, versions: pl.DataFrame) -> None:
+def add_records(session: Session, kind: str, versions: pl.DataFrame) -> None:
     """Put records on the list, by `id` and `updated_at` (UNIX seconds); runs inside the caller's transaction."""
     session.stage("forgetting", versions.select("id", "updated_at"))
     session.execute(

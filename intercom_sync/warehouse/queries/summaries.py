@@ -12,7 +12,7 @@ from intercom_sync.warehouse.schema.column_types import column_types, parsed, re
 
 
 @dataclass(frozen=True)
-class Standing:
+class CustomerCounts:
     """Customers before and after the newest sync.
 
     Attributes:
@@ -33,7 +33,7 @@ class Standing:
         return 0 if self.before is None else max(0, self.before + self.created - self.marked - self.now)
 
 
-def standing(session: Session) -> Standing:
+def customer_counts(session: Session) -> CustomerCounts:
     """Return how the customers stand; runs that noted no number of them are left out."""
     runs = session.frame(
         "SELECT customers, new_contacts, as_of FROM sync_runs WHERE status = 'succeeded' AND customers IS NOT NULL "
@@ -41,12 +41,12 @@ def standing(session: Session) -> Standing:
     ).rows(named=True)
     now = int(session.value("SELECT count(*) FROM unified_customers WHERE intercom_deleted_at IS NULL"))
     if not runs:
-        return Standing(None, 0, 0, now)
+        return CustomerCounts(None, 0, 0, now)
     when = column_types(session)["intercom_deleted_at"].cast("$1")
     marked = session.value(
         f"SELECT count(*) FROM unified_customers WHERE intercom_deleted_at = {when}", runs[0]["as_of"]
     )
-    return Standing(runs[1]["customers"] if len(runs) > 1 else None, runs[0]["new_contacts"], int(marked), now)
+    return CustomerCounts(runs[1]["customers"] if len(runs) > 1 else None, runs[0]["new_contacts"], int(marked), now)
 
 
 def last_success(session: Session, present: datetime) -> datetime | None:
@@ -105,7 +105,7 @@ class PlanRevenue:
     before: Decimal | None
 
 
-def note(session: Session, run: str, customers: int, currency: str) -> None:
+def record_summary(session: Session, run: str, customers: int, currency: str) -> None:
     """Note the sums of a run; runs inside the caller's transaction, after the customers are written."""
     columns = column_types(session)
     by_plan = _BY_PLAN.format(

@@ -6,12 +6,12 @@ Read only. Which answer is a failure, and what a person reads of it, stands in `
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from intercom_sync.domain.parse_records import stored
+from intercom_sync.domain.parse_records import load_payload
 from intercom_sync.domain.sync_summary import mask_email
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.column_types import column_types
 
-SHOWN = 10
+MAX_EXAMPLES = 10
 _TEXTS = {
     "name": "COALESCE(NULLIF(btrim(c.name), ''), regexp_replace(c.email_key, '@[^@]*$', ''))",
     "location_country": "c.location_country",
@@ -26,7 +26,7 @@ _CUT = (
 
 
 @dataclass(frozen=True)
-class Offenders:
+class Violations:
     """Rows that break a rule.
 
     Attributes:
@@ -38,19 +38,22 @@ class Offenders:
     examples: tuple[str, ...] = ()
 
 
-def offenders(session: Session, query: str, *values: object, personal: bool = False) -> Offenders:
+def find_violations(session: Session, query: str, *values: object, personal: bool = False) -> Violations:
     """Return what a query finds; it selects one text per offender, an id or (personal) an email."""
     found = session.frame(
-        f"SELECT count(*) OVER () AS count, q.one::text AS one FROM ({query}) q (one) ORDER BY q.one LIMIT {SHOWN}",
+        f"SELECT count(*) OVER () AS count, q.one::text AS one FROM ({query}) q (one) "
+        f"ORDER BY q.one LIMIT {MAX_EXAMPLES}",
         *values,
     )
     if found.is_empty():
-        return Offenders(0)
+        return Violations(0)
     show = mask_email if personal else str
-    return Offenders(found["count"][0], tuple(show(one or "") for one in found["one"]))
+    return Violations(found["count"][0], tuple(show(one or "") for one in found["one"]))
 
 
-def refused(session: Session, kind: str, reasons: Sequence[str] = (), *, others: bool = False) -> dict[str, Offenders]:
+def find_rejections(
+    session: Session, kind: str, reasons: Sequence[str] = (), *, others: bool = False
+) -> dict[str, Violations]:
     """Return the refused records that wait to be mended, by reason: for these reasons, or for all others.
 
     Without reasons all of the kind are returned.
@@ -63,25 +66,25 @@ def refused(session: Session, kind: str, reasons: Sequence[str] = (), *, others:
         "SELECT reason, count, id, field, value FROM (SELECT reason, id, field, value::text AS value, "
         "count(*) OVER (PARTITION BY reason) AS count, row_number() OVER (PARTITION BY reason ORDER BY id) AS place "
         f"FROM rejected_records WHERE kind = '{kind}' {among}) r "
-        f"WHERE place <= {SHOWN} ORDER BY reason, id"
+        f"WHERE place <= {MAX_EXAMPLES} ORDER BY reason, id"
     )
-    by_reason: dict[str, Offenders] = {}
+    by_reason: dict[str, Violations] = {}
     for reason, count, id, field, value in found.iter_rows():
-        seen = by_reason.get(reason, Offenders(count)).examples
-        by_reason[reason] = Offenders(count, (*seen, _shown(id, field, value)))
+        seen = by_reason.get(reason, Violations(count)).examples
+        by_reason[reason] = Violations(count, (*seen, _shown(id, field, value)))
     return by_reason
 
 
 def _shown(id: str, field: str, value: str | None) -> str:
-    given = stored(value) if field == "email" and value else None
+    given = load_payload(value) if field == "email" and value else None
     return f"{id} ({mask_email(given.strip())})" if isinstance(given, str) else id
 
 
-def cut_texts(session: Session) -> dict[str, Offenders]:
+def cut_texts(session: Session) -> dict[str, Violations]:
     """Return the customers whose text is longer than its column, by column; emails are masked."""
     short = {name: one.most for name, one in column_types(session).items() if one.most and name in _TEXTS}
     found = {
-        name: offenders(session, _CUT.format(name=name, whole=_TEXTS[name], most=most), personal=True)
+        name: find_violations(session, _CUT.format(name=name, whole=_TEXTS[name], most=most), personal=True)
         for name, most in short.items()
     }
     return {name: one for name, one in found.items() if one.count}

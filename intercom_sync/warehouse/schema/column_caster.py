@@ -10,7 +10,7 @@ from functools import partial
 
 import polars as pl
 
-from intercom_sync.domain.customers import DATA, KEY, Fit, as_is
+from intercom_sync.domain.customers import DATA, KEY, ColumnCaster, identity
 from intercom_sync.domain.schema.tables import UNIFIED_CUSTOMERS
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.column_types import NEVER_CUT, ColumnType, parsed
@@ -20,12 +20,12 @@ _TYPES = UNIFIED_CUSTOMERS.frame_schema()
 _MAY_BE_NULL = tuple(name for name in DATA if name not in {"email", "intercom_deleted_at"})
 
 
-def table_fit(session: Session, columns: Mapping[str, ColumnType]) -> Fit:
+def column_caster(session: Session, columns: Mapping[str, ColumnType]) -> ColumnCaster:
     """Return what makes of values what `unified_customers` keeps of them; inside the caller's transaction."""
     theirs = {name: one for name, one in columns.items() if not one.keeps_all and name != "email"}
     defaults = _defaults(session, columns)
     if not theirs and not defaults:
-        return as_is
+        return identity
     for one in theirs.values():
         _make_function(session, one)
     return partial(_fitted, session, theirs, defaults)

@@ -46,7 +46,7 @@ REVISIONS = "intercom_revision"
 EMAIL_INDEX = "unified_customers_lower_email"
 
 
-def build(schema: str) -> sa.MetaData:
+def build_metadata(schema: str) -> sa.MetaData:
     """Return the whole catalogue as SQLAlchemy metadata in one schema."""
     metadata = sa.MetaData(schema=schema)
     sa.Sequence(REVISIONS, metadata=metadata, schema=schema)

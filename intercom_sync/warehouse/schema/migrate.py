@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from intercom_sync.warehouse.errors import DatabaseRefusedError, WarehouseError
 from intercom_sync.warehouse.postgres.error_translation import SETTING, from_driver
 from intercom_sync.warehouse.postgres.session import LOCK_TIMEOUT, Session, literal, quoted
-from intercom_sync.warehouse.postgres.urls import driver_url, patient_url
+from intercom_sync.warehouse.postgres.urls import driver_url, with_timeouts
 from intercom_sync.warehouse.schema import ddl
 from intercom_sync.warehouse.schema.migration_plan import (
     Statement,
@@ -65,7 +65,7 @@ def migrate(url: str, schema: str) -> list[Step]:
         DatabaseBusyError: another program holds the tables.
         DatabaseRefusedError: a right is missing, or a table of another program is in the way.
     """
-    engine = sa.create_engine(driver_url(patient_url(url)), poolclass=sa.NullPool)
+    engine = sa.create_engine(driver_url(with_timeouts(url)), poolclass=sa.NullPool)
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT {LOCK_TIMEOUT}")
@@ -126,7 +126,7 @@ def _run_revisions(connection: sa.Connection, schema: str, renames: list[Stateme
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
-    config.attributes.update(connection=connection, schema=schema, metadata=ddl.build(schema), renames=renames)
+    config.attributes.update(connection=connection, schema=schema, metadata=ddl.build_metadata(schema), renames=renames)
     command.upgrade(config, "head")
 
 

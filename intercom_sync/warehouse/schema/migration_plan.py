@@ -23,7 +23,7 @@ from sqlalchemy.schema import (
 from intercom_sync.domain.schema import tables as catalogue
 from intercom_sync.domain.schema.columns import Table
 from intercom_sync.warehouse.postgres.session import literal, quoted
-from intercom_sync.warehouse.schema.ddl import EMAIL_INDEX, MARK, REVISIONS, VERSION_TABLE, build
+from intercom_sync.warehouse.schema.ddl import EMAIL_INDEX, MARK, REVISIONS, VERSION_TABLE, build_metadata
 from intercom_sync.warehouse.schema.schema_state import CUSTOMERS, Relation, SchemaState
 
 Statement = sa.schema.ExecutableDDLElement | str
@@ -65,7 +65,7 @@ def rename_steps(state: SchemaState) -> list[Step]:
 
 def _comments(state: SchemaState) -> Iterator[Statement]:
     """Yield the present descriptions of the tables that are marked as ours and of their columns."""
-    for table in build(state.schema).tables.values():
+    for table in build_metadata(state.schema).tables.values():
         there = state.relations.get(table.name)
         if there and there.is_marked and there.is_owned:
             yield SetTableComment(table)
@@ -74,7 +74,7 @@ def _comments(state: SchemaState) -> Iterator[Statement]:
 
 def missing_steps(state: SchemaState) -> list[Step]:
     """Return the steps that create what the comparison with the catalogue finds missing."""
-    metadata = build(state.schema)
+    metadata = build_metadata(state.schema)
     steps: list[Step] = []
     if REVISIONS not in state.relations:
         sequence = f"{quoted(state.schema)}.{REVISIONS}"

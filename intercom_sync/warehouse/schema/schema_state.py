@@ -12,7 +12,7 @@ from intercom_sync.domain.schema import tables as catalogue
 from intercom_sync.domain.schema.columns import Table
 from intercom_sync.warehouse.postgres.session import literal
 from intercom_sync.warehouse.schema import earlier_names
-from intercom_sync.warehouse.schema.ddl import MARK, REVISIONS, VERSION_TABLE, build
+from intercom_sync.warehouse.schema.ddl import MARK, REVISIONS, VERSION_TABLE, build_metadata
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
 """Returns the rows of a query."""
@@ -159,7 +159,9 @@ class SchemaState:
 
 
 _TABLES = {table.name: table for table in catalogue.TABLES}
-_INDEXES = {str(index.name): table.name for table in build("public").tables.values() for index in table.indexes}
+_INDEXES = {
+    str(index.name): table.name for table in build_metadata("public").tables.values() for index in table.indexes
+}
 
 
 def read_state(query: Query, schema: str) -> SchemaState:

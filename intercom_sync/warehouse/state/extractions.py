@@ -26,17 +26,17 @@ _LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(extrac
 _UNHELD = _LOCK.replace("_lock(", "_xact_lock(")  # as long as the transaction lasts
 
 
-_held: dict[str, Session] = {}
+_acquired: dict[str, Session] = {}
 
 
-def take(connect: Callable[[], Session], run: SyncRun) -> str:
+def acquire(connect: Callable[[], Session], run: SyncRun) -> str:
     """Return the reading of a run: one of the same scope that a dead run left, or a new one.
 
     This process holds it until `let_go` or its end, by a connection of its own. What a dead run left more than a day
     ago is dropped: what it met may be gone.
     """
-    let_go(run.run)
-    session = _held[run.run] = connect()
+    release(run.id)
+    session = _acquired[run.id] = connect()
     with session.transaction():
         # One that began in the future did so when the database's clock was ahead, at an unknown time.
         session.execute(
@@ -50,29 +50,29 @@ def take(connect: Callable[[], Session], run: SyncRun) -> str:
         left = session.frame(
             "SELECT extraction_id FROM sync_extractions WHERE scope = $1 ORDER BY started_at", run.scope
         )
-        taken = next((one for one in left["extraction_id"] if _taken_over(session, one, run)), None)
-        return taken or _begun(session, run)
+        taken = next((one for one in left["extraction_id"] if _taken_over_by(session, one, run)), None)
+        return taken or _start(session, run)
 
 
-def _taken_over(session: Session, reading: str, run: SyncRun) -> bool:
+def _taken_over_by(session: Session, reading: str, run: SyncRun) -> bool:
     """Take a reading over, unless a living run is at it, or has brought it to its end since it was found."""
     taken = "UPDATE sync_extractions SET run_id = $2 WHERE extraction_id = $1 RETURNING 1"
-    return _locked(session, reading) and session.value(taken, reading, run.run) is not None
+    return _locked(session, reading) and session.value(taken, reading, run.id) is not None
 
 
-def _begun(session: Session, run: SyncRun) -> str:
+def _start(session: Session, run: SyncRun) -> str:
     """Begin a reading, named after its run; with a number where another run has taken over what this one began."""
     begin = (
         "INSERT INTO sync_extractions (extraction_id, scope, run_id) VALUES ($1, $2, $3) "
         "ON CONFLICT DO NOTHING RETURNING 1"
     )
-    names = (run.run if number == 1 else f"{run.run}{_NUMBERED}{number}" for number in count(1))
+    names = (run.id if number == 1 else f"{run.id}{_NUMBERED}{number}" for number in count(1))
     return next(
-        name for name in names if _locked(session, name) and session.value(begin, name, run.scope, run.run) is not None
+        name for name in names if _locked(session, name) and session.value(begin, name, run.scope, run.id) is not None
     )
 
 
-def beginner(reading: str) -> str:
+def started_by(reading: str) -> str:
     """Return the run that began a reading."""
     return reading.partition(_NUMBERED)[0]
 
@@ -81,24 +81,24 @@ def _locked(session: Session, reading: str) -> bool:
     return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS extraction_id) e", reading))
 
 
-def of_run(session: Session, run: str) -> str:
+def extraction_of_run(session: Session, run: str) -> str:
     """Return the reading that a run is at, or the run's own id when it read nothing."""
     return session.value("SELECT extraction_id FROM sync_extractions WHERE run_id = $1", run) or run
 
 
-def began(session: Session, reading: str) -> datetime | None:
+def started_at(session: Session, reading: str) -> datetime | None:
     """Return the instant of the run that began a reading, or None when there was none, or that is not known.
 
     A run whose clock was ahead covers nothing: when it began is not known.
     """
     began: datetime | None = session.value(
         f"SELECT LEAST(as_of, started_at, earliest_now) FROM sync_runs WHERE run_id = $1 AND mode <> '{REFRESH}'",
-        beginner(reading),
+        started_by(reading),
     )
     return began
 
 
-def note_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> None:
+def record_seen_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> None:
     """Note that a reading has met these ids; runs inside the caller's transaction."""
     session.stage("reading_ids", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
     session.execute(
@@ -124,7 +124,7 @@ def some_ids(session: Session, reading: str, kind: str, most: int = 3) -> list[s
     return list(found["id"])
 
 
-def note_mark(session: Session, reading: str, kind: str, mark: Mapping[str, Any]) -> None:
+def record_checkpoint(session: Session, reading: str, kind: str, mark: Mapping[str, Any]) -> None:
     """Note how far one walk of a reading has come; runs inside the caller's transaction."""
     session.execute(
         "INSERT INTO sync_checkpoints (extraction_id, kind, cursor, state) VALUES ($1, $2, $3, $4::text::json) "
@@ -136,12 +136,12 @@ def note_mark(session: Session, reading: str, kind: str, mark: Mapping[str, Any]
     )
 
 
-def note_done(session: Session, reading: str, kind: str) -> None:
+def mark_stream_done(session: Session, reading: str, kind: str) -> None:
     """Note that all of a kind has been read; runs inside the caller's transaction."""
-    note_mark(session, reading, kind, {"walk": _ALL_DONE})
+    record_checkpoint(session, reading, kind, {"walk": _ALL_DONE})
 
 
-def marks(session: Session, reading: str, kind: str) -> list[dict[str, Any]]:
+def checkpoints(session: Session, reading: str, kind: str) -> list[dict[str, Any]]:
     """Return how far a reading has come."""
     with session.transaction():
         found = session.frame(
@@ -152,12 +152,12 @@ def marks(session: Session, reading: str, kind: str) -> list[dict[str, Any]]:
     return [json.loads(state) for state in found["state"]]
 
 
-def is_done(marked: Iterable[Mapping[str, Any]]) -> bool:
+def is_done(checkpoints: Iterable[Mapping[str, Any]]) -> bool:
     """Whether an earlier try has read all of a kind."""
-    return any(mark["walk"] == _ALL_DONE for mark in marked)
+    return any(mark["walk"] == _ALL_DONE for mark in checkpoints)
 
 
-def is_whole(session: Session, reading: str) -> bool:
+def is_complete(session: Session, reading: str) -> bool:
     """Whether contacts and conversations have both been read to their end; runs inside the caller's transaction."""
     return bool(
         session.value(
@@ -197,17 +197,17 @@ def finish(session: Session, reading: str, run: str) -> None:
 
 
 @contextmanager
-def let_go_on_error(run: str) -> Iterator[None]:
+def release_on_error(run: str) -> Iterator[None]:
     """Let go of a run's reading when something goes wrong inside, for the next try to take it over."""
     try:
         yield
     except BaseException:
-        let_go(run)
+        release(run)
         raise
 
 
-def let_go(run: str) -> None:
+def release(run: str) -> None:
     """Let go of the reading that a run of this process holds."""
-    if run in _held:
-        with _held.pop(run) as session:
-            session.let_go_of_locks()
+    if run in _acquired:
+        with _acquired.pop(run) as session:
+            session.release_advisory_locks()

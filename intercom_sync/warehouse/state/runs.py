@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
-from intercom_sync.domain.sync_summary import Figures
+from intercom_sync.domain.sync_summary import SyncStats
 from intercom_sync.domain.window import Window
 from intercom_sync.warehouse.postgres.session import Session
 
@@ -35,7 +35,7 @@ class SyncRun:
         future_instants: stored instants later than the present that it met.
     """
 
-    run: str
+    id: str
     as_of: datetime
     window: Window
     full: bool
@@ -55,7 +55,7 @@ class SyncRun:
         return FULL if self.full else str(self.window)
 
 
-def begin(session: Session, run: SyncRun) -> SyncRun:
+def start(session: Session, run: SyncRun) -> SyncRun:
     """Note that a run began, unless one of its assets did already; return it as it was noted first.
 
     A run that failed before it had written its customers, or of which an asset is done, is open again.
@@ -73,7 +73,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
     """Insert the row of a run that begins, unless it is there; runs inside the caller's transaction."""
     clocks = run.clocks
     values = {
-        "run_id": run.run,
+        "run_id": run.id,
         "mode": run.mode,
         "status": "started",
         "as_of": run.as_of,
@@ -92,7 +92,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
         f"VALUES ({', '.join(f'${number}' for number in range(1, len(known) + 1))}) ON CONFLICT (run_id) DO NOTHING",
         *known.values(),
     )
-    return begun(session, run.run) or run
+    return begun(session, run.id) or run
 
 
 def reopen(session: Session, run: str) -> None:
@@ -158,7 +158,7 @@ def confirmed_past(session: Session) -> datetime | None:
     return confirmed
 
 
-def had_company(session: Session, run: SyncRun) -> bool:
+def overlapped_another_run(session: Session, run: SyncRun) -> bool:
     """Whether another run was at work beside this one, so that it may have landed or written something meanwhile.
 
     One that began more than a day before and never ended is dead.
@@ -167,13 +167,13 @@ def had_company(session: Session, run: SyncRun) -> bool:
         session.value(
             "SELECT EXISTS (SELECT FROM sync_runs WHERE run_id <> $1 AND (finished_at >= $2 "
             "OR (finished_at IS NULL AND started_at > $2 - interval '1 day')))",
-            run.run,
+            run.id,
             run.started_at,
         )
     )
 
 
-def overtaken(session: Session, run: SyncRun, present: datetime) -> SyncRun:
+def advance_as_of(session: Session, run: SyncRun, present: datetime) -> SyncRun:
     """Return a run as of the latest instant of those that succeeded beside it; runs inside the caller's transaction.
 
     What depends on time never goes back to an instant before the one it was written for. An instant later than the
@@ -182,14 +182,14 @@ def overtaken(session: Session, run: SyncRun, present: datetime) -> SyncRun:
     latest: datetime | None = session.value(
         "UPDATE sync_runs SET as_of = greatest(as_of, (SELECT max(as_of) FROM sync_runs "
         "WHERE status = 'succeeded' AND finished_at >= $2 AND as_of <= $3)) WHERE run_id = $1 RETURNING as_of",
-        run.run,
+        run.id,
         run.started_at,
         present + TOLERANCE,
     )
     return replace(run, as_of=latest or run.as_of)
 
 
-def count(session: Session, run: str, contacts: int, conversations: int, errors: int) -> None:
+def add_counts(session: Session, run: str, contacts: int, conversations: int, errors: int) -> None:
     """Add what a run has read, and the API calls it gave up; runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET contacts_read = contacts_read + $2::bigint::integer, "
@@ -202,7 +202,7 @@ def count(session: Session, run: str, contacts: int, conversations: int, errors:
     )
 
 
-def errors(session: Session, run: str) -> int:
+def error_count(session: Session, run: str) -> int:
     """Return the API calls that a run gave up."""
     return int(session.value("SELECT errors FROM sync_runs WHERE run_id = $1", run) or 0)
 
@@ -232,12 +232,12 @@ def end_partial(session: Session, run: str, finished_at: datetime) -> None:
     )
 
 
-def covers_nothing(session: Session, run: str) -> None:
+def mark_partial(session: Session, run: str) -> None:
     """Note that a run did not read both streams, as one of some assets only; runs inside the caller's transaction."""
     session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run_id = $1", run)
 
 
-def close(session: Session, run: str, figures: Figures, finished_at: datetime) -> None:
+def complete(session: Session, run: str, figures: SyncStats, finished_at: datetime) -> None:
     """Note that a run succeeded, with its figures; runs inside the caller's transaction."""
     average = figures.avg_quality_score
     session.execute(
@@ -256,7 +256,7 @@ def close(session: Session, run: str, figures: Figures, finished_at: datetime) -
     )
 
 
-def figures(session: Session, run: str) -> tuple[datetime, Figures]:
+def stats(session: Session, run: str) -> tuple[datetime, SyncStats]:
     """Return when a run succeeded, and its figures."""
     row = session.frame(
         "SELECT finished_at, contacts_synced, new_contacts, updated_contacts, skipped_contacts, errors, "
@@ -265,10 +265,10 @@ def figures(session: Session, run: str) -> tuple[datetime, Figures]:
         run,
     ).row(0, named=True)
     finished_at: datetime = row.pop("finished_at")
-    return finished_at, Figures(**row)
+    return finished_at, SyncStats(**row)
 
 
-def covered_by(session: Session, run: str) -> Window | None:
+def windows_covered_by(session: Session, run: str) -> Window | None:
     """Return the window that a run read; None for a full one, whose past is no row of windows."""
     row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run_id = $1", run).row(
         0, named=True
@@ -280,7 +280,7 @@ _READ_UNTIL = "LEAST(window_end, as_of, started_at, earliest_now)"
 """What a run read up to: neither the end of the open window nor an instant that some clock had not reached."""
 
 
-def settled_since(session: Session) -> datetime | None:
+def deletion_watermark(session: Session) -> datetime | None:
     """Return the instant before which what Intercom deleted has been let go of, or had never landed.
 
     That of the newest full sync that succeeded; before there was one, that of the first run of all.
@@ -292,7 +292,7 @@ def settled_since(session: Session) -> datetime | None:
     return since
 
 
-def covered_until(session: Session, present: datetime | None = None) -> datetime | None:
+def watermark(session: Session, present: datetime | None = None) -> datetime | None:
     """Return the instant up to which successful runs have read everything; None before the first full sync.
 
     A full sync covers all before its instant. A window extends that when it leaves no gap. Neither covers what lay

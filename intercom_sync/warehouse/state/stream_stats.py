@@ -9,9 +9,9 @@ from datetime import datetime
 
 import polars as pl
 
-from intercom_sync.domain.reconciliation import Brought
+from intercom_sync.domain.reconciliation import StreamStats
 from intercom_sync.domain.schema import tables
-from intercom_sync.warehouse.postgres.frames import frame_of, listing
+from intercom_sync.warehouse.postgres.frames import column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.runs import FULL
 
@@ -22,7 +22,7 @@ _LATEST = ("run_id", "records_seen", "rejected", "without_email", "rows_after")
 _IDS_KEPT = 100
 _HISTORY = 500
 _NOTE = (
-    f"INSERT INTO sync_stream_stats AS old ({listing(_COLUMNS)}) SELECT {listing(_COLUMNS)} FROM noted_stream "
+    f"INSERT INTO sync_stream_stats AS old ({column_list(_COLUMNS)}) SELECT {column_list(_COLUMNS)} FROM noted_stream "
     "ON CONFLICT (extraction_id, kind) DO UPDATE SET "
     + ", ".join(f"{c} = EXCLUDED.{c}" for c in _LATEST)
     + "".join(f", {c} = COALESCE(EXCLUDED.{c}, old.{c})" for c in _KEPT)
@@ -47,7 +47,7 @@ _NEWS = (
 )
 
 
-def note_missed(
+def record_late_arrivals(
     session: Session, reading: str, run: str, *, kind: str, versions: Mapping[str, int], settled: datetime
 ) -> None:
     """Note which records that a full reading has found are news, though they changed before earlier syncs' end.
@@ -72,7 +72,7 @@ def note_missed(
     )
 
 
-def note_overlooked(session: Session, reading: str, run: str, ids: Iterable[str]) -> None:
+def record_scan_misses(session: Session, reading: str, run: str, ids: Iterable[str]) -> None:
     """Note which contacts a complete full reading did not bring, though they are there when asked for alone.
 
     Runs inside the caller's transaction.
@@ -81,7 +81,7 @@ def note_overlooked(session: Session, reading: str, run: str, ids: Iterable[str]
     session.execute(_FOUND.format(kind="contact", what="scan_misses", ids="scan_miss_ids", news=""), reading, run)
 
 
-def note(session: Session, brought: Brought) -> None:
+def record(session: Session, brought: StreamStats) -> None:
     """Note what a reading brought, beside what its earlier tries did; what it met and holds is counted here.
 
     Runs inside the caller's transaction, while the reading still stands.
@@ -103,7 +103,7 @@ def note(session: Session, brought: Brought) -> None:
     session.execute(_NOTE)
 
 
-def known(session: Session, kind: str, after: int, before: int) -> int:
+def count_matching(session: Session, kind: str, after: int, before: int) -> int:
     """Return how many records, usable or refused, are known whose version lies between two UNIX seconds, both included.
 
     The forgotten ones count too, and refused ones without a readable version: Intercom may have counted them.
@@ -121,7 +121,7 @@ def known(session: Session, kind: str, after: int, before: int) -> int:
     )
 
 
-def shares(session: Session, kind: str, most: int = 10, least: int = 300) -> list[int] | None:
+def created_at_quantiles(session: Session, kind: str, most: int = 10, least: int = 300) -> list[int] | None:
     """Return the creation times, in epoch seconds, that part what has landed of a kind into equal shares.
 
     None when nothing has landed.
@@ -144,7 +144,7 @@ def shares(session: Session, kind: str, most: int = 10, least: int = 300) -> lis
     return [at for at in found["at"] if at is not None]
 
 
-def judged(session: Session, run: str, kind: str) -> tuple[Brought, bool] | None:
+def stats_for_run(session: Session, run: str, kind: str) -> tuple[StreamStats, bool] | None:
     """Return what a run brought of a stream, and whether it read in full; of the newest run when this one read nothing.
 
     None when nothing was ever read.
@@ -153,13 +153,13 @@ def judged(session: Session, run: str, kind: str) -> tuple[Brought, bool] | None
     return (found[0][0], found[0][1] == FULL) if found else None
 
 
-def since_success(session: Session, judged: Brought) -> tuple[list[Brought], int | None]:
+def since_success(session: Session, judged: StreamStats) -> tuple[list[StreamStats], int | None]:
     """Return the readings since the last sync that succeeded before the judged one, and what was held after that."""
     up_to = (
         "WHERE r.started_at <= (SELECT started_at FROM sync_runs WHERE run_id = $1) "
         f"ORDER BY r.started_at DESC LIMIT {_HISTORY}"
     )
-    since: list[Brought] = []
+    since: list[StreamStats] = []
     for one, _, status in _readings(session, judged.kind, up_to, judged.run_id):
         if since and status == "succeeded":
             return since[::-1], one.rows_after
@@ -167,12 +167,13 @@ def since_success(session: Session, judged: Brought) -> tuple[list[Brought], int
     return since[::-1], None
 
 
-def _readings(session: Session, kind: str, rest: str, *values: object) -> list[tuple[Brought, str, str]]:
+def _readings(session: Session, kind: str, rest: str, *values: object) -> list[tuple[StreamStats, str, str]]:
     found = session.frame(
-        f"SELECT {listing(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_stream_stats "
+        f"SELECT {column_list(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_stream_stats "
         f"WHERE kind = '{kind}' AND rows_after IS NOT NULL) s JOIN sync_runs r ON r.run_id = s.run_id {rest}",
         *values,
     ).with_columns(pl.col("late_arrival_ids", "scan_miss_ids").fill_null([]), pl.col("scan_misses").fill_null(0))
     return [
-        (Brought(**{c: row[c] for c in _COLUMNS}), row["mode"], row["status"]) for row in found.iter_rows(named=True)
+        (StreamStats(**{c: row[c] for c in _COLUMNS}), row["mode"], row["status"])
+        for row in found.iter_rows(named=True)
     ]

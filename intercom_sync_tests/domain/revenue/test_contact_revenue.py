@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intercom_sync.domain.parsing import RejectionError
-from intercom_sync.domain.revenue.contact_revenue import NO_REVENUE, Revenue, read_revenue
+from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.revenue.contact_revenue import NO_REVENUE, Revenue, parse_revenue
 from intercom_sync.domain.rules import AttributeNames, Rules
 from intercom_sync_tests.domain.samples import NOW, payment, subscription
 
@@ -15,12 +15,12 @@ MONTHLY = {"amount": 98_000, "interval": "month"}
 
 
 def mrr(*subscriptions, rules=RULES):
-    return read_revenue({"Stripe Subscriptions": list(subscriptions)}, rules).mrr
+    return parse_revenue({"Stripe Subscriptions": list(subscriptions)}, rules).mrr
 
 
 def refusal(attributes, rules=RULES):
-    with pytest.raises(RejectionError) as refused:
-        read_revenue(attributes, rules)
+    with pytest.raises(InvalidRecordError) as refused:
+        parse_revenue(attributes, rules)
     return refused.value.reason
 
 
@@ -37,7 +37,7 @@ def test_the_directives_samples_give_299_a_month_3588_a_year_and_299_paid():
         "Stripe Payments": [payment(created=1_234_567_890)],
     }
     # 29,900 cents / 100 = 299.00 a month; × 12 = 3,588.00 a year.
-    assert read_revenue(attributes, RULES) == Revenue(
+    assert parse_revenue(attributes, RULES) == Revenue(
         stripe_customer_id="cus_1",
         mrr=Decimal("299.000000"),
         arr=Decimal("3588.000000"),
@@ -55,12 +55,12 @@ def test_the_directives_samples_give_299_a_month_3588_a_year_and_299_paid():
 
 @pytest.mark.parametrize("nothing", [None, {}, {"plan": "free"}, {"stripe_id": None, "Stripe Payments": ""}])
 def test_without_stripe_data_everything_is_unknown(nothing):
-    assert read_revenue(nothing, RULES) == NO_REVENUE
+    assert parse_revenue(nothing, RULES) == NO_REVENUE
 
 
 def test_several_subscriptions_are_added_up():
     # 299.00 + 5 × 49.00 + 1,200.00 / 12 = 299 + 245 + 100 = 644
-    revenue = read_revenue(
+    revenue = parse_revenue(
         {"Stripe Subscriptions": [subscription(), subscription(4900, quantity=5), subscription(120_000, "year")]}, RULES
     )
     assert (revenue.mrr, revenue.arr, revenue.subscription_count) == (Decimal(644), Decimal(7728), 3)
@@ -87,10 +87,10 @@ def test_every_interval_is_normalised_to_a_month(interval, count, expected):
 
 def test_sums_are_rounded_once_and_arr_comes_from_the_exact_mrr():
     # Three times 0.01 / 12 = 0.0025 exactly; each rounded alone would be 0.000833 and make 0.002499.
-    revenue = read_revenue({"Stripe Subscriptions": [subscription(1, "year")] * 3}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [subscription(1, "year")] * 3}, RULES)
     assert (revenue.mrr, revenue.arr) == (Decimal("0.002500"), Decimal("0.03"))
     # 0.01 / 12 = 0.00083333…; ARR is 0.01, not 0.000833 × 12 = 0.009996.
-    assert read_revenue({"Stripe Subscriptions": [subscription(1, "year")]}, RULES).arr == Decimal("0.01")
+    assert parse_revenue({"Stripe Subscriptions": [subscription(1, "year")]}, RULES).arr == Decimal("0.01")
 
 
 def test_half_a_millionth_is_rounded_up():
@@ -124,13 +124,13 @@ def test_quantity_can_be_turned_off():
 @pytest.mark.parametrize("amount", [None, "", " ", {}])
 @pytest.mark.parametrize("status", ["active", " Active "])
 def test_without_its_amount_an_active_subscription_makes_the_mrr_unknown_and_still_counts(amount, status):
-    revenue = read_revenue({"Stripe Subscriptions": [subscription(), subscription(amount, status=status)]}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [subscription(), subscription(amount, status=status)]}, RULES)
     assert (revenue.mrr, revenue.arr, revenue.subscription_count) == (None, None, 2)
 
 
 @pytest.mark.parametrize("amount", [None, "", " "])
 def test_without_its_amount_a_succeeded_payment_makes_the_ltv_unknown(amount):
-    revenue = read_revenue({"Stripe Payments": [payment(), payment(amount, created=NOW)]}, RULES)
+    revenue = parse_revenue({"Stripe Payments": [payment(), payment(amount, created=NOW)]}, RULES)
     assert (revenue.ltv, revenue.newest_payment_amount) == (None, None)
 
 
@@ -158,7 +158,7 @@ def test_an_amount_that_is_no_number_is_rejected_where_it_counts(amount):
 def test_sums_beyond_the_column_are_rejected():
     assert refusal({"Stripe Payments": [payment(9 * 10**33)] * 2}) == "amount is too large"
     assert refusal({"Stripe Payments": [payment(10**20)]}) == "amount is too large"
-    assert read_revenue({"Stripe Payments": [payment(10**20 - 1)]}, RULES).ltv == Decimal(10**20 - 1) / 100
+    assert parse_revenue({"Stripe Payments": [payment(10**20 - 1)]}, RULES).ltv == Decimal(10**20 - 1) / 100
 
 
 @pytest.mark.parametrize(
@@ -185,22 +185,22 @@ def test_what_is_not_active_or_succeeded_adds_nothing_and_breaks_nothing(status)
         "Stripe Subscriptions": [subscription("free", "never", status=status, quantity="x", plan="Pro")],
         "Stripe Payments": [payment("free", status=status), payment(None, status=status)],
     }
-    revenue = read_revenue(attributes, RULES)
+    revenue = parse_revenue(attributes, RULES)
     assert (revenue.mrr, revenue.arr, revenue.subscription_count, revenue.ltv) == (0, 0, 0, 0)
     assert revenue.newest_payment_amount is None
 
 
 def test_absent_is_unknown_and_empty_is_zero():
-    revenue = read_revenue({"Stripe Subscriptions": [], "stripe_id": "cus_1"}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [], "stripe_id": "cus_1"}, RULES)
     assert (revenue.mrr, revenue.arr, revenue.subscription_count, revenue.ltv) == (0, 0, 0, None)
-    revenue = read_revenue({"Stripe Payments": []}, RULES)
+    revenue = parse_revenue({"Stripe Payments": []}, RULES)
     assert (revenue.mrr, revenue.subscription_count, revenue.ltv) == (None, None, 0)
 
 
 def test_mrr_and_ltv_below_zero_are_rejected_and_a_credit_within_is_not():
     assert refusal({"Stripe Subscriptions": [subscription(-1)]}) == "MRR is below 0"
     assert refusal({"Stripe Payments": [payment(100), payment(-101)]}) == "LTV is below 0"
-    assert read_revenue({"Stripe Payments": [payment(100), payment(-40)]}, RULES).ltv == Decimal("0.60")
+    assert parse_revenue({"Stripe Payments": [payment(100), payment(-40)]}, RULES).ltv == Decimal("0.60")
 
 
 def test_the_newest_payment_is_the_one_created_last():
@@ -210,15 +210,15 @@ def test_the_newest_payment_is_the_one_created_last():
         payment(200, created="x"),
         payment(5, created=1),
     ]
-    revenue = read_revenue({"Stripe Payments": payments}, RULES)
+    revenue = parse_revenue({"Stripe Payments": payments}, RULES)
     assert (revenue.newest_payment_amount, revenue.ltv) == (3, Decimal("6.05"))
 
 
 def test_refunds_are_reported_and_leave_ltv_gross():
     payments = [payment(1000, amount_refunded=1000), payment(500, amount_refunded=50), payment(1, amount_refunded="x")]
-    revenue = read_revenue({"Stripe Payments": payments}, RULES)
+    revenue = parse_revenue({"Stripe Payments": payments}, RULES)
     assert (revenue.ltv, revenue.refunded) == (Decimal("15.01"), Decimal("10.50"))
-    assert read_revenue({"Stripe Payments": [payment()]}, RULES).refunded is None
+    assert parse_revenue({"Stripe Payments": [payment()]}, RULES).refunded is None
 
 
 def test_the_currencies_of_what_counts_are_collected():
@@ -229,7 +229,7 @@ def test_the_currencies_of_what_counts_are_collected():
         "Stripe Subscriptions": [priced, inactive],
         "Stripe Payments": [payment(currency="usd"), payment(currency="eur"), payment(currency=7)],
     }
-    revenue = read_revenue(attributes, RULES)
+    revenue = parse_revenue(attributes, RULES)
     assert (revenue.currencies, revenue.currency) == (("eur", "usd"), None)
 
 
@@ -251,7 +251,7 @@ def test_the_currencies_of_what_counts_are_collected():
     ],
 )
 def test_amounts_are_minor_units_of_their_currency(currency, mrr, ltv):
-    revenue = read_revenue(
+    revenue = parse_revenue(
         {
             "Stripe Subscriptions": [subscription(98_000, plan=MONTHLY | {"currency": currency})],
             "Stripe Payments": [payment(123_450, currency=currency, amount_refunded=98_000)],
@@ -278,7 +278,7 @@ def test_amounts_are_minor_units_of_their_currency(currency, mrr, ltv):
     ],
 )
 def test_the_currency_is_found_wherever_it_is_and_the_prices_own_comes_first(placed):
-    revenue = read_revenue({"Stripe Subscriptions": [{"status": "active"} | placed]}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [{"status": "active"} | placed]}, RULES)
     assert (revenue.mrr, revenue.currency) == (500, "jpy")
 
 
@@ -288,7 +288,7 @@ def test_mixed_currencies_are_added_in_their_major_units_and_the_one_currency_is
         subscription(500, currency="jpy"),
         subscription(1_500, currency="kwd"),
     ]
-    revenue = read_revenue({"Stripe Subscriptions": both, "stripe_last_charge_amount": 500}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": both, "stripe_last_charge_amount": 500}, RULES)
     assert (revenue.mrr, revenue.currency, revenue.last_payment_amount) == (Decimal("601.5"), None, 5)
 
 
@@ -296,7 +296,7 @@ def test_mixed_currencies_are_added_in_their_major_units_and_the_one_currency_is
     ("given_value", "expected"), [("past_due", "past_due"), (" Active", "active"), ("", None), (None, None)]
 )
 def test_an_allowed_status_is_kept_in_its_own_spelling(given_value, expected):
-    assert read_revenue({"stripe_subscription_status": given_value}, RULES).subscription_status == expected
+    assert parse_revenue({"stripe_subscription_status": given_value}, RULES).subscription_status == expected
 
 
 @pytest.mark.parametrize("status", ["cancelled", "gold", 1, True, [], {}])
@@ -306,7 +306,7 @@ def test_any_other_status_is_rejected(status):
 
 def test_the_allowed_statuses_are_configuration():
     rules = Rules(statuses=("gold",))
-    assert read_revenue({"stripe_subscription_status": "gold"}, rules).subscription_status == "gold"
+    assert parse_revenue({"stripe_subscription_status": "gold"}, rules).subscription_status == "gold"
     assert refusal({"stripe_subscription_status": "active"}, rules) == "subscription status is not an allowed one"
 
 
@@ -327,18 +327,18 @@ def test_the_allowed_statuses_are_configuration():
     ],
 )
 def test_delinquent_is_read_from_every_form_of_true_and_false(given_value, expected):
-    assert read_revenue({"stripe_delinquent": given_value}, RULES).is_delinquent is expected
+    assert parse_revenue({"stripe_delinquent": given_value}, RULES).is_delinquent is expected
 
 
 @pytest.mark.parametrize("value", ["yes", 2, -1, [], {}, 0.5, pytest.param(10**5000, id="huge")])
 def test_any_other_delinquent_is_unknown_and_refuses_nobody(value):
-    assert read_revenue({"stripe_delinquent": value}, RULES).is_delinquent is None
+    assert parse_revenue({"stripe_delinquent": value}, RULES).is_delinquent is None
 
 
 def test_the_last_charge_comes_in_cents_or_by_configuration_in_dollars():
     attributes = {"stripe_last_charge_amount": "4518.62"}
-    assert read_revenue(attributes, RULES).last_payment_amount == Decimal("45.1862")
-    assert read_revenue(attributes, Rules(last_charge_unit="dollars")).last_payment_amount == Decimal("4518.62")
+    assert parse_revenue(attributes, RULES).last_payment_amount == Decimal("45.1862")
+    assert parse_revenue(attributes, Rules(last_charge_unit="dollars")).last_payment_amount == Decimal("4518.62")
 
 
 @pytest.mark.parametrize("name", ["stripe_last_charge_amount", "stripe_plan_price"])
@@ -355,7 +355,7 @@ def test_the_last_charge_time_is_a_positive_integer(bad):
 def test_every_attribute_can_be_renamed():
     names = AttributeNames(stripe_id="sid", subscriptions="Subs", payments="Pays", last_charge_amount="Last")
     attributes = {"sid": "cus_9", "Subs": [subscription()], "Pays": [payment()], "Last": 100, "stripe_id": "old"}
-    revenue = read_revenue(attributes, Rules(attributes=names))
+    revenue = parse_revenue(attributes, Rules(attributes=names))
     assert (revenue.stripe_customer_id, revenue.mrr, revenue.ltv) == ("cus_9", 299, 299)
     assert revenue.last_payment_amount == 1
 
@@ -378,7 +378,7 @@ def test_mrr_agrees_with_the_formula_in_fractions(prices):
         exact += Fraction(amount) / 100 * seats / (MONTHS[interval] * count)
         plan = {"amount": amount, "interval": interval, "interval_count": count}
         subscriptions.append({"status": "active", "plan": plan, "quantity": quantity})
-    revenue = read_revenue({"stripe_subscriptions": subscriptions}, RULES)
+    revenue = parse_revenue({"stripe_subscriptions": subscriptions}, RULES)
     assert revenue.mrr == half_up(exact)
     assert revenue.arr == half_up(exact * 12)
     assert revenue.subscription_count == len(prices)

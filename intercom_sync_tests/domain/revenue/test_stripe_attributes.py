@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from intercom_sync.domain.parsing import RejectionError
-from intercom_sync.domain.revenue.contact_revenue import read_revenue
+from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.revenue.contact_revenue import parse_revenue
 from intercom_sync.domain.rules import AttributeNames, Rules
 from intercom_sync_tests.domain.samples import payment, subscription
 
@@ -21,7 +21,7 @@ SHAPES = {
 
 
 def mrr(value, name="Stripe Subscriptions"):
-    return read_revenue({name: value}, RULES).mrr
+    return parse_revenue({name: value}, RULES).mrr
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -34,7 +34,7 @@ def test_subscriptions_are_read_in_every_shape_and_as_json_text(shape, name):
 @pytest.mark.parametrize("name", ["Stripe Payments", "stripe_payments"])
 def test_payments_are_read_in_every_shape(name):
     for value in ([payment()], {"instances": [{"custom_attributes": payment()}]}, json.dumps({"data": [payment()]})):
-        assert read_revenue({name: value}, RULES).ltv == 299
+        assert parse_revenue({name: value}, RULES).ltv == 299
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "null", {"data": None}, {"instances": None, "type": "Sub.list"}])
@@ -72,17 +72,17 @@ def test_an_empty_list_is_zero_in_any_wrapping(value):
 )
 @pytest.mark.parametrize("name", ["Stripe Subscriptions", "Stripe Payments"])
 def test_anything_else_is_of_the_wrong_shape(value, name):
-    with pytest.raises(RejectionError) as refused:
-        read_revenue({name: value}, RULES)
+    with pytest.raises(InvalidRecordError) as refused:
+        parse_revenue({name: value}, RULES)
     assert (refused.value.reason, refused.value.field) == ("list of the wrong shape", f"custom_attributes.{name}")
 
 
 def test_the_configured_name_comes_first_and_null_there_leads_to_the_aliases():
     rules = Rules(attributes=AttributeNames(subscriptions="Subs"))
     both = {"Subs": [subscription(100)], "Stripe Subscriptions": [subscription(900)]}
-    assert read_revenue(both, rules).mrr == 1
-    assert read_revenue(both | {"Subs": None}, rules).mrr == 9
-    assert read_revenue({"stripe_subscriptions": [subscription(700)]}, rules).mrr == 7
+    assert parse_revenue(both, rules).mrr == 1
+    assert parse_revenue(both | {"Subs": None}, rules).mrr == 9
+    assert parse_revenue({"stripe_subscriptions": [subscription(700)]}, rules).mrr == 7
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_subscription_of_several_items_is_the_sum_of_them():
 
 @pytest.mark.parametrize("items", [[], {}, {"data": []}, {"data": [None]}, "x", 5, [{}], [subscription(), None]])
 def test_items_without_a_price_make_the_mrr_unknown(items):
-    revenue = read_revenue({"Stripe Subscriptions": [{"status": "active", "items": items}]}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [{"status": "active", "items": items}]}, RULES)
     assert (revenue.mrr, revenue.arr, revenue.subscription_count) == (None, None, 1)
 
 
@@ -157,23 +157,23 @@ BARE = {"id": "21", "external_id": "sub_1", "type": "Stripe Subscriptions"}
     ],
 )
 def test_references_without_a_status_and_lists_of_which_a_part_came_say_nothing(items):
-    revenue = read_revenue({"Stripe Subscriptions": items, "Stripe Payments": items}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": items, "Stripe Payments": items}, RULES)
     assert (revenue.mrr, revenue.arr, revenue.subscription_count, revenue.ltv) == (None, None, None, None)
 
 
 def test_a_reference_beside_items_with_a_status_adds_nothing():
-    revenue = read_revenue({"Stripe Subscriptions": [BARE, subscription()]}, RULES)
+    revenue = parse_revenue({"Stripe Subscriptions": [BARE, subscription()]}, RULES)
     assert (revenue.mrr, revenue.subscription_count) == (299, 1)
-    assert read_revenue({"Stripe Payments": [BARE, payment()]}, RULES).ltv == 299
+    assert parse_revenue({"Stripe Payments": [BARE, payment()]}, RULES).ltv == 299
 
 
 def test_references_under_one_name_lead_to_the_data_under_the_next():
     both = {"Stripe Subscriptions": {"instances": [BARE]}, "stripe_subscriptions": json.dumps([subscription()])}
-    assert read_revenue(both, RULES).mrr == 299
+    assert parse_revenue(both, RULES).mrr == 299
 
 
 def test_json_text_with_numbers_that_json_has_not_breaks_only_what_counts():
     assert mrr('[{"status": "canceled", "amount": NaN}, {"status": "active", "amount": 100, "interval": "month"}]') == 1
-    with pytest.raises(RejectionError, match="amount is not a number"):
+    with pytest.raises(InvalidRecordError, match="amount is not a number"):
         mrr('[{"status": "active", "amount": Infinity, "interval": "month"}]')
     assert mrr('[{"status": "active", "amount": 5, "amount": 100, "interval": "month"}]') == 1  # the last one counts

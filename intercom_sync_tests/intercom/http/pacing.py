@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from intercom_sync.intercom.scan.cursor import Walk
-from intercom_sync.intercom.scan.planner import Plan
-from intercom_sync.intercom.search_pages import Found
+from intercom_sync.intercom.scan.cursor import ShardCursor
+from intercom_sync.intercom.scan.planner import ScanPlanner
+from intercom_sync.intercom.search_pages import SearchPage
 
 DAY = 86_400
 PAGE = 150
@@ -37,7 +37,7 @@ class Records:
     def __len__(self) -> int:
         return len(self._times)
 
-    def answer(self, walk: Walk) -> Found:
+    def answer(self, walk: ShardCursor) -> SearchPage:
         """The walk's next page."""
         after, before = walk.after, walk.before
         if self._zone is not None:
@@ -46,12 +46,12 @@ class Records:
         low = bisect_right(self._times, after)
         high = len(self._times) if before is None else max(low, bisect_left(self._times, before))
         done, total = int(walk.cursor or 0), high - low
-        if walk.up:
+        if walk.ascending:
             numbers = range(low + done, min(low + done + PAGE, high))
         else:
             numbers = range(high - 1 - done, max(high - 1 - done - PAGE, low - 1), -1)
         records: list[Any] = [{"id": str(number), "created_at": self._times[number]} for number in numbers]
-        return Found(records, str(done + PAGE) if done + PAGE < total else None, total)
+        return SearchPage(records, str(done + PAGE) if done + PAGE < total else None, total)
 
     def _midnight(self, at: int) -> int:
         assert self._zone is not None
@@ -75,11 +75,11 @@ class Cost:
     sent: list[float] = field(default_factory=list)
 
 
-def read_at(plan: Plan, records: Records, *, latency: float, per_second: int = 10, workers: int = 24) -> Cost:
+def read_at(plan: ScanPlanner, records: Records, *, latency: float, per_second: int = 10, workers: int = 24) -> Cost:
     """Carry out a plan, a call as soon as the limiter lets it."""
     cost, now, news = Cost(), 0.0, 0.0
     granted: deque[float] = deque(maxlen=per_second)
-    under_way: list[tuple[float, int, Walk]] = []
+    under_way: list[tuple[float, int, ShardCursor]] = []
     numbers = itertools.count()
     while not plan.is_over:
         slot = now
@@ -91,19 +91,19 @@ def read_at(plan: Plan, records: Records, *, latency: float, per_second: int = 1
         if len(under_way) < workers and plan.can_take():
             if slot <= next_answer:
                 now = slot
-                walk = plan.take()
+                walk = plan.next_task()
                 assert walk is not None
                 granted.append(now)
                 cost.sent.append(now)
                 heapq.heappush(under_way, (now + latency, next(numbers), walk))
                 continue
-        elif not plan.impatient and news + PATIENCE < next_answer:
-            now, plan.impatient = max(now, news + PATIENCE), True
+        elif not plan.first_page_slow and news + PATIENCE < next_answer:
+            now, plan.first_page_slow = max(now, news + PATIENCE), True
             continue
         now, _, walk = heapq.heappop(under_way)
         news = now
-        kept = plan.give(walk, records.answer(walk))
+        kept = plan.accept(walk, records.answer(walk))
         cost.delivered += [record["id"] for record in kept or ()]
-        plan.release(walk)
+        plan.finish(walk)
     cost.requests, cost.seconds = len(cost.sent), now
     return cost

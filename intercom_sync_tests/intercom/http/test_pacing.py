@@ -6,8 +6,8 @@ from math import ceil, log
 
 import pytest
 
-from intercom_sync.intercom.scan.planner import Plan
-from intercom_sync.intercom.scan.shards import Scope
+from intercom_sync.intercom.scan.planner import ScanPlanner
+from intercom_sync.intercom.scan.shards import ScanScope
 from intercom_sync.intercom.streams import CONTACTS
 from intercom_sync_tests.intercom.http.pacing import DAY, PAGE, Cost, Records, read_at
 
@@ -46,7 +46,7 @@ def read(shape: Shape, number: int, latency: float, *, exact: bool) -> Cost:
     chance = random.Random(5)
     times = [NOW - int(shape(chance) * DAY) for _ in range(number)]
     cost = read_at(
-        Plan(Scope(CONTACTS, "created_at", now=NOW, exact=exact)),
+        ScanPlanner(ScanScope(CONTACTS, "created_at", now=NOW, exact=exact)),
         Records(times, None if exact else CALIFORNIA),
         latency=latency,
     )

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intercom_sync.intercom.errors import Stopped
-from intercom_sync.intercom.http.rate_limiter import LONGEST_WINDOW, Allowance, Limiter, seconds_to_reset
+from intercom_sync.intercom.errors import CancelledError
+from intercom_sync.intercom.http.rate_limiter import MAX_WINDOW_SECONDS, RateBudget, RateLimiter, seconds_to_reset
 from intercom_sync_tests.intercom.scenario import HandClock
 
 
-def limiter_on(clock: HandClock, per_second: int | None = None) -> Limiter:
-    allowance = Allowance(clock=clock, wall=clock)
-    return Limiter(per_second, allowance, clock=clock, sleep=clock.sleep)
+def limiter_on(clock: HandClock, per_second: int | None = None) -> RateLimiter:
+    allowance = RateBudget(clock=clock, wall=clock)
+    return RateLimiter(per_second, allowance, clock=clock, sleep=clock.sleep)
 
 
 def headers(limit: object, remaining: object, reset: object) -> dict[str, str]:
@@ -29,7 +29,7 @@ def test_no_second_ever_holds_more_calls_than_the_cap(per_second: int, gaps: lis
         clock.now += gap
         turn = limiter.acquire()
         calls.append(clock.now)
-        limiter.unanswered(turn)
+        limiter.on_failure(turn)
     for first, later in zip(calls, calls[per_second:], strict=False):
         assert later - first >= 1
 
@@ -46,7 +46,7 @@ def test_calls_under_way_never_overshoot_the_window_however_their_answers_overta
     limiter = limiter_on(clock)
     used: dict[int, int] = {}
     under_way = []
-    limiter.answered(limiter.acquire(), headers(limit, limit - 1, 1010))
+    limiter.on_response(limiter.acquire(), headers(limit, limit - 1, 1010))
     used[100] = 1
     for sends, which, gap in order:
         clock.now += gap
@@ -61,13 +61,13 @@ def test_calls_under_way_never_overshoot_the_window_however_their_answers_overta
         else:
             window = int(clock.now // 10)
             rest = max(limit - used.get(window, 0), 0)
-            limiter.answered(under_way.pop(which % len(under_way)), headers(limit, rest, (window + 1) * 10))
+            limiter.on_response(under_way.pop(which % len(under_way)), headers(limit, rest, (window + 1) * 10))
 
 
 def test_an_exhausted_window_is_waited_out_before_the_429_comes() -> None:
     clock = HandClock()
     limiter = limiter_on(clock)
-    limiter.answered(limiter.acquire(), headers(83, 0, 1007))
+    limiter.on_response(limiter.acquire(), headers(83, 0, 1007))
     limiter.acquire()
     assert clock.now == pytest.approx(1007, abs=0.3)
 
@@ -79,8 +79,8 @@ def test_no_header_however_wrong_makes_a_call_wait_longer_than_a_window(reset: o
     limiter = limiter_on(clock)
     for _ in range(20):
         before = clock.now
-        limiter.answered(limiter.acquire(), headers(83, remaining, reset))
-        assert clock.now - before <= LONGEST_WINDOW + 0.3
+        limiter.on_response(limiter.acquire(), headers(83, remaining, reset))
+        assert clock.now - before <= MAX_WINDOW_SECONDS + 0.3
     assert len(clock.slept) < 20 * 70
 
 
@@ -88,7 +88,7 @@ def test_missing_headers_set_no_limit() -> None:
     clock = HandClock()
     limiter = limiter_on(clock)
     for _ in range(500):
-        limiter.answered(limiter.acquire(), {})
+        limiter.on_response(limiter.acquire(), {})
     assert clock.slept == []
 
 
@@ -111,14 +111,14 @@ def test_a_pause_holds_every_caller_of_the_stream() -> None:
 def test_as_many_calls_are_wanted_under_way_as_the_allowance_and_the_answers_time_call_for() -> None:
     clock = HandClock()
     limiter, capped = limiter_on(clock), limiter_on(clock, 10)
-    assert limiter.width() == 1
+    assert limiter.target_concurrency() == 1
     for each in (limiter, capped):
         for _ in range(3):
             turn = each.acquire()
             clock.now += 2
-            each.answered(turn, headers(1667, 1000, int(clock.now) + 5))
-    assert limiter.width() == 334
-    assert capped.width() == 20
+            each.on_response(turn, headers(1667, 1000, int(clock.now) + 5))
+    assert limiter.target_concurrency() == 334
+    assert capped.target_concurrency() == 20
 
 
 def test_a_second_begins_when_a_call_leaves_and_not_when_it_might_have() -> None:
@@ -126,7 +126,7 @@ def test_a_second_begins_when_a_call_leaves_and_not_when_it_might_have() -> None
     limiter = limiter_on(clock, 1)
     turn = limiter.acquire()
     clock.now += 5
-    limiter.leaving(turn)
+    limiter.mark_sent(turn)
     limiter.acquire()
     assert clock.now >= 1000 + 5 + 1
 
@@ -134,7 +134,7 @@ def test_a_second_begins_when_a_call_leaves_and_not_when_it_might_have() -> None
 def test_a_turn_not_used_can_be_had_by_another() -> None:
     clock = HandClock()
     limiter = limiter_on(clock, 1)
-    limiter.unused(limiter.acquire())
+    limiter.release(limiter.acquire())
     limiter.acquire()
     assert clock.slept == []
 
@@ -145,7 +145,7 @@ def test_a_stopped_read_does_not_wait_for_its_turn() -> None:
     limiter.acquire()
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped):
+    with pytest.raises(CancelledError):
         limiter.acquire(stop)
 
 

@@ -16,21 +16,21 @@ import pytest
 
 from intercom_sync.intercom.client import REGIONS, IntercomClient
 from intercom_sync.intercom.errors import (
-    Gone,
+    ClientError,
+    ConnectionFailedError,
     IntercomError,
-    RequestRefused,
-    Unauthorized,
-    Unavailable,
-    Unreachable,
+    NotFoundError,
+    ServiceUnavailableError,
+    UnauthorizedError,
     without_personal_data,
 )
 from intercom_sync.intercom.http import responses
-from intercom_sync.intercom.http.retry import LONGEST_WAIT, RETRIES, THROTTLED_RETRIES, backoff, throttled_wait
+from intercom_sync.intercom.http.retry import MAX_WAIT_SECONDS, RETRIES, THROTTLED_RETRIES, backoff, throttled_wait
 from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, search
 from intercom_sync.sandbox import faults
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.growth import is_linear
 from intercom_sync_tests.intercom.scenario import TOKEN, HandClock, brief, client_of, company_of, talks_of
 
@@ -73,7 +73,11 @@ PASSING = {
 def test_what_may_pass_is_tried_again_and_no_page_is_lost(kind: str, sandbox: Sandbox, client: IntercomClient) -> None:
     sandbox.faults.add(PASSING[kind], times=RETRIES)
     assert len(first_page(client)["data"]) == 2
-    assert (client.counts.requests, client.counts.retries, client.counts.errors) == (RETRIES + 1, RETRIES, 0)
+    assert (client.request_stats.requests, client.request_stats.retries, client.request_stats.errors) == (
+        RETRIES + 1,
+        RETRIES,
+        0,
+    )
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -81,10 +85,10 @@ def test_what_does_not_pass_is_given_up_after_three_retries(
     kind: str, sandbox: Sandbox, client: IntercomClient
 ) -> None:
     sandbox.faults.add(PASSING[kind])
-    with pytest.raises((Unavailable, Unreachable)):
+    with pytest.raises((ServiceUnavailableError, ConnectionFailedError)):
         first_page(client)
     assert len(sandbox.requests) == RETRIES + 1
-    assert client.counts.errors == 1
+    assert client.request_stats.errors == 1
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
@@ -92,7 +96,7 @@ def test_a_refused_token_stops_at_once_and_says_what_to_do(
     status: int, sandbox: Sandbox, client: IntercomClient
 ) -> None:
     sandbox.faults.add(faults.error(status, "unauthorized", "Access Token Invalid"))
-    with pytest.raises(Unauthorized, match="INTERCOM_API_KEY") as caught:
+    with pytest.raises(UnauthorizedError, match="INTERCOM_API_KEY") as caught:
         client.me()
     assert len(sandbox.requests) == 1
     assert str(status) in str(caught.value)
@@ -101,7 +105,7 @@ def test_a_refused_token_stops_at_once_and_says_what_to_do(
 @pytest.mark.parametrize("status", [400, 405, 406, 409, 415, 422])
 def test_a_refused_request_is_never_sent_twice(status: int, sandbox: Sandbox, client: IntercomClient) -> None:
     sandbox.faults.add(faults.error(status, "parameter_invalid", "ada@example.com is not 'Ada' 123456"))
-    with pytest.raises(RequestRefused) as caught:
+    with pytest.raises(ClientError) as caught:
         first_page(client)
     assert len(sandbox.requests) == 1
     assert (caught.value.status, caught.value.code) == (status, "parameter_invalid")
@@ -110,7 +114,7 @@ def test_a_refused_request_is_never_sent_twice(status: int, sandbox: Sandbox, cl
 
 def test_an_error_without_a_body_is_an_error_all_the_same(sandbox: Sandbox, client: IntercomClient) -> None:
     sandbox.faults.add(faults.status(400))
-    with pytest.raises(RequestRefused, match="400 unknown"):
+    with pytest.raises(ClientError, match="400 unknown"):
         first_page(client)
 
 
@@ -125,7 +129,10 @@ def test_a_429_waits_its_turn_more_often_than_a_failure_is_retried(sandbox: Sand
 def test_a_429_without_end_is_given_up(sandbox: Sandbox) -> None:
     clock = HandClock()
     sandbox.faults.add(faults.rate_limited(headers=False))
-    with client_of(sandbox.url, clock=clock, sleep=clock.sleep) as client, pytest.raises(Unavailable, match="429"):
+    with (
+        client_of(sandbox.url, clock=clock, sleep=clock.sleep) as client,
+        pytest.raises(ServiceUnavailableError, match="429"),
+    ):
         first_page(client)
     assert len(sandbox.requests) == THROTTLED_RETRIES + 1
 
@@ -133,9 +140,9 @@ def test_a_429_without_end_is_given_up(sandbox: Sandbox) -> None:
 def test_a_429_waits_as_long_as_the_answer_says_and_no_longer_than_a_minute() -> None:
     assert 7 <= throttled_wait({"Retry-After": "7", "X-RateLimit-Reset": "1030"}, 0, 1000.0) <= 8
     assert 9 <= throttled_wait({"X-RateLimit-Reset": "1009"}, 0, 1000.0) <= 10
-    assert throttled_wait({"Retry-After": "86400"}, 0, 1000.0) == LONGEST_WAIT
+    assert throttled_wait({"Retry-After": "86400"}, 0, 1000.0) == MAX_WAIT_SECONDS
     assert 0 < throttled_wait({"X-RateLimit-Reset": "5", "Retry-After": "soon"}, 0, 1000.0) <= 2
-    assert all(0 < backoff(attempt) <= LONGEST_WAIT for attempt in range(50))
+    assert all(0 < backoff(attempt) <= MAX_WAIT_SECONDS for attempt in range(50))
 
 
 def test_a_slow_search_is_asked_for_smaller_pages_until_it_answers(sandbox: Sandbox) -> None:
@@ -200,9 +207,9 @@ def test_a_certificate_bundle_that_the_environment_names_is_used(
 
 
 def test_a_redirect_is_not_followed_so_the_token_stays_with_its_host(sandbox: Sandbox, client: IntercomClient) -> None:
-    with Sandbox(Company()) as elsewhere:
+    with Sandbox(Workspace()) as elsewhere:
         sandbox.faults.add(faults.status(302, headers={"Location": f"{elsewhere.url}/me"}))
-        with pytest.raises(RequestRefused, match="INTERCOM_BASE_URL"):
+        with pytest.raises(ClientError, match="INTERCOM_BASE_URL"):
             client.me()
         assert elsewhere.requests == []
 
@@ -211,7 +218,7 @@ def test_a_host_that_cannot_be_reached_names_the_setting() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with client_of(url) as client, pytest.raises(Unreachable, match="INTERCOM_BASE_URL"):
+        with client_of(url) as client, pytest.raises(ConnectionFailedError, match="INTERCOM_BASE_URL"):
             client.me()
 
 
@@ -281,20 +288,20 @@ def test_a_deleted_conversation_is_gone_and_no_error() -> None:
     company = talks_of([1_700_000_000])
     company.delete_conversation("1000")
     with Sandbox(company) as sandbox, client_of(sandbox.url) as client:
-        with pytest.raises(Gone):
+        with pytest.raises(NotFoundError):
             client.conversation("1000")
-        assert client.counts.errors == 0
+        assert client.request_stats.errors == 0
 
 
 def test_a_merged_contact_names_the_one_it_was_merged_into() -> None:
     link = {"Link": '</contacts/00000000000000000000000a>; rel="canonical"'}
-    with pytest.raises(Gone) as caught:
-        responses.value(410, link, b'{"errors":[{"code":"contact_merged"}]}', lambda _: True)
+    with pytest.raises(NotFoundError) as caught:
+        responses.parse_response(410, link, b'{"errors":[{"code":"contact_merged"}]}', lambda _: True)
     assert caught.value.merged_into == "00000000000000000000000a"
 
 
 def test_an_id_cannot_lead_to_another_path(sandbox: Sandbox, client: IntercomClient) -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(NotFoundError):
         client.conversation("../contacts?x=1")
     assert len(sandbox.requests) == 1
 
@@ -324,7 +331,7 @@ def test_many_threads_share_one_client(sandbox: Sandbox, client: IntercomClient)
         thread.start()
     for thread in threads:
         thread.join()
-    assert client.counts.requests == len(sandbox.requests) == 30
+    assert client.request_stats.requests == len(sandbox.requests) == 30
     assert orjson.dumps(sandbox.requests[0].json)
 
 

@@ -14,7 +14,7 @@ def test_a_record_with_an_unusable_time_takes_no_other_record_with_it(broken: ob
     company = talks_of(NOW - 1000 + at for at in range(900))
     company.put_conversation(conversation(id="7") | {"created_at": broken})
     with reading(company) as (_, reader):
-        found = ids(reader.everything(CONVERSATIONS))
+        found = ids(reader.full_scan(CONVERSATIONS))
         assert set(found) == {str(1000 + at) for at in range(900)} | {"7"}
         assert len(found) == 901
 
@@ -24,8 +24,8 @@ def test_every_record_without_an_id_is_delivered_so_that_a_full_read_is_known_to
     for nameless in ({"id": ""}, {"id": ""}, {"id": " "}, {}, {}):
         company.put_conversation(nameless)
     with reading(company) as (_, reader):
-        assert len([record for page in reader.everything(CONVERSATIONS) for record in page.records]) == 6
-        found = reader.completeness(CONVERSATIONS)
+        assert len([record for page in reader.full_scan(CONVERSATIONS) for record in page.records]) == 6
+        found = reader.scan_counts(CONVERSATIONS)
         assert (found.seen, found.total_at_end) == (6, 6)
 
 
@@ -36,6 +36,6 @@ def test_a_plausible_but_wrong_time_neither_ends_nor_narrows_a_read(field: str, 
     company.put_conversation(conversation(id="7", created_at=NOW - 5, updated_at=NOW - 5) | {field: wrong})
     with reading(company) as (_, reader):
         good = {str(1000 + at) for at in range(900)}
-        assert set(ids(reader.everything(CONVERSATIONS))) == good | {"7"}
+        assert set(ids(reader.full_scan(CONVERSATIONS))) == good | {"7"}
         lies_in = {"7"} if field == "created_at" else set()
-        assert set(ids(reader.window(CONVERSATIONS, NOW - 1000, NOW))) == good | lies_in
+        assert set(ids(reader.incremental_scan(CONVERSATIONS, NOW - 1000, NOW))) == good | lies_in

@@ -8,8 +8,8 @@ import pytest
 from intercom_sync.definitions import defs
 from intercom_sync.domain.schema.lineage import LINEAGE
 from intercom_sync.domain.schema.tables import REVENUE_METRICS, SUPPORT_METRICS, TABLES, UNIFIED_CUSTOMERS
-from intercom_sync.orchestration.assets.charts import Bar, drawn, picture
-from intercom_sync.orchestration.assets.run_metadata import column_lineage, numbers
+from intercom_sync.orchestration.assets.charts import Bar, chart, render_svg
+from intercom_sync.orchestration.assets.run_metadata import column_lineage, numeric_metadata
 
 INLINE = 1000  # the UI hides markdown of this length and more behind a link
 COMPUTED = (REVENUE_METRICS, SUPPORT_METRICS, UNIFIED_CUSTOMERS)
@@ -59,7 +59,7 @@ def test_every_asset_has_what_the_catalog_shows() -> None:
     ids=["nothing", "long", "foreign", "markup", "scores", "negative"],
 )
 def test_a_picture_is_sound_svg_and_short_enough_to_show_in_place(bars: list[Bar]) -> None:
-    shown = picture("A title", bars).md_str
+    shown = chart("A title", bars).md_str
     assert shown is not None
     assert len(shown) < INLINE
     link = shown.removeprefix("![A title](data:image/svg+xml,").removesuffix(")")
@@ -68,8 +68,8 @@ def test_a_picture_is_sound_svg_and_short_enough_to_show_in_place(bars: list[Bar
 
 
 def test_the_longest_bar_is_the_largest_value() -> None:
-    assert "M0,2h400v18H0zM0,24h200v18H0z" in drawn([Bar("a", 10, ""), Bar("b", 5, "")])
+    assert "M0,2h400v18H0zM0,24h200v18H0z" in render_svg([Bar("a", 10, ""), Bar("b", 5, "")])
 
 
 def test_unknown_numbers_are_left_out_rather_than_plotted_as_nothing() -> None:
-    assert set(numbers({"a": 1, "b": None, "c": 0.0})) == {"a", "c"}
+    assert set(numeric_metadata({"a": 1, "b": None, "c": 0.0})) == {"a", "c"}

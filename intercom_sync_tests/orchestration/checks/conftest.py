@@ -7,11 +7,11 @@ import dagster as dg
 import pytest
 
 from intercom_sync.definitions import build
-from intercom_sync.orchestration.jobs import read_config, sync_job
-from intercom_sync.orchestration.partitions import key_of, window_holding
+from intercom_sync.orchestration.jobs import run_config, sync_job
+from intercom_sync.orchestration.partitions import partition_key, window_containing
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -20,7 +20,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 class Syncs:
     """Runs syncs of one company on one Dagster instance."""
 
-    def __init__(self, company: Company, instance: dg.DagsterInstance) -> None:
+    def __init__(self, company: Workspace, instance: dg.DagsterInstance) -> None:
         self.company = company
         self.instance = instance
 
@@ -37,8 +37,8 @@ class Syncs:
             build()
             .resolve_job_def(sync_job.name)
             .execute_in_process(
-                run_config=read_config(as_of=NOW.isoformat(), **config) | QUIET,
-                partition_key=key_of(window_holding(NOW)),
+                run_config=run_config(as_of=NOW.isoformat(), **config) | QUIET,
+                partition_key=partition_key(window_containing(NOW)),
                 instance=self.instance,
                 raise_on_error=False,
             )
@@ -47,7 +47,7 @@ class Syncs:
 
 @pytest.fixture
 def syncs(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Syncs]:
-    with Sandbox(Company()) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+    with Sandbox(Workspace()) as sandbox, dg.DagsterInstance.ephemeral() as instance:
         settings = {
             "INTERCOM_API_KEY": "invented",
             "INTERCOM_BASE_URL": sandbox.url,
@@ -56,7 +56,7 @@ def syncs(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> It
         }
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
-        yield Syncs(sandbox.company, instance)
+        yield Syncs(sandbox.workspace, instance)
 
 
 def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

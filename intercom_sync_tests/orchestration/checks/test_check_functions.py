@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from intercom_sync.domain.reconciliation import Verdict
+from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.orchestration.checks import (
     contact_checks,
     conversation_checks,
@@ -167,7 +167,7 @@ def carry_out(connect: Callable[[], Session], *statements: str) -> None:
                 session.execute(one)
 
 
-def ask(connect: Callable[[], Session], name: str) -> Verdict:
+def ask(connect: Callable[[], Session], name: str) -> CheckResult:
     with connect() as session, session.transaction():
         return CHECKS[name].ask(session, "now")
 
@@ -210,7 +210,7 @@ def test_parts_that_were_given_up_are_told_as_waiting(sound: Callable[[], Sessio
     )
     verdict = ask(sound, "raw_conversations.parts_complete")
     assert not verdict.passed
-    assert verdict.figures == {"parts_pending": 1, "parts_failed": 1, "parts_missing": 0}
+    assert verdict.metrics == {"parts_pending": 1, "parts_failed": 1, "parts_missing": 0}
 
 
 def test_a_customer_marked_by_this_sync_is_not_lost(sound: Callable[[], Session]) -> None:

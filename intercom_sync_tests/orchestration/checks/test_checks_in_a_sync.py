@@ -6,7 +6,7 @@ from datetime import timedelta
 import dagster as dg
 
 from intercom_sync.definitions import build
-from intercom_sync.orchestration.partitions import key_of, window_holding
+from intercom_sync.orchestration.partitions import partition_key, window_containing
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.orchestration.checks.conftest import NOW, QUIET, Syncs, verdicts
 
@@ -22,7 +22,7 @@ def test_a_sync_runs_every_check_and_each_result_belongs_to_its_window(syncs: Sy
     assert result.success
     found = result.get_asset_check_evaluations()
     assert len(found) == len(build().resolve_asset_graph().asset_check_keys)
-    assert {one.partition for one in found} == {key_of(window_holding(NOW))}
+    assert {one.partition for one in found} == {partition_key(window_containing(NOW))}
     assert all(one.passed for one in found)
 
 
@@ -114,7 +114,7 @@ def test_the_checks_of_one_asset_can_be_run_alone_on_a_window(syncs: Syncs) -> N
     job = dg.define_asset_job("alone", selection)
     definitions = dg.Definitions.merge(build(), dg.Definitions(jobs=[job]))
     result = definitions.resolve_job_def("alone").execute_in_process(
-        instance=syncs.instance, run_config=QUIET, tags={"dagster/partition": key_of(window_holding(NOW))}
+        instance=syncs.instance, run_config=QUIET, tags={"dagster/partition": partition_key(window_containing(NOW))}
     )
     assert verdicts(result)["raw_contacts.record_count_reconciled"]
     assert {name.partition(".")[0] for name in verdicts(result)} == {"raw_contacts"}
@@ -122,7 +122,7 @@ def test_the_checks_of_one_asset_can_be_run_alone_on_a_window(syncs: Syncs) -> N
 
 def test_a_run_over_several_windows_is_checked_too(syncs: Syncs) -> None:
     syncs.put(0, 3)
-    first, last = key_of(window_holding(NOW - timedelta(hours=12))), key_of(window_holding(NOW))
+    first, last = partition_key(window_containing(NOW - timedelta(hours=12))), partition_key(window_containing(NOW))
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     job = build().resolve_job_def("sync")
     result = job.execute_in_process(instance=syncs.instance, run_config=QUIET, tags=tags, raise_on_error=False)

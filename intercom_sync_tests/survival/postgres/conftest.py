@@ -26,7 +26,7 @@ def base() -> Iterator[Base]:
     with Server() as server, Sandbox(fixtures.company()) as sandbox:
         with fixtures.struck(sandbox, server, None) as first:
             first.sync(full=True)
-        fixtures.change(sandbox.company)
+        fixtures.change(sandbox.workspace)
         with fixtures.struck(sandbox, server, first.database) as clean:
             clean.sync(fixtures.THEN)
             kept = clean.kept()

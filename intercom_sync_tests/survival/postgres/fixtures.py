@@ -13,7 +13,7 @@ import pytest
 from intercom_sync.domain.schema import tables
 from intercom_sync.sandbox.builders import subscription
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, Row, Scenario, person, talk
 from intercom_sync_tests.survival.postgres.server import Server
 
@@ -31,16 +31,16 @@ _COMPARED = (
 WRITTEN = (tables.UNIFIED_CUSTOMERS, tables.CUSTOMER_ALERTS, tables.CUSTOMER_LAST_WRITTEN)
 
 
-def company() -> Company:
+def company() -> Workspace:
     """The company as it was first."""
-    made = Company()
+    made = Workspace()
     for number in range(_PEOPLE):
         made.put_contact(_person(number, 10_000))
         made.put_conversation(talk(f"5{number:02}", f"c{number:02}", "Hello", "Thanks", created=NOW - 9 * HOUR))
     return made
 
 
-def change(made: Company) -> None:
+def change(made: Workspace) -> None:
     """Every customer's MRR doubles, some come, some want to leave."""
     for number in range(_PEOPLE + 5):
         made.put_contact(_person(number, 20_000 + number, hours=1))
@@ -57,7 +57,7 @@ class Struck(Scenario):
     """A scenario on a server that goes away and comes back: every question has a connection of its own."""
 
     def __init__(self, sandbox: Sandbox, server: Server, database: str, instance: dg.DagsterInstance) -> None:
-        self.sandbox, self.company, self.instance = sandbox, sandbox.company, instance
+        self.sandbox, self.company, self.instance = sandbox, sandbox.workspace, instance
         self.server, self.database, self._resources = server, database, {}
 
     def rows(self, query: str, *values: Any) -> list[Row]:

@@ -10,8 +10,8 @@ import pytest
 from dagster import DagsterEventType
 
 from intercom_sync.orchestration import resources
-from intercom_sync.orchestration.run_events import note_ended
-from intercom_sync.warehouse.marts.key_ranges import Buckets, Frames
+from intercom_sync.orchestration.run_events import record_ended
+from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import why
 from intercom_sync_tests.survival.postgres import command, fixtures
@@ -89,16 +89,16 @@ def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself
     def read(session: Session) -> Iterator[Frames]:
         for bucket in cut:
             bucket.bind(session)
-            condition = bucket.holds("email_key")
+            condition = bucket.condition("email_key")
             yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {condition}"),)
 
-    cut = Buckets(["p10@example.com", "p20@example.com"])
+    cut = KeyRanges(["p10@example.com", "p20@example.com"])
     own = Session(base.server.url_of(struck.database), "public")
     with (
         own as session,
         _taken(base.server, struck.database, leave=1),
         session.transaction(),
-        cut.each(session, [read, read], beside=True) as found,
+        cut.iter_prefetched(session, [read, read], beside=True) as found,
     ):
         rows = [(one.height, other.height) for one, other in found]
     assert rows == [(10, 10), (10, 10), (20, 20)]
@@ -139,7 +139,7 @@ def test_the_last_retry_tells_what_the_first_did(
     assert why(failed).startswith(said)
     assert [event.event_type for event in failed.all_events].count(DagsterEventType.STEP_RESTARTED) == 2
     with Session(base.server.url_of(impatient.database), "public") as session:
-        note_ended(impatient.instance, session, impatient.instance.get_run_record_by_id(failed.run_id))
+        record_ended(impatient.instance, session, impatient.instance.get_run_record_by_id(failed.run_id))
     (alert,) = impatient.values("SELECT details->>'sentence' FROM customer_alerts WHERE kind = 'failed_run'")
     assert said in alert
 

@@ -7,11 +7,11 @@ import pytest
 from intercom_sync.commands.doctor import doctor
 from intercom_sync.sandbox.builders import subscription
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.alerts.outbox import waiting
+from intercom_sync.warehouse.alerts.outbox import pending
 from intercom_sync.warehouse.postgres.connect import open_warehouse
-from intercom_sync.warehouse.privacy.erase_person import forget
+from intercom_sync.warehouse.privacy.erase_person import erase_person
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, person, talk
 from intercom_sync_tests.survival.postgres import fixtures
 from intercom_sync_tests.survival.postgres.server import Server
@@ -26,8 +26,8 @@ def server() -> Iterator[Server]:
         yield made
 
 
-def _company() -> Company:
-    made = Company()
+def _company() -> Workspace:
+    made = Workspace()
     made.put_contact(person("zoe", "zoë@example.com", name="Zoë Ångström", stripe=_STRIPE | {"note": "😀 &#x41;"}))
     made.put_contact(person("wang", "wang@example.com", name="王", stripe=_STRIPE))
     made.put_contact(person("smile", "smile@example.com", name="Ann 😀"))
@@ -74,7 +74,7 @@ def test_what_the_database_can_hold_is_right_and_the_rest_is_rejected(
         struck.sync(NOW + HOUR, full=True, checked=True)
         assert struck.kept(*fixtures.WRITTEN)["customer_alerts"] == before["customer_alerts"]
         with open_warehouse(Settings.load())() as session:
-            quoted = [alert.details["excerpt"] for alert in waiting(session) if alert.kind == "cancel_mention"]
+            quoted = [alert.details["excerpt"] for alert in pending(session) if alert.kind == "cancel_mention"]
             assert quoted == ([] if "zoe" in rejected else ["I will cancel 😀 王 & Zoë"])
         doctor(Settings.load())
         assert (f"the encoding {encoding}" in capsys.readouterr().out) == (encoding != "UTF8")
@@ -85,7 +85,7 @@ def test_what_the_database_can_hold_is_right_and_the_rest_is_rejected(
         assert _names(struck)["smile@example.com"] == "Ann"
         assert _names(struck)["plain@example.com"] == (made["plain@example.com"] if rejected else "😀")
         with open_warehouse(Settings.load())() as session:
-            forget(session, "zoë@example.com")
+            erase_person(session, "zoë@example.com")
         assert "zoë@example.com" not in _names(struck)
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from intercom_sync.commands.dagster_instance import use_instance
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.postgres.connect import open_warehouse
-from intercom_sync.warehouse.privacy.erase_person import forget
+from intercom_sync.warehouse.privacy.erase_person import erase_person
 from intercom_sync.warehouse.schema.inspection import inspect
 from intercom_sync.warehouse.schema.migrate import pending, prepare
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, person, talk
@@ -37,7 +37,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def struck(server: Server) -> Iterator[fixtures.Struck]:
     """A company on an empty database."""
-    company = Company()
+    company = Workspace()
     company.put_contact(person("a", "ann@example.com"))
     company.put_contact(person("b", "bob@example.com"))
     company.put_conversation(talk("91", "a", "I will cancel", created=NOW - HOUR))
@@ -56,7 +56,7 @@ def _syncs_twice(struck: fixtures.Struck) -> None:
     struck.sync(NOW + 2 * HOUR)
     assert struck.customer("ann@example.com")["name"] == "Ann"
     with open_warehouse(Settings.load())() as session:
-        assert forget(session, "bobby@example.com")["unified_customers"] > 0
+        assert erase_person(session, "bobby@example.com")["unified_customers"] > 0
 
 
 @pytest.mark.parametrize("what", ["FOR ALL TABLES", "FOR TABLE unified_customers", "FOR TABLES IN SCHEMA public"])

@@ -6,11 +6,11 @@ import pytest
 
 from intercom_sync.commands.doctor import doctor
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.marts import key_ranges
 from intercom_sync.warehouse.postgres.connect import open_warehouse
-from intercom_sync.warehouse.privacy.erase_person import forget
+from intercom_sync.warehouse.privacy.erase_person import erase_person
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, person, talk
 from intercom_sync_tests.survival.postgres import fixtures
 from intercom_sync_tests.survival.postgres.server import Server
@@ -28,7 +28,7 @@ def talkative() -> Iterator[Server]:
 def test_no_statement_holds_customers_data(talkative: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     # Few customers a bucket, so that there are bounds.
     monkeypatch.setattr(key_ranges, "CUSTOMERS_PER_BUCKET", 4)
-    company = Company()
+    company = Workspace()
     for number in range(_PEOPLE):
         name = f"Oddname {number}"
         company.put_contact(
@@ -43,7 +43,7 @@ def test_no_statement_holds_customers_data(talkative: Server, monkeypatch: pytes
         struck.sync(NOW + 2 * HOUR, checked=True)
         doctor(Settings.load())
         with open_warehouse(Settings.load())() as session:
-            forget(session, "new2@oddmail.example")
+            erase_person(session, "new2@oddmail.example")
         struck.sync(NOW + 3 * HOUR, full=True)
         assert len(struck.emails()) == _PEOPLE - 1
     logged = [line for line in talkative.log.splitlines() if "odd" in line.lower()]

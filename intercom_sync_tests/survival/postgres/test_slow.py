@@ -8,7 +8,7 @@ import pytest
 
 from intercom_sync.warehouse.errors import DatabaseUnreachableError
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.postgres.urls import patient_url
+from intercom_sync.warehouse.postgres.urls import with_timeouts
 from intercom_sync_tests.survival.postgres import fixtures
 from intercom_sync_tests.survival.postgres.conftest import Base
 from intercom_sync_tests.survival.postgres.fixtures import THEN
@@ -47,7 +47,7 @@ def test_a_server_that_takes_no_more_bytes_is_given_up(base: Base) -> None:
 
 
 def test_every_connection_has_limits_unless_the_url_names_its_own() -> None:
-    assert parse_qs(urlsplit(patient_url("postgres://ada@host/db?connect_timeout=3")).query) == {
+    assert parse_qs(urlsplit(with_timeouts("postgres://ada@host/db?connect_timeout=3")).query) == {
         "connect_timeout": ["3"],
         "keepalives_idle": ["30"],
         "keepalives_interval": ["10"],
@@ -55,4 +55,4 @@ def test_every_connection_has_limits_unless_the_url_names_its_own() -> None:
         "tcp_user_timeout": ["120000"],
         "client_encoding": ["UTF8"],
     }
-    assert "connect_timeout=10" in patient_url("postgresql:///db")
+    assert "connect_timeout=10" in with_timeouts("postgresql:///db")

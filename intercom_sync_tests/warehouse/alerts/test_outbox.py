@@ -10,7 +10,7 @@ from intercom_sync.domain.incidents import failed_run
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.alerts.check_states import Evaluation, judge
+from intercom_sync.warehouse.alerts.check_states import Evaluation, record_evaluation
 from intercom_sync.warehouse.state.runs import SyncRun
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def session(connect):
 def put(session, *rows):
     frame = pl.DataFrame(rows, schema=dict.fromkeys(("kind", "email", "details"), pl.String), orient="row")
     with session.transaction():
-        outbox.put(session, frame, RUN, Rules())
+        outbox.enqueue(session, frame, RUN, Rules())
 
 
 def landed(session, contacts, conversations, messages):
@@ -52,7 +52,7 @@ def landed(session, contacts, conversations, messages):
 
 
 def details(session):
-    return {alert.email: alert.details for alert in outbox.waiting(session)}
+    return {alert.email: alert.details for alert in outbox.pending(session)}
 
 
 def test_a_cancel_mention_carries_the_newest_words_of_that_customer(session):
@@ -94,27 +94,27 @@ def test_an_alert_without_its_words_goes_out_all_the_same(session):
 def test_a_note_is_told_once(session):
     for again in range(3):
         with session.transaction():
-            new = outbox.note(session, failed_run(f"run-{again}", "run-0", "sync", "no reason", NOW))
+            new = outbox.enqueue_once(session, failed_run(f"run-{again}", "run-0", "sync", "no reason", NOW))
         assert new is (again == 0)
-    assert [alert.run for alert in outbox.waiting(session)] == ["run-0"]
+    assert [alert.run_id for alert in outbox.pending(session)] == ["run-0"]
 
 
 def test_a_note_that_was_delivered_is_not_told_again(session):
     note = failed_run("run-0", "run-0", "sync", "no reason", NOW)
     with session.transaction():
-        outbox.note(session, note)
-    outbox.delivered(session, [alert.id for alert in outbox.waiting(session)], NOW)
+        outbox.enqueue_once(session, note)
+    outbox.mark_delivered(session, [alert.id for alert in outbox.pending(session)], NOW)
     with session.transaction():
-        assert not outbox.note(session, note)
-    assert outbox.waiting(session) == []
+        assert not outbox.enqueue_once(session, note)
+    assert outbox.pending(session) == []
 
 
 def test_what_was_not_delivered_waits_with_the_reason_however_often_slack_was_down(session):
     put(session, ("mrr_change", "ann@example.com", "{}"))
-    (alert,) = outbox.waiting(session)
+    (alert,) = outbox.pending(session)
     for _ in range(10):
-        outbox.not_delivered(session, [alert.id], "Slack does not answer", refused=False)
-    assert outbox.waiting(session) == [alert]
+        outbox.mark_failed(session, [alert.id], "Slack does not answer", refused=False)
+    assert outbox.pending(session) == [alert]
     with session.transaction():
         assert session.frame("SELECT attempts, last_error FROM customer_alerts").rows() == [
             (10, "Slack does not answer")
@@ -123,19 +123,19 @@ def test_what_was_not_delivered_waits_with_the_reason_however_often_slack_was_do
 
 def test_what_slack_refuses_for_what_it_says_is_set_aside_with_the_reason(session):
     put(session, ("mrr_change", "ann@example.com", "{}"), ("mrr_change", "bob@example.com", "{}"))
-    poison, good = outbox.waiting(session)
-    for _ in range(outbox.SET_ASIDE):
-        outbox.not_delivered(session, [poison.id], "invalid_blocks", refused=True)
-    assert outbox.waiting(session) == [good]
+    poison, good = outbox.pending(session)
+    for _ in range(outbox.MAX_REFUSALS):
+        outbox.mark_failed(session, [poison.id], "invalid_blocks", refused=True)
+    assert outbox.pending(session) == [good]
     assert outbox.backlog(session) == outbox.Backlog(1, 1, f"customer_alerts {poison.id}: invalid_blocks")
 
 
 def test_one_process_delivers_at_a_time(connect):
     with connect() as first, connect() as second:
-        assert outbox.claim(first)
-        assert not outbox.claim(second)
+        assert outbox.try_lock(first)
+        assert not outbox.try_lock(second)
         first.let_go_of_locks()
-        assert outbox.claim(second)
+        assert outbox.try_lock(second)
 
 
 def evaluation(hours, passed):
@@ -158,9 +158,9 @@ def evaluation(hours, passed):
 def test_a_check_is_told_of_when_it_begins_to_fail_and_then_once_a_day(session, verdicts, notified_at):
     for hours, passed in verdicts:
         with session.transaction():
-            judge(session, evaluation(hours, passed))
-    assert [alert.created_at for alert in outbox.waiting(session)] == [NOW + timedelta(hours=h) for h in notified_at]
-    for alert in outbox.waiting(session):
+            record_evaluation(session, evaluation(hours, passed))
+    assert [alert.created_at for alert in outbox.pending(session)] == [NOW + timedelta(hours=h) for h in notified_at]
+    for alert in outbox.pending(session):
         assert alert.details["sentence"] == "The check unified_customers/emails_are_unique failed (ERROR): 2 rows"
 
 
@@ -174,7 +174,7 @@ def test_an_outbox_of_an_earlier_version_gets_what_is_missing(connect, database_
             session.execute("DROP TABLE check_states")
     prepare(database_url, schema)
     with connect() as session:
-        assert [alert.refusal_count for alert in outbox.waiting(session)] == [0]
+        assert [alert.refusal_count for alert in outbox.pending(session)] == [0]
         with session.transaction():
-            assert outbox.note(session, failed_run("a", "a", "sync", "no reason", NOW))
-            assert not outbox.note(session, failed_run("a", "a", "sync", "no reason", NOW))
+            assert outbox.enqueue_once(session, failed_run("a", "a", "sync", "no reason", NOW))
+            assert not outbox.enqueue_once(session, failed_run("a", "a", "sync", "no reason", NOW))

@@ -23,7 +23,7 @@ _NOBODY = 65534
 def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
     """A running server of its own; its name is so long that its socket lies in /tmp, except as root."""
     made = EmbeddedServer(tmp_path / ("x" * 120))
-    made.hold()
+    made.acquire()
     yield made
     made.release()
     shutil.rmtree(made.folder)

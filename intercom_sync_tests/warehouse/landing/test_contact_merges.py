@@ -21,8 +21,8 @@ def _stands_for(connect: Connect, landed: Iterable[str], *noted: Mapping[str, st
         for name in landed:
             session.execute(_LAND, name, f"{name}@Example.com")
         for one in noted:
-            contact_merges.note(session, one)
-        contact_merges.stage(session)
+            contact_merges.record(session, one)
+        contact_merges.create_merge_map(session)
         found = session.frame("SELECT id, contact_id FROM merged_away").rows()
     assert len(found) == len({name for name, _ in found})
     return dict(found)

@@ -9,18 +9,18 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.conversations import read_conversation
-from intercom_sync.domain.parse_records import sift
+from intercom_sync.domain.contacts import parse_contact
+from intercom_sync.domain.conversations import parse_conversation
+from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
 from intercom_sync.sandbox.builders import author, contact, conversation, message
-from intercom_sync.warehouse.landing.land_contacts import Stamp, land_contacts
+from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
 from intercom_sync.warehouse.landing.land_conversations import land_conversations
 from intercom_sync.warehouse.postgres.session import Session
 
 _RULES = Rules()
 _BASE = 1_780_000_000
-_STAMP = Stamp("run", datetime.fromtimestamp(_BASE + 100, UTC), _RULES.contact_fingerprint())
+_STAMP = LandingContext("run", datetime.fromtimestamp(_BASE + 100, UTC), _RULES.contact_rules_hash())
 _numbers = count(1)
 _any_order = settings(max_examples=25)
 
@@ -72,7 +72,7 @@ def test_versions_of_a_contact_leave_the_same_in_any_order(
     with connect() as session:
         for page in pages:
             with session.transaction():
-                sifted = sift(map(version, page), partial(read_contact, rules=_RULES))
+                sifted = parse_records(map(version, page), partial(parse_contact, rules=_RULES))
                 land_contacts(session, sifted, _STAMP)
         assert _stands(session, "contact", id) == _expected(good)
         in_play = _expected(good)[0]
@@ -96,7 +96,7 @@ def test_versions_of_a_conversation_leave_the_same_in_any_order_its_words_includ
     with connect() as session:
         for page in pages:
             with session.transaction():
-                land_conversations(session, sift(map(version, page), read_conversation), _RULES, _STAMP)
+                land_conversations(session, parse_records(map(version, page), parse_conversation), _RULES, _STAMP)
         assert _stands(session, "conversation", id) == _expected(good)
         in_play = _expected(good)[0]
         said = session.value("SELECT text FROM intercom_messages WHERE conversation_id = $1", id)
@@ -111,7 +111,7 @@ def test_at_the_same_version_the_later_fetch_wins_and_the_same_again_is_no_chang
         for name in ("First", "Second", "Second"):
             one = contact(id="c1", external_id="u-1", email="a@b", name=name, updated_at=_BASE, created_at=_BASE)
             with session.transaction():
-                land_contacts(session, sift([one], partial(read_contact, rules=_RULES)), _STAMP)
+                land_contacts(session, parse_records([one], partial(parse_contact, rules=_RULES)), _STAMP)
             seen.append(session.frame("SELECT name, revision, landed_at FROM intercom_contacts").row(0))
     assert [row[0] for row in seen] == ["First", "Second", "Second"]
     assert seen[0][1] < seen[1][1]

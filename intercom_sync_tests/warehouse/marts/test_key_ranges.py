@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from intercom_sync.warehouse.marts import key_ranges as module
-from intercom_sync.warehouse.marts.key_ranges import Buckets, Frames, buckets
+from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
 from intercom_sync.warehouse.postgres.session import Session
 
 Connect = Callable[[], Session]
 _KEYS = ["a@x.de", "a{b}@x.de", "it's@x.de", "m@x.de", "zoë@x.de", "ä@x.de"]
-_CUT = Buckets(["a{b}@x.de", "it's@x.de", "n@x.de", "o@x.de"])
+_CUT = KeyRanges(["a{b}@x.de", "it's@x.de", "n@x.de", "o@x.de"])
 
 
 def _land(session: Session, keys: list[str]) -> None:
@@ -24,13 +24,13 @@ def _land(session: Session, keys: list[str]) -> None:
     )
 
 
-def _ranged(session: Session, cut: Buckets = _CUT) -> Iterator[Frames]:
+def _ranged(session: Session, cut: KeyRanges = _CUT) -> Iterator[Frames]:
     for bucket in cut:
         bucket.bind(session)
-        yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {bucket.holds('email_key')}"),)
+        yield (session.frame(f"SELECT email_key FROM intercom_contacts WHERE {bucket.condition('email_key')}"),)
 
 
-def _sorted(session: Session, cut: Buckets = _CUT, part: str = "TRUE") -> Iterator[Frames]:
+def _sorted(session: Session, cut: KeyRanges = _CUT, part: str = "TRUE") -> Iterator[Frames]:
     return ((rows,) for rows in cut.rows(session, f"SELECT email_key FROM intercom_contacts WHERE {part}"))
 
 
@@ -43,7 +43,7 @@ def test_what_is_read_in_one_pass_lies_in_the_bucket_whose_range_holds_its_key(
     with connect() as session:
         with session.transaction():
             _land(session, _KEYS)
-        with session.transaction(), _CUT.each(session, [_ranged, _sorted], beside=beside) as found:
+        with session.transaction(), _CUT.iter_prefetched(session, [_ranged, _sorted], beside=beside) as found:
             pairs = [(sorted(ranged["email_key"]), sorted(one["email_key"])) for ranged, one in found]
     assert [one for _, one in pairs] == [ranged for ranged, _ in pairs]
     assert sorted(key for _, one in pairs for key in one) == _KEYS
@@ -54,7 +54,7 @@ def test_what_is_read_in_one_pass_lies_in_the_bucket_whose_range_holds_its_key(
 def test_what_a_transaction_wrote_itself_is_only_read_by_its_own_session(connect: Connect, beside: bool) -> None:
     with connect() as session, session.transaction():
         _land(session, _KEYS)
-        with _CUT.each(session, [_sorted], beside=beside) as found:
+        with _CUT.iter_prefetched(session, [_sorted], beside=beside) as found:
             assert sum(rows.height for (rows,) in found) == (0 if beside else len(_KEYS))
 
 
@@ -64,12 +64,12 @@ def test_the_parts_of_a_table_hold_every_row_once_though_others_move_them_meanwh
             _land(other, [f"user{number}@x.de" for number in range(900)])
         with session.transaction():
             first, second = _CUT.parts(session, "intercom_contacts")
-            moment = session.moment()
-            with session.beside(moment) as reader:
+            moment = session.export_snapshot()
+            with session.open_at_snapshot(moment) as reader:
                 keys = [key for (rows,) in _sorted(reader, part=second) for key in rows["email_key"]]
             with other.transaction():
                 other.execute("UPDATE intercom_contacts SET name = 'moved'")
-            with session.beside(moment) as reader:
+            with session.open_at_snapshot(moment) as reader:
                 keys += [key for (rows,) in _sorted(reader, part=first) for key in rows["email_key"]]
     assert len(keys) == len(set(keys)) == 900
 
@@ -79,7 +79,7 @@ def test_an_error_while_a_bucket_is_read_ahead_reaches_whoever_works_on_them(con
         yield (reader.frame("SELECT 1 AS one"),)
         raise LookupError
 
-    with connect() as session, session.transaction(), _CUT.each(session, [broken], beside=True) as found:
+    with connect() as session, session.transaction(), _CUT.iter_prefetched(session, [broken], beside=True) as found:
         next(found)
         with pytest.raises(LookupError):
             next(found)
@@ -104,7 +104,7 @@ def test_where_another_program_waits_for_a_table_the_transaction_reads_by_itself
             session.value("SELECT count(*) FROM intercom_contacts")
             waiting = threads.submit(theirs.execute, alter)
             _until(watcher, f"pid = {backend} AND wait_event_type = 'Lock'")
-            with _CUT.each(session, [_ranged, _sorted], beside=True) as found:
+            with _CUT.iter_prefetched(session, [_ranged, _sorted], beside=True) as found:
                 assert sum(rows.height for _, rows in found) == len(_KEYS)
         waiting.result(timeout=30)
 
@@ -115,7 +115,7 @@ def test_whoever_stops_early_does_not_wait_for_what_is_being_read_ahead(connect:
         yield (reader.frame("SELECT pg_sleep(3600)::text"),)
 
     def stop_early(session: Session, watcher: Session) -> None:
-        with session.transaction(), _CUT.each(session, [slow], beside=True) as found:
+        with session.transaction(), _CUT.iter_prefetched(session, [slow], beside=True) as found:
             next(found)
             _until(watcher, "wait_event = 'PgSleep' AND query LIKE '%3600%'")
             raise KeyboardInterrupt
@@ -134,7 +134,7 @@ def test_a_session_beside_that_dies_when_all_is_read_is_no_loss(connect: Connect
         yield (reader.frame("SELECT 1 AS one"),)
 
     with connect() as session, session.transaction():
-        with _CUT.each(session, [told], beside=True) as found:
+        with _CUT.iter_prefetched(session, [told], beside=True) as found:
             assert len(list(found)) == 1
             assert session.value(f"SELECT pg_terminate_backend({pids[0]}, 10000)")
         _land(session, _KEYS)
@@ -149,13 +149,13 @@ def test_more_contacts_than_a_bucket_takes_are_cut_into_buckets_of_about_that(co
         )
         keys = "SELECT count(*) FROM intercom_contacts WHERE "
         held = []
-        for bucket in buckets(session):
+        for bucket in key_ranges(session):
             bucket.bind(session)
-            held.append(session.value(keys + bucket.holds("email_key")))
+            held.append(session.value(keys + bucket.condition("email_key")))
     assert sum(held) == 60_000
     assert max(held) < 30_000
 
 
 def test_where_nobody_is_there_is_one_bucket_without_end(connect: Connect) -> None:
     with connect() as session, session.transaction():
-        assert [bucket.holds("email_key") for bucket in buckets(session)] == ["TRUE"]
+        assert [bucket.condition("email_key") for bucket in key_ranges(session)] == ["TRUE"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.privacy.erase_person import forget
+from intercom_sync.warehouse.privacy.erase_person import erase_person
 from intercom_sync_tests.warehouse.shared_table import SharedTable, person
 
 _ADA, _BOB, _CYD = "ada@x.com", "bob@x.com", "cyd@x.com"
@@ -65,7 +65,7 @@ def test_of_two_contacts_with_one_stripe_id_the_customer_that_has_it_keeps_it(ta
     done = table.sync(
         person("c1", _ADA, stripe={"stripe_id": "cus_1"}), person("c2", _BOB, stripe={"stripe_id": "cus_1"}), day=1
     )
-    assert (done.figures.new_contacts, done.figures.updated_contacts, done.figures.skipped_contacts) == (0, 1, 1)
+    assert (done.stats.new_contacts, done.stats.updated_contacts, done.stats.skipped_contacts) == (0, 1, 1)
     assert table.written("stripe_customer_id") == {_BOB: "cus_1"}
     reason, field, value = table.rejects()["customer c1"]
     assert "unified_customers_stripe_customer_id_key" in reason
@@ -97,7 +97,7 @@ def test_forgetting_a_contact_finds_the_email_that_its_id_has_left(
     table.sync(_who("c1", _ADA, "cus_1"), _who("c2", _CYD, "cus_2"), day=0)
     table.sync(_who("c1", _BOB, "cus_1", day=1), day=2)
     with Session(database_url, schema) as session:
-        forget(session, _BOB)
+        erase_person(session, _BOB)
     assert set(table.written("name")) == {_CYD}
 
 
@@ -108,5 +108,5 @@ def test_forgetting_a_refused_customer_takes_it_from_the_rejects(
     table.sync(_who("c2", _BOB, "cus_1"), day=1)
     assert list(table.rejects()) == ["customer c2"]
     with Session(database_url, schema) as session:
-        assert forget(session, _BOB)["rejected_records"] == 1
+        assert erase_person(session, _BOB)["rejected_records"] == 1
     assert table.rejects() == {}

@@ -16,11 +16,11 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.pipeline.extract import Collector
-from intercom_sync.pipeline.publish import finish_run
-from intercom_sync.pipeline.run_plan import Asked, begin_run
+from intercom_sync.pipeline.extract import Extractor
+from intercom_sync.pipeline.publish import publish_customers
+from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.sandbox.server import Sandbox
-from intercom_sync.sandbox.workspace import Company
+from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
@@ -81,23 +81,23 @@ def explaining(database_url: str, schema: str, connect: Callable[[], Session]) -
     return lambda: ExplainingSession(database_url, schema)
 
 
-def company(people: int) -> Company:
-    made = Company()
+def company(people: int) -> Workspace:
+    made = Workspace()
     for n in range(people):
         made.put_contact(person(f"c{n:05}", f"p{n}@example.com", updated=_NOW - timedelta(days=40, minutes=n)))
         made.put_conversation(talk(f"{10_000 + n}", f"c{n:05}", "I cancel", created=_NOW - timedelta(days=1)))
     return made
 
 
-def sync(connect: Callable[[], Session], held: Company, name: str, at: datetime) -> None:
+def sync(connect: Callable[[], Session], held: Workspace, name: str, at: datetime) -> None:
     """One full sync, step by step as a run takes them."""
     with Sandbox(held) as sandbox, client_of(sandbox.url) as client, connect() as session:
-        run = begin_run(session, name, Asked(full=True, as_of=at), Window(at - timedelta(hours=6), at), at)
-        reading = extractions.take(connect, run)
-        Collector(Reader(client), connect, run, run.window, reading, Rules()).collect([CONTACTS, CONVERSATIONS])
+        run = get_or_start_run(session, name, RunRequest(full=True, as_of=at), Window(at - timedelta(hours=6), at), at)
+        reading = extractions.acquire(connect, run)
+        Extractor(Reader(client), connect, run, run.window, reading, Rules()).extract([CONTACTS, CONVERSATIONS])
         refresh_revenue(session, Rules(), name, at)
         refresh_support(session, Rules(), at)
-        finish_run(session, run, Rules(), lambda: at)
+        publish_customers(session, run, Rules(), lambda: at)
 
 
 def test_no_statement_of_a_large_sync_after_a_small_one_compares_all_rows_with_all(

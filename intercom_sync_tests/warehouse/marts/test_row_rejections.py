@@ -136,7 +136,7 @@ def test_a_refused_row_is_among_the_rejects_and_the_others_are_written(
     cyd = person("c3", _CYD, external_id=last, name="Cyd")
     done = table.sync(ada, bob, cyd)
     assert sorted(table.written("name")) == [_ADA, _CYD]
-    assert (done.figures.new_contacts, done.figures.skipped_contacts, done.figures.alerts_generated) == (2, 1, 0)
+    assert (done.stats.new_contacts, done.stats.skipped_contacts, done.stats.alerts_generated) == (2, 1, 0)
     (key,) = table.rejects()
     assert key == f"customer {bob['id']}"
     reason, column, value = table.rejects()[key]
@@ -147,13 +147,13 @@ def test_a_refused_row_is_among_the_rejects_and_the_others_are_written(
     assert table.alerts() == []
     # The same again: still refused, nothing else is written again.
     places = table.places()
-    assert table.sync().figures.new_contacts == 0
+    assert table.sync().stats.new_contacts == 0
     assert (table.places(), list(table.rejects())) == (places, [key])
     # The contact is mended in Intercom, or the table by its owner.
     table.rows("DROP TRIGGER IF EXISTS theirs ON unified_customers")
     mended = person("c2", _BOB, day=2, name="B", external_id=None if "uuid" in made else "2", mrr=501)
     done = table.sync(mended, day=3, gone={bob["id"]} - {"c2"})
-    assert done.figures.new_contacts == 1
+    assert done.stats.new_contacts == 1
     assert table.rejects() == {}
     assert table.alerts() == [("new_high_value", _BOB)]
 
@@ -162,10 +162,10 @@ def test_an_update_that_is_refused_leaves_the_row_as_it_was(table: SharedTable) 
     table.sync(person("c1", _ADA, mrr=100), person("c2", _BOB, mrr=100), day=0)
     table.rows("ALTER TABLE unified_customers ADD CONSTRAINT cheap CHECK (mrr < 500 OR email LIKE 'a%')")
     done = table.sync(person("c1", _ADA, day=1, mrr=900), person("c2", _BOB, day=1, mrr=900, name="New"), day=2)
-    assert (done.figures.updated_contacts, done.figures.skipped_contacts) == (1, 1)
+    assert (done.stats.updated_contacts, done.stats.skipped_contacts) == (1, 1)
     bob = table.customer(_BOB)
     assert (bob["mrr"], bob["name"] == "New") == (100, False)
-    assert done.upserted.mrr == 1000
+    assert done.result.mrr == 1000
     assert table.alerts() == [("mrr_change", _ADA), ("new_high_value", _ADA)]
     assert table.rejects()["customer c2"][0].endswith("its check cheap")
     # Nothing is read again: the row is written as soon as the table takes it, with the alerts of that moment.
@@ -213,7 +213,7 @@ def test_rows_that_a_policy_hides_or_forbids_cost_only_themselves(
     finally:
         restricted.close()
         table.rows(f"DROP OWNED BY {role}; DROP ROLE {role}")
-    assert done.figures.new_contacts == 1
+    assert done.stats.new_contacts == 1
     assert set(table.rejects()) == {"customer c1", "customer c2", "customer c3"}
     assert "policy" in table.rejects()["customer c2"][0]
     assert table.customer(_ADA)["name"] == "A"
@@ -226,7 +226,7 @@ def test_a_trigger_that_leaves_out_writes_without_news_is_no_refusal(table: Shar
         "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
     )
     table.sync(person("c1", _ADA))
-    assert table.sync(person("c1", _ADA)).figures.updated_contacts == 1
+    assert table.sync(person("c1", _ADA)).stats.updated_contacts == 1
     assert table.rejects() == {}
 
 
@@ -248,10 +248,10 @@ def test_many_refused_rows_among_many_are_each_found(table: SharedTable) -> None
     table.rows("ALTER TABLE unified_customers ADD CONSTRAINT seventh CHECK (right(external_id, 1) <> '7')")
     people = [person(f"c{n}", f"p{n}@x.com", external_id=str(n)) for n in range(3000)]
     done = table.sync(*people)
-    assert (done.figures.new_contacts, done.figures.skipped_contacts) == (2700, 300)
+    assert (done.stats.new_contacts, done.stats.skipped_contacts) == (2700, 300)
     assert len(table.rejects()) == 300
     again = table.sync(*people, day=2)
-    assert (again.figures.new_contacts, again.figures.updated_contacts) == (0, 2700)
+    assert (again.stats.new_contacts, again.stats.updated_contacts) == (0, 2700)
 
 
 def test_what_is_no_rows_fault_still_fails_the_sync_by_a_sentence(table: SharedTable) -> None:

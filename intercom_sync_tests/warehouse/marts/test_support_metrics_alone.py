@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from intercom_sync.warehouse.marts import key_ranges
-from intercom_sync.warehouse.marts.support_metrics import catch_up_support
+from intercom_sync.warehouse.marts.support_metrics import refresh_support_in_transaction
 from intercom_sync.warehouse.postgres.session import Session
 
 _CONTACTS = (
@@ -28,4 +28,4 @@ def test_every_bucket_is_counted(connect: Callable[[], Session], monkeypatch: py
             session.execute(_CONVERSATIONS)
             session.execute("INSERT INTO contact_merges (source_id, contact_id) VALUES ('c99', 'c1')")
         with session.transaction():
-            assert catch_up_support(session, datetime.now(UTC), beside=False) == 9
+            assert refresh_support_in_transaction(session, datetime.now(UTC), parallel_reads=False) == 9

@@ -97,7 +97,7 @@ def test_staging_replaces_and_staging_more_adds(connect: Connect) -> None:
         session.stage("things", frame)
         session.stage("things", frame)
         assert session.value("SELECT count(*) FROM things") == 2
-        session.stage_more("things", frame)
+        session.append_staged("things", frame)
         assert session.value("SELECT count(*) FROM things") == 4
 
 

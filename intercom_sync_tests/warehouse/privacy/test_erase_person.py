@@ -9,32 +9,32 @@ from typing import Any
 
 import pytest
 
-from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.parse_records import sift
+from intercom_sync.domain.contacts import parse_contact
+from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.landing.land_contacts import Stamp, land_contacts
-from intercom_sync.warehouse.marts.revenue_metrics import judge_again
+from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
+from intercom_sync.warehouse.marts.revenue_metrics import revalidate_rejected
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.privacy.drop_suppressed import keep_out
-from intercom_sync.warehouse.privacy.erase_person import forget
+from intercom_sync.warehouse.privacy.drop_suppressed import drop_suppressed
+from intercom_sync.warehouse.privacy.erase_person import erase_person
 
 _EMAIL = "zelda@example.org"
 _RULES = Rules()
-_STAMP = Stamp("run", datetime(2026, 6, 1, tzinfo=UTC), _RULES.contact_fingerprint())
+_STAMP = LandingContext("run", datetime(2026, 6, 1, tzinfo=UTC), _RULES.contact_rules_hash())
 _A_MOMENT = 0.5
 Connect = Callable[[], Session]
 
 
 def _take_in(session: Session, *records: Any) -> None:
-    kept = keep_out(session, "contact", list(records))
-    land_contacts(session, sift(kept, partial(read_contact, rules=_RULES)), _STAMP)
+    kept = drop_suppressed(session, "contact", list(records))
+    land_contacts(session, parse_records(kept, partial(parse_contact, rules=_RULES)), _STAMP)
 
 
 def _forget(connect: Connect) -> dict[str, int]:
     with connect() as session:
-        return forget(session, _EMAIL)
+        return erase_person(session, _EMAIL)
 
 
 def _must_wait(under_way: Future[dict[str, int]]) -> None:
@@ -75,12 +75,12 @@ def test_a_table_that_is_being_written_is_waited_for(connect: Connect, table: st
 def test_alerts_on_their_way_to_slack_are_waited_for(connect: Connect) -> None:
     with ThreadPoolExecutor(1) as threads:
         with connect() as deliverer:
-            assert outbox.claim(deliverer)
+            assert outbox.try_lock(deliverer)
             under_way = threads.submit(_forget, connect)
             _must_wait(under_way)
         assert under_way.result(timeout=30)
     with connect() as next_one:
-        assert outbox.claim(next_one)
+        assert outbox.try_lock(next_one)
 
 
 def test_a_refused_contact_is_not_judged_good_again_once_forgotten(connect: Connect) -> None:
@@ -90,7 +90,7 @@ def test_a_refused_contact_is_not_judged_good_again_once_forgotten(connect: Conn
             _take_in(session, bad)
         assert session.value("SELECT count(*) FROM rejected_records") == 1
         assert _forget(connect)["rejected_records"] == 1
-        judge_again(session, Rules(statuses=("dormant",)), Stamp("run", _STAMP.as_of, "other rules"))
+        revalidate_rejected(session, Rules(statuses=("dormant",)), LandingContext("run", _STAMP.as_of, "other rules"))
         assert session.value("SELECT count(*) FROM intercom_contacts") == 0
 
 

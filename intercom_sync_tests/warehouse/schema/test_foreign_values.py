@@ -31,8 +31,8 @@ def test_values_that_we_cannot_represent_stay_and_disturb_nothing(table: SharedT
     before = table.written(*_TIMES, *_NUMBERS)
     people = [person(f"c{n}", f"both{n}@x.com", created_at=1_700_000_000) for n in range(len(_STRANGE))]
     done = table.sync(*people, person("new", "new@x.com", mrr=10))
-    assert (done.figures.new_contacts, done.figures.updated_contacts) == (1, len(_STRANGE))
-    assert done.upserted.mrr == 10
+    assert (done.stats.new_contacts, done.stats.updated_contacts) == (1, len(_STRANGE))
+    assert done.result.mrr == 10
     after = table.written(*_TIMES, *_NUMBERS)
     for number, (column, _) in enumerate(_STRANGE):
         crm, both = f"crm{number}@x.com", f"both{number}@x.com"
@@ -43,7 +43,7 @@ def test_values_that_we_cannot_represent_stay_and_disturb_nothing(table: SharedT
     assert table.rejects() == {}
     assert table.alerts() == []
     places = table.places()
-    assert table.sync(day=1).figures.new_contacts == 0
+    assert table.sync(day=1).stats.new_contacts == 0
     assert table.places() == places
 
 
@@ -144,7 +144,7 @@ def test_a_column_of_another_type_is_written_by_a_cast_once(
     assert list(table.rows(f"SELECT {column}::text AS kept FROM unified_customers")) == [{"kept": kept}]
     places = table.places()
     done = table.sync()
-    assert (table.places(), done.figures.new_contacts, table.rejects()) == (places, 0, {})
+    assert (table.places(), done.stats.new_contacts, table.rejects()) == (places, 0, {})
     if column in {"plan_name", "external_id", "stripe_customer_id", "subscription_status", "last_payment_date"}:
         table.sync(person(_WHO, "ada@x.com", day=2, mrr=100, **(fields | {"external_id": None})), day=3)
         assert table.customer("ada@x.com")[column] is None
@@ -162,7 +162,7 @@ def test_texts_of_others_that_are_no_values_of_ours_stay(table: SharedTable) -> 
     done = table.sync(person("c1", "ada@x.com"), person("c2", "bob@x.com", mrr=20))
     ada = table.customer("ada@x.com")
     assert {c: ada[c] for c in columns} == columns
-    assert done.upserted.mrr == 20
+    assert done.result.mrr == 20
     assert table.rejects() == {}
 
 
@@ -195,5 +195,5 @@ def test_many_large_amounts_add_up_exactly(table: SharedTable) -> None:
         "SELECT 'crm' || n || '@x.com', 'Vast', 8e30 FROM generate_series(1, 14) n"
     )
     done = table.sync(person("c1", "ada@x.com", mrr=1))
-    assert done.upserted.mrr == 14 * 8 * 10**30 + 1
+    assert done.result.mrr == 14 * 8 * 10**30 + 1
     assert table.alerts() == []

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from intercom_sync.domain.contacts import read_contact
-from intercom_sync.domain.parse_records import sift
+from intercom_sync.domain.contacts import parse_contact
+from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
 from intercom_sync.sandbox.builders import contact
-from intercom_sync.warehouse.landing.land_contacts import Stamp, land_contacts
+from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state.stream_stats import shares
+from intercom_sync.warehouse.state.stream_stats import created_at_quantiles
 
 _START = 1_780_000_000
 
@@ -23,9 +23,9 @@ def test_the_times_part_what_has_landed_into_equal_shares_of_some_pages(
     landed: int, known: list[int] | None, connect: Callable[[], Session]
 ) -> None:
     rules = Rules()
-    stamp = Stamp("run", datetime.fromtimestamp(_START + 100, UTC), rules.contact_fingerprint())
+    stamp = LandingContext("run", datetime.fromtimestamp(_START + 100, UTC), rules.contact_rules_hash())
     made = [contact(id=str(each), created_at=_START + each, updated_at=_START + each) for each in range(landed)]
     with connect() as session, session.transaction():
-        land_contacts(session, sift(made, lambda record: read_contact(record, rules)), stamp)
-        assert shares(session, "contact", most=4, least=10) == known
-        assert shares(session, "conversation") is None
+        land_contacts(session, parse_records(made, lambda record: parse_contact(record, rules)), stamp)
+        assert created_at_quantiles(session, "contact", most=4, least=10) == known
+        assert created_at_quantiles(session, "conversation") is None

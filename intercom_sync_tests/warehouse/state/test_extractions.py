@@ -24,51 +24,51 @@ def _run(name: str, full: bool = True, hours: int = 6) -> SyncRun:
 def _let_go() -> Iterator[None]:
     yield
     for run in ("one", "two", "three"):
-        extractions.let_go(run)
+        extractions.release(run)
 
 
 def test_a_living_runs_reading_is_left_alone(connect: Connect) -> None:
-    assert extractions.take(connect, _run("one")) == "one"
-    assert extractions.take(connect, _run("two")) == "two"
+    assert extractions.acquire(connect, _run("one")) == "one"
+    assert extractions.acquire(connect, _run("two")) == "two"
 
 
 def test_a_dead_runs_reading_is_taken_over_with_its_ids_and_marks(connect: Connect) -> None:
-    extractions.take(connect, _run("one"))
+    extractions.acquire(connect, _run("one"))
     with connect() as session, session.transaction():
-        extractions.note_ids(session, "one", "contact", ["c1", "c2", "c1"])
-        extractions.note_mark(session, "one", "contact", {"walk": "0", "position": 7})
-    extractions.let_go("one")
-    assert extractions.take(connect, _run("two")) == "one"
+        extractions.record_seen_ids(session, "one", "contact", ["c1", "c2", "c1"])
+        extractions.record_checkpoint(session, "one", "contact", {"walk": "0", "position": 7})
+    extractions.release("one")
+    assert extractions.acquire(connect, _run("two")) == "one"
     with connect() as session:
-        assert extractions.of_run(session, "two") == "one"
-        assert extractions.of_run(session, "one") == "one"
-        assert extractions.marks(session, "one", "contact") == [{"walk": "0", "position": 7}]
+        assert extractions.extraction_of_run(session, "two") == "one"
+        assert extractions.extraction_of_run(session, "one") == "one"
+        assert extractions.checkpoints(session, "one", "contact") == [{"walk": "0", "position": 7}]
         assert session.value("SELECT count(*) FROM sync_seen_ids") == 2
 
 
 def test_the_same_run_takes_its_own_reading_again(connect: Connect) -> None:
     """A step that Dagster tries again, in the same process."""
-    assert extractions.take(connect, _run("one")) == "one"
-    assert extractions.take(connect, _run("one")) == "one"
+    assert extractions.acquire(connect, _run("one")) == "one"
+    assert extractions.acquire(connect, _run("one")) == "one"
 
 
 @pytest.mark.parametrize("other", [_run("two", full=False), _run("two", full=False, hours=12)])
 def test_another_scope_is_another_reading(connect: Connect, other: SyncRun) -> None:
     first = _run("one", full=not other.full or other.window.end - other.window.start > timedelta(hours=6))
-    extractions.take(connect, first)
-    extractions.let_go("one")
-    assert extractions.take(connect, other) == "two"
+    extractions.acquire(connect, first)
+    extractions.release("one")
+    assert extractions.acquire(connect, other) == "two"
 
 
 def test_a_dead_reading_of_long_ago_is_dropped_and_a_living_one_is_not(connect: Connect) -> None:
-    extractions.take(connect, _run("one"))
-    extractions.take(connect, _run("two", full=False))
+    extractions.acquire(connect, _run("one"))
+    extractions.acquire(connect, _run("two", full=False))
     with connect() as session, session.transaction():
         session.execute("UPDATE sync_extractions SET started_at = started_at - interval '2 days'")
-        extractions.note_ids(session, "one", "contact", ["c1"])
-        extractions.note_ids(session, "two", "contact", ["c1"])
-    extractions.let_go("two")
-    assert extractions.take(connect, _run("three", full=False)) == "three"
+        extractions.record_seen_ids(session, "one", "contact", ["c1"])
+        extractions.record_seen_ids(session, "two", "contact", ["c1"])
+    extractions.release("two")
+    assert extractions.acquire(connect, _run("three", full=False)) == "three"
     with connect() as session:
         kept = session.frame("SELECT extraction_id FROM sync_extractions ORDER BY extraction_id")[
             "extraction_id"
@@ -78,10 +78,10 @@ def test_a_dead_reading_of_long_ago_is_dropped_and_a_living_one_is_not(connect: 
 
 
 def test_an_error_lets_go(connect: Connect) -> None:
-    extractions.take(connect, _run("one"))
-    with pytest.raises(KeyError), extractions.let_go_on_error("one"):
+    extractions.acquire(connect, _run("one"))
+    with pytest.raises(KeyError), extractions.release_on_error("one"):
         raise KeyError
-    assert extractions.take(connect, _run("two")) == "one"
+    assert extractions.acquire(connect, _run("two")) == "one"
 
 
 def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(connect: Connect) -> None:
@@ -90,11 +90,11 @@ def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(co
         with session.transaction():
             for id in ("gone", "met"):
                 session.execute(land, id)
-        extractions.take(connect, _run("one"))
+        extractions.acquire(connect, _run("one"))
         with session.transaction():
             session.execute(land, "landed since")
-            extractions.note_ids(session, "one", "contact", ["met"])
-            assert delete_unseen.forget_gone(session, "one", "contact") == 1
+            extractions.record_seen_ids(session, "one", "contact", ["met"])
+            assert delete_unseen.delete_unseen(session, "one", "contact") == 1
         left = session.frame("SELECT id FROM intercom_contacts ORDER BY id")["id"].to_list()
     assert left == ["landed since", "met"]
 
@@ -108,34 +108,34 @@ def test_what_another_run_refused_since_a_full_reading_began_stays_refused(conne
     with connect() as session:
         with session.transaction():
             session.execute(refuse, "gone")
-        extractions.take(connect, _run("one"))
+        extractions.acquire(connect, _run("one"))
         with session.transaction():
             session.execute(refuse, "refused since")
-            delete_unseen.forget_gone(session, "one", "contact")
+            delete_unseen.delete_unseen(session, "one", "contact")
         assert session.frame("SELECT id FROM rejected_records")["id"].to_list() == ["refused since"]
 
 
 def test_a_run_whose_reading_another_took_over_begins_one_of_its_own(connect: Connect) -> None:
     """A step that is tried again after a minute, in which another run of the same scope came by."""
-    extractions.take(connect, _run("one"))
-    extractions.let_go("one")
-    assert extractions.take(connect, _run("two")) == "one"
-    again = extractions.take(connect, _run("one"))
+    extractions.acquire(connect, _run("one"))
+    extractions.release("one")
+    assert extractions.acquire(connect, _run("two")) == "one"
+    again = extractions.acquire(connect, _run("one"))
     assert again != "one"
-    assert extractions.beginner(again) == "one"
+    assert extractions.started_by(again) == "one"
     with connect() as session:
-        assert extractions.of_run(session, "one") == again
-        assert extractions.of_run(session, "two") == "one"
+        assert extractions.extraction_of_run(session, "one") == again
+        assert extractions.extraction_of_run(session, "two") == "one"
 
 
 def test_a_run_does_not_end_a_reading_that_another_took_over(connect: Connect) -> None:
-    extractions.take(connect, _run("one"))
-    extractions.let_go("one")
-    assert extractions.take(connect, _run("two")) == "one"
+    extractions.acquire(connect, _run("one"))
+    extractions.release("one")
+    assert extractions.acquire(connect, _run("two")) == "one"
     with connect() as session:
         with session.transaction():
-            extractions.note_ids(session, "one", "contact", ["c1"])
-            extractions.finish(session, extractions.of_run(session, "one"), "one")
+            extractions.record_seen_ids(session, "one", "contact", ["c1"])
+            extractions.finish(session, extractions.extraction_of_run(session, "one"), "one")
         assert session.value("SELECT count(*) FROM sync_seen_ids") == 1
         with session.transaction():
             extractions.finish(session, "one", "two")
@@ -147,11 +147,11 @@ def test_a_reading_that_ended_between_look_and_lock_is_not_taken_over(connect: C
 
     def begin_and_end(name: str) -> None:
         for _ in range(20):
-            reading = extractions.take(connect, _run(name))
+            reading = extractions.acquire(connect, _run(name))
             with connect() as session, session.transaction():
                 assert session.value("SELECT run_id FROM sync_extractions WHERE extraction_id = $1", reading) == name
                 extractions.finish(session, reading, name)
-            extractions.let_go(name)
+            extractions.release(name)
 
     with ThreadPoolExecutor(6) as threads:
         for done in [threads.submit(begin_and_end, f"run-{number}") for number in range(6)]:
