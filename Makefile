@@ -10,7 +10,7 @@ SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse checks end_to_end postgr
     poisoned.py short_answers.py region.py)
 POSTGRES_VERSIONS ?= 15 16
 
-.PHONY: demo test test-postgres check audit licenses bench screenshots install lock
+.PHONY: demo test test-postgres check docs audit licenses bench screenshots install lock
 
 demo: install ## a sandbox Intercom, a full sync, and the Dagster UI
 	$(BIN)/intercom-sync demo
@@ -28,6 +28,9 @@ check: install ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: install ## write the reference pages anew from the code: docs/columns.md, the settings in docs/configuration.md
+	$(BIN)/python -m intercom_sync_tests.docs
 
 audit: install ## known vulnerabilities of what the lock pins; packages whose advisories cannot be had are listed
 	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes --progress-spinner off
