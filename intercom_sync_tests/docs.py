@@ -18,9 +18,9 @@ _INTRODUCTION = """# Tables and columns
 
 Generated from `intercom_sync/domain/schema/tables.py` by `make docs`; do not edit this page by hand.
 
-*Null* says whether a value may be unknown. *Personal* values can identify a person; checks, logs and the UI mask them. Times
-are `timestamptz` in UTC. Money is `numeric` with six decimals, in major units of its currency. In a table of another program
-`unified_customers` keeps that program's column types, and has no column `customer_id`.
+*Null* says whether a value may be unknown. *Personal* values can identify a person; checks, logs and the UI mask them.
+Times are `timestamptz` in UTC. Money is `numeric` with six decimals, in major units of its currency. Where
+`unified_customers` is a table of another program, it keeps that program's types and has no column `customer_id`.
 """
 _SETTINGS_HEADER = "| name | default | meaning |\n| --- | --- | --- |\n"
 

@@ -1,4 +1,4 @@
-"""What can go wrong with Intercom, by the rows of the README's table: each trouble, and what the row promises of it.
+"""What can go wrong with Intercom, by the rows of the table in docs/operations.md: each trouble, and what it promises.
 
 A trouble that passes is ridden out; one that lasts ends the run, and the next sync puts it right.
 """
@@ -33,7 +33,7 @@ class Trouble:
     """One kind of trouble.
 
     Attributes:
-        row: the README's row that says what happens.
+        row: the table's row that says what happens.
         fault: what strikes.
         attempts: how often a call is made before it is given up.
         page_attempts: the same of a page, which may be asked for with fewer records; 0 where that is no more often.
@@ -109,26 +109,32 @@ _OTHER_ROWS = {
     "end_to_end.test_rejected::test_the_last_good_version_stays_in_play_until_the_record_is_good_again": (
         "a record breaks a rule"
     ),
-    "postgres.test_away::test_a_server_that_is_gone_at_the_start_is_one_sentence": "Postgres is gone at the start",
-    "postgres.test_restarts::test_a_restart_while_the_sync_writes_leaves_nothing_half_written": (
+    "survival.postgres.test_away::test_a_server_that_is_gone_at_the_start_is_one_sentence": (
+        "Postgres is gone at the start"
+    ),
+    "survival.postgres.test_restarts::test_a_restart_while_the_sync_writes_leaves_nothing_half_written": (
         "Postgres is stopped or restarted under a sync"
     ),
-    "postgres.test_busy::test_when_connections_run_out_under_way_nothing_is_half_written": (
+    "survival.postgres.test_busy::test_when_connections_run_out_under_way_nothing_is_half_written": (
         "Postgres has no connection left"
     ),
-    "postgres.test_busy::test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table": (
+    "survival.postgres.test_busy::test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table": (
         "a table is locked"
     ),
-    "postgres.test_busy::test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written": (
+    "survival.postgres.test_busy::test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written": (
         "a deadlock with another program"
     ),
-    "postgres.test_refusing::test_a_read_only_server_is_one_sentence": "Postgres is read-only, or a standby",
-    "postgres.test_refusing::test_a_server_older_than_15_is_one_sentence_that_says_so": "Postgres is older than 15",
-    "postgres.test_full_disk::test_a_full_disk_is_a_sentence_and_nothing_is_half_written": (
+    "survival.postgres.test_refusing::test_a_read_only_server_is_one_sentence": "Postgres is read-only, or a standby",
+    "survival.postgres.test_refusing::test_a_server_older_than_15_is_one_sentence_that_says_so": (
+        "Postgres is older than 15"
+    ),
+    "survival.postgres.test_full_disk::test_a_full_disk_is_a_sentence_and_nothing_is_half_written": (
         "Postgres has no disk space left"
     ),
-    "postgres.test_slow::test_a_slow_server_is_waited_for": "Postgres is slow",
-    "postgres.test_slow::test_a_server_that_takes_no_more_bytes_is_given_up": "Postgres or the network is silent",
+    "survival.postgres.test_slow::test_a_slow_server_is_waited_for": "Postgres is slow",
+    "survival.postgres.test_slow::test_a_server_that_takes_no_more_bytes_is_given_up": (
+        "Postgres or the network is silent"
+    ),
     "survival.test_kills::test_a_sync_killed_at_any_moment_is_put_right_by_the_next": "a run is killed",
     "survival.test_overtaken::test_a_run_that_another_overtook_ends_in_the_later_ones_tables": (
         "syncs run at once, or one ends after a later one"
@@ -149,16 +155,16 @@ _OTHER_ROWS = {
         "the key is of another workspace"
     ),
     "commands.test_deployments::test_a_second_up_in_one_schema_is_refused": "a second `up` in the schema of another",
-    "warehouse.test_foreign_tables::test_a_table_of_another_program_is_refused_by_name": (
+    "warehouse.schema.test_foreign_tables::test_a_table_of_another_program_is_refused_by_name": (
         "another program's table has one of our names"
     ),
-    "postgres.test_encodings::test_what_the_database_can_hold_is_right_and_the_rest_is_rejected": (
+    "survival.postgres.test_encodings::test_what_the_database_can_hold_is_right_and_the_rest_is_rejected": (
         "the database's encoding is not UTF8"
     ),
-    "postgres.test_published::test_where_no_index_will_do_a_sentence_says_what_to_do": (
+    "survival.postgres.test_published::test_where_no_index_will_do_a_sentence_says_what_to_do": (
         "a publication (change data capture) lacks what identifies a row"
     ),
-    "slack.test_deliver::test_a_slack_that_is_down_delays_alerts_and_loses_none": "Slack is away",
+    "slack.test_alert_delivery::test_a_slack_that_is_down_delays_alerts_and_loses_none": "Slack is away",
 }
 ELSEWHERE = {row: f"intercom_sync_tests.{test}" for test, row in _OTHER_ROWS.items()}
 """Rows of the table that other tests hold: `module::test`."""

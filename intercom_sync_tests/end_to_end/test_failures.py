@@ -1,4 +1,4 @@
-"""The README's table of what happens when something fails, held to what happens: real faults in real syncs.
+"""The table in docs/operations.md of what happens when something fails, compared with real faults in real syncs.
 
 After each of them the tables equal those of a sync that met none, alerts included.
 """
@@ -30,7 +30,7 @@ from intercom_sync_tests.end_to_end.faulty import CONTACTS, TOKEN, Begin, Tables
 from intercom_sync_tests.end_to_end.scenario import NOW, Scenario, at, person, why
 from intercom_sync_tests.intercom.scenario import HandClock
 
-_README = Path(__file__).parents[2] / "README.md"
+_PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def _asked(scenario: Scenario) -> list[int]:
@@ -143,7 +143,7 @@ def test_a_clock_that_is_hours_off_does_no_harm(hours: int, begun: Begin, clean:
 
 
 def test_every_row_of_the_table_is_held_by_a_scenario_and_every_scenario_has_its_row() -> None:
-    table = _README.read_text().partition("## When something fails")[2].partition("\n## ")[0]
+    table = _PAGE.read_text().partition("## When something fails")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)[2:]
     here = {trouble.row for trouble in (PASSING_OR_LASTING | LASTING).values()} | set(OTHERS)
     assert sorted(rows) == sorted(here | set(ELSEWHERE))
@@ -158,7 +158,7 @@ def test_every_test_that_a_row_names_is_there() -> None:
 
 
 def test_the_figures_in_the_table_are_those_of_the_client() -> None:
-    text = _README.read_text()
+    text = _PAGE.read_text()
     seconds = TIMEOUTS_SECONDS[1]
     for said in (
         f"no byte for {seconds:.0f} seconds, or an answer not whole after {seconds * TOTAL_TIMEOUT_FACTOR:.0f}",
