@@ -17,7 +17,7 @@ from intercom_sync.domain.schema.tables import TABLES
 from intercom_sync_tests.docs import ROOT
 
 _PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "deploy/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if not page.name.startswith("licenses")),
 ]
 _SOURCES = sorted((ROOT / "intercom_sync").rglob("*.py"))
@@ -33,6 +33,7 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"[\w.]+(/[\w.]+)*/?")
 _SUFFIX = re.compile(r"\.(py|md|yaml|toml|sql|lock|cfg)$")
 _NAME = re.compile(r"[A-Za-z_]\w+(\.[A-Za-z_]\w*)*(?<!_)")
+_CLASS = re.compile(r"([A-Z][a-z0-9]+){2,}")
 _LINK = re.compile(r"\]\((?!\w+:)([^)\s]+)\)")
 
 
@@ -49,7 +50,7 @@ def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _words(path: Path) -> Iterator[str]:
-    """Every identifier of a module, and every word in its string literals but docstrings."""
+    """Every identifier of a module, and every word in its string literals but docstrings and names in CamelCase."""
     described = {(line, text) for line, text in _docstrings(path)}
     for node in ast.walk(_parsed(path)):
         match node:
@@ -60,7 +61,7 @@ def _words(path: Path) -> Iterator[str]:
             case ast.alias(name=name, asname=asname):
                 yield from (*name.split("."), asname or "")
             case ast.Constant(value=str(text)) if (node.lineno, text) not in described:
-                yield from re.findall(r"\w+", text)
+                yield from (word for word in re.findall(r"\w+", text) if not _CLASS.fullmatch(word))
 
 
 def _members(tree: ast.Module | ast.ClassDef) -> set[str]:
