@@ -1,13 +1,13 @@
-"""intercom_sync: an Intercom workspace as one trustworthy Postgres table of customers, made by Dagster.
+"""intercom_sync: sync an Intercom workspace into one Postgres table of customers, with Dagster.
 
-The rooms, from the inside out; imports point inward only:
+Layers, lowest first; a module imports from its own layer or a lower one:
 
-- `domain`: what the words mean. Pure.
-- `intercom`, `warehouse`, `slack`: the edges. They do the input and output.
-- `sync`: one sync, step by step: joins the edges by the rules.
-- `assets`, `checks`, `partitions`, `jobs`, `schedules`, `sensors`, `ended_runs`, `resources`, `definitions`: Dagster,
-  thin.
-- `unforeseen`: how an error that nobody foresaw is told without its own words.
-- `settings`: what can be configured. `cli`: the command line; `commands`: what each command does.
-- `sandbox`: a local Intercom to try things on; nothing else depends on it but the demo, tests and benchmarks.
+- `domain`: the rules. Pure functions, no input or output.
+- `intercom`, `warehouse`, `slack`: input and output. API client, SQL, messages.
+- `pipeline`: the steps of a sync. No Dagster.
+- `orchestration`: everything Dagster. Assets, checks, job, partitions, schedules, sensors, resources.
+- `definitions`: the code location. `cli` and `commands`: the command line.
+
+`settings` holds the configuration, `redaction` removes customer data from unexpected errors. `sandbox` is a local Intercom
+for the demo, the tests and the benchmarks.
 """

@@ -19,9 +19,10 @@ from intercom_sync_tests.docs import ROOT
 _PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md")),
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if not page.name.startswith("licenses")),
+    *(page for folder in ("intercom_sync_tests", "benchmarks") for page in sorted((ROOT / folder).rglob("*.md"))),
 ]
 _SOURCES = sorted((ROOT / "intercom_sync").rglob("*.py"))
-_TESTS = sorted((ROOT / "intercom_sync_tests").rglob("*.py"))
+_TESTS = sorted(path for folder in ("intercom_sync_tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 _TABLES = {table.name: {column.name for column in table.all_columns} for table in TABLES}
 _EARLIER_NAMES = {"earlier_names.py", "renames.py"}
 """Modules that hold names of releases before, which no page may use."""

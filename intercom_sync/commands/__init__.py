@@ -1,1 +1,1 @@
-"""What each command of `intercom-sync` does; the words it understands are in `cli`."""
+"""What each command of `intercom-sync` does. `cli` parses the arguments."""

@@ -1,4 +1,4 @@
-"""What the words mean: contacts, conversations, revenue, support, customers, quality, alerts, figures.
+"""The rules: parsing, revenue, support, customers, alerts, data quality. Pure functions and polars expressions.
 
-Pure functions and polars expressions. No Dagster, HTTP, SQL or clock belongs here; *now* is always a parameter.
+No Dagster, HTTP, SQL or clock belongs here; the current time is always a parameter.
 """

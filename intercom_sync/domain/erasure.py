@@ -1,7 +1,7 @@
 """What is left of Intercom's records when people who must be forgotten are taken out of them.
 
 Works on records as they came, of any shape: also one that the rules refuse may name somebody. Who is forgotten is kept
-and looked up by `warehouse.forgotten`.
+and looked up by `warehouse.privacy.suppression_list`.
 """
 
 from collections.abc import Collection, Iterator

@@ -101,7 +101,7 @@ def parse_optional_timestamp(value: object, field: str) -> int | None:
     """Return the UNIX seconds, or None for null.
 
     Raises:
-        RejectionError: as `read_timestamp`.
+        RejectionError: as `parse_timestamp`.
     """
     return None if value is None else parse_timestamp(value, field)
 

@@ -1,6 +1,6 @@
 """What a check finds: the verdict, and the verdicts that follow from the figures of readings alone.
 
-Pure. Questions to the tables are asked in `warehouse.offenders` and `warehouse.streams`; what Dagster does with a
+Pure. Questions to the tables are asked in `warehouse.queries.violations` and `warehouse.state.stream_stats`; what Dagster does with a
 verdict stands in `checks`.
 """
 

@@ -1,4 +1,4 @@
-"""Reading Intercom: the client, and the strategy by which a stream of records is read whole or by window.
+"""The Intercom API client and the strategies for a full or an incremental scan of a stream.
 
-An edge of the product: no Dagster, no SQL, no frames. `reader.Reader` is what the rest of the product calls.
+`reader.Reader` is the interface that the rest of the product calls. No Dagster, SQL or data frames belong here.
 """

@@ -36,8 +36,8 @@ class IntercomClient:
     given one. `connections` is how many calls may be under way at once over kept-open connections; `budget` is the
     memory of all their answers together. Who gives a call a `share` of it releases it when the answer was handed on.
 
-    Every call raises `Unauthorized` (401, 402, 403), `Gone` (404, 410) or `RequestRefused` (another 4xx) at once, and
-    `Unavailable` or `Unreachable` only after its retries; `Stopped` when `stop` is set while it waits.
+    Every call raises `UnauthorizedError` (401, 402, 403), `NotFoundError` (404, 410) or `ClientError` (another 4xx) at once, and
+    `ServiceUnavailableError` or `ConnectionFailedError` only after its retries; `CancelledError` when `stop` is set while it waits.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class IntercomClient:
     def contact(
         self, contact_id: str, *, stop: threading.Event | None = None, share: Share | None = None
     ) -> dict[str, Any]:
-        """One contact; `Gone` says what it was merged into."""
+        """One contact; `NotFoundError` says what it was merged into."""
         path = f"/contacts/{quote(contact_id, safe='')}"
         found: dict[str, Any] = self._get(path, partial(responses.is_contact, contact_id), stop, share)
         return found
@@ -140,7 +140,7 @@ class IntercomClient:
 
         Args:
             stream: What is searched.
-            body: The search, from `queries.search`.
+            body: The search, from `streams.search`.
             size: How many records each attempt asks for; shrinks when an answer takes too long or is too large.
             permit: A permit of the stream's rate limiter, already acquired.
             stop: Ends every wait when set.

@@ -31,7 +31,7 @@ class FetchResult(NamedTuple):
 
     Attributes:
         id: what was asked for.
-        answer: the record, `Gone` where there is none any more, or the error after its retries.
+        answer: the record, `NotFoundError` where there is none any more, or the error after its retries.
         size: about the bytes of memory that it takes.
     """
 
@@ -71,7 +71,7 @@ def fetch_many(
     budget: Budget,
     known: Callable[[], Sequence[str]] = tuple,
 ) -> Generator[FetchResult, None, None]:
-    """Each id with its record, `Gone` where there is none any more, or the error after its retries; in no set order.
+    """Each id with its record, `NotFoundError` where there is none any more, or the error after its retries; in no set order.
 
     Takes from `ids` only as many as are under way at once, in the caller's thread: `workers` and, once one has come, as
     many more as the limiter's allowance has room for. Closing the iterator stops it.
@@ -86,7 +86,7 @@ def fetch_many(
 
     Raises:
         Unauthorized: the token may not read such records.
-        IntercomError: `FAILURES_IN_A_ROW` records failed, and so did one that had come before and those known.
+        IntercomError: `MAX_CONSECUTIVE_FAILURES` records failed, and so did one that had come before and those known.
     """
     stop = threading.Event()
     pool = ThreadPoolExecutor(max(workers, MAX_WORKERS), thread_name_prefix="intercom-details")

@@ -1,6 +1,6 @@
 """How a workspace is read: a window of changes, everything, or single conversations. The package's front door.
 
-Each read is a `plan` carried out by a `crew`; what becomes of the records is the caller's business.
+Each read is a `plan` carried out by a `workers`; what becomes of the records is the caller's business.
 """
 
 import time

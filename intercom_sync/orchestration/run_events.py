@@ -1,7 +1,7 @@
 """What Dagster's records say of runs that ended (why one failed, what its checks found), into the outbox.
 
 Read from the runs themselves and not as events arrive, so that runs in the foreground and runs that died are among
-them, and reading the same ones again does no harm. What is news is decided in `domain.trouble` and the outbox.
+them, and reading the same ones again does no harm. What is news is decided in `domain.incidents` and the outbox.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,5 @@
-"""One sync, step by step: what a run reads, how pages become landed rows, how rows become customers.
+"""The steps of a sync: start a run, extract, compute, publish, deliver alerts.
 
-Joins the edges (`intercom`, `warehouse`) with the rules (`domain`), and knows no Dagster: the assets call it, one
-function each.
+Combines `intercom`, `warehouse` and `slack` by the rules of `domain`. No Dagster belongs here: the assets call one function
+each.
 """

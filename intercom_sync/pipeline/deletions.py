@@ -1,7 +1,7 @@
 """Before a full sync lets go: ask for the contacts that its scan did not bring, and read which conversations are gone.
 
 Absence from a scan is weak evidence; an answer about one record, and the list of deleted conversations, are strong. How
-records are dropped stands in `warehouse.leaving`.
+records are dropped stands in `warehouse.landing.delete_unseen`.
 """
 
 import logging

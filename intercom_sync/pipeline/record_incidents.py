@@ -1,6 +1,6 @@
 """What the warehouse itself knows of trouble: errors that a sync survived, and windows that no sync has read.
 
-Failed runs and checks are known to Dagster; `ended_runs` reads them.
+Failed runs and checks are known to Dagster; `run_events` reads them.
 """
 
 from datetime import datetime, timedelta

@@ -1,6 +1,6 @@
 """Read what a run asks for, and note what it brought against Intercom's own counts.
 
-How pages land stands in `collect`; what the figures mean, in `domain.verdicts`.
+How pages land stands in `collect`; what the figures mean, in `domain.reconciliation`.
 """
 
 import time

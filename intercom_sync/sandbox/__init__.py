@@ -1,6 +1,6 @@
-"""A local Intercom: an HTTP server that behaves as Intercom's REST API does, with an invented company's data.
+"""A local Intercom: an HTTP server that behaves like Intercom's REST API, with generated data of an invented workspace.
 
-For the demo, the tests and the benchmarks. Read it in this order: `builders` (single records), `company` (a workspace
-and its edits), `generate` (a whole invented company), `query` and `search` (what a search finds), `endpoints` and
-`app` (the API over HTTP), `faults` (trouble on demand), `server` (starting it). Nothing here knows the sync.
+For the demo, the tests and the benchmarks. Modules in reading order: `builders` (single records), `workspace` (a workspace
+and its edits), `generate` (a whole invented workspace), `query` and `search` (what a search finds), `routes` and `app`
+(the API over HTTP), `faults` (failures on request), `server` (starts it). It does not import the rest of the product.
 """

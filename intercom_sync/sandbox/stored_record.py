@@ -1,7 +1,7 @@
 """One stored record: its JSON, written once, and the few times that searches order and cut by.
 
 A record may be broken on purpose (wrong types, no id, not even an object). Nothing here judges it: an unusable time
-becomes `WILD`, and a wild record is found by every search, so that clients meet it.
+becomes `UNUSABLE`, and a wild record is found by every search, so that clients meet it.
 """
 
 import json
@@ -66,7 +66,7 @@ def load(body: bytes) -> Any:
 
 
 def usable_time(value: object, *, nullable: bool) -> int:
-    """A time in UNIX seconds as it stands, `NULL` where null is fine, `WILD` for all that is no time in seconds."""
+    """A time in UNIX seconds as it stands, `NULL` where null is fine, `UNUSABLE` for all that is no time in seconds."""
     if value is None and nullable:
         return NULL
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _YEAR_10000:

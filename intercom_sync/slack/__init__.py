@@ -1,1 +1,1 @@
-"""Slack: what is said there, and the saying of it. What there is to say and when, others decide."""
+"""Slack: the text and blocks of messages, and the client that posts them. `pipeline.alert_delivery` decides what is sent."""

@@ -1,4 +1,4 @@
-"""One message to Slack, and what the answer means. What to do about it is decided in `sync.deliver`.
+"""One message to Slack, and what the answer means. What to do about it is decided in `pipeline.alert_delivery`.
 
 Nothing is tried again here: a second request where the answer to the first was lost would be a second message.
 """

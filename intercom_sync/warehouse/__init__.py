@@ -1,4 +1,5 @@
-"""The Postgres edge: connect, tables and migrations, landing, metrics, the upsert of customers, runs.
+"""PostgreSQL: all SQL of the product.
 
-SQL lives here and nowhere else; what a value means lives in `domain`. No Dagster and no HTTP belong here.
+Sessions, tables and migrations, landing, computed tables, state of runs, the alert outbox. What a value means is in
+`domain`. No Dagster and no HTTP belong here.
 """

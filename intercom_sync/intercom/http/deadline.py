@@ -72,7 +72,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Connections, also through a proxy, on which no answer takes longer than `WHOLE` read time-outs."""
+    """Connections, also through a proxy, on which no answer takes longer than `TOTAL_TIMEOUT_FACTOR` read time-outs."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the connection pools."""

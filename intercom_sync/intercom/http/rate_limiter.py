@@ -54,7 +54,7 @@ def number(headers: Mapping[str, str], name: str) -> int | None:
 
 
 def seconds_to_reset(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the stated window ends, between 0 and `LONGEST_WINDOW`; None where the headers do not say.
+    """Seconds until the stated window ends, between 0 and `MAX_WINDOW_SECONDS`; None where the headers do not say.
 
     Measured from the answer's own Date where there is one, so that a wrong local clock (`now`) does no harm.
     """
@@ -168,7 +168,7 @@ class RateLimiter:
             return max(1, ceil(min(rates, default=0.0) * self._answer_takes))
 
     def acquire(self, stop: threading.Event | None = None) -> Permit:
-        """Wait for one call's turn, and return it; every turn is ended by `answered`, `unanswered` or `unused`.
+        """Wait for one call's turn, and return it; every turn is ended by `answered`, `on_failure` or `release`.
 
         Raises:
             Stopped: `stop` was set while waiting.

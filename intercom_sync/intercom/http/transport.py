@@ -26,7 +26,7 @@ from intercom_sync.intercom.http.server_clock import ServerClock
 TIMEOUTS_SECONDS = (10.0, 75.0)
 """Seconds to connect, and that may pass without a byte; a page of conversations may take most of a minute.
 
-A whole answer may take twice the latter (see `patience`)."""
+A whole answer may take twice the latter (see `deadline`)."""
 MAX_RESPONSE_BYTES = 32 * 2**20
 """Bytes of an answer, packed or unpacked: far more than the largest page. Several are in memory at once (`budget`)."""
 _LARGEST_ERROR = 2**16

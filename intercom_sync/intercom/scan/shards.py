@@ -50,13 +50,13 @@ class ScanScope:
 
 @dataclass(eq=False)
 class Shard:
-    """The records from `lo` up to the next shard's `lo`."""
+    """The records from `lower_bound` up to the next shard's `lower_bound`."""
 
     lower_bound: int
     up: ShardCursor | None = None
     down: ShardCursor | None = None
     pending: bool = False
-    """`lo` is a guess: the first page of `up` is on its way."""
+    """`lower_bound` is a guess: the first page of `up` is on its way."""
     weight: float = 1.0
     """The part it is thought to hold of what lies between two known seams."""
     nothing_above: int = MAX_TIME

@@ -1,4 +1,4 @@
-"""The five assets. Bodies only get, compute, put and report; the work itself is in `sync`, `warehouse` and `domain`."""
+"""The five assets. Each calls one step of `pipeline` and reports its metadata."""
 
 import warnings
 

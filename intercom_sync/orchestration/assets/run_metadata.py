@@ -100,7 +100,7 @@ def numeric_metadata(figures: Mapping[str, int | float | None]) -> Metadata:
 
 
 def counts_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> ContactCounts:
-    """Return the counts of contacts that `of_customers` reported."""
+    """Return the counts of contacts that `customers_metadata` reported."""
     return ContactCounts(**{one.name: int(metadata[f"{_CONTACTS}{one.name}"].value) for one in fields(ContactCounts)})
 
 

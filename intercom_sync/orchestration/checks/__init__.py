@@ -1,6 +1,6 @@
-"""The asset checks, one module per asset: what is asked of it, and what its answer means.
+"""The asset checks, one module per asset.
 
-The questions to the tables are in `warehouse`, verdicts over the figures of readings in `domain.verdicts`; what Dagster
-needs to know of a check stands in `declare`. A check blocks only where the batch must not be written: before
-`unified_customers`. Records that cannot be used are a warning with their number, and never stop a sync.
+Their SQL is in `warehouse.queries`, the rules over the figures of an extraction are in `domain.reconciliation`, and
+`build_checks` makes Dagster's check definitions. A check blocks only where invalid data must not reach
+`unified_customers`; rejected records are a warning with their number and never stop a sync.
 """

@@ -1,7 +1,7 @@
 """The outbox `customer_alerts`: what people must hear of, kept until Slack has taken it.
 
-Whether something is news is decided by `domain.alerts` and `domain.trouble`; sending belongs to `slack`, and the two
-come together in `sync.deliver`.
+Whether something is news is decided by `domain.alerts` and `domain.incidents`; sending belongs to `slack`, and the two
+come together in `pipeline.alert_delivery`.
 """
 
 import json

@@ -58,7 +58,7 @@ def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) ->
 
     Args:
         session: where the transaction is.
-        rows: of `domain.customers.Unified`.
+        rows: of `domain.customers.CustomerRows`.
         existing: how many rows that exist have been staged.
         new: the same of new ones.
     """

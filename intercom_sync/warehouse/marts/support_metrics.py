@@ -74,7 +74,7 @@ def refresh_support(session: Session, rules: Rules, now: datetime, earliest_now:
 def refresh_support_in_transaction(session: Session, now: datetime, *, parallel_reads: bool) -> int:
     """Do the same for messages that were searched; runs inside the caller's transaction, which holds the table.
 
-    `beside` says whether a session beside may read what it is made of, as in `Buckets.each`.
+    `parallel_reads` says whether a session beside may read what it is made of, as in `KeyRanges.iter_prefetched`.
     """
     cut = key_ranges(session)
     parts = [partial(_taking_part, cut=cut, part=part) for part in cut.parts(session, "intercom_conversations")]

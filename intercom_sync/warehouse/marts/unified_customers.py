@@ -122,7 +122,7 @@ def _contacts(session: Session, cut: KeyRanges, reading: str) -> Iterator[Frames
 
 
 def _others(session: Session, cut: KeyRanges, columns: Mapping[str, ColumnType]) -> Iterator[Frames]:
-    """Yield for each bucket what `unify` takes beside the contacts: support, rows and writes."""
+    """Yield for each bucket what `build_customers` takes beside the contacts: support, rows and writes."""
     for bucket in cut:
         bucket.bind(session)
         support = session.frame(_SUPPORT.format(bucket=bucket.condition("email_key")))

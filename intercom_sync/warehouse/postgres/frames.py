@@ -119,7 +119,7 @@ def select_list(table: Table, prefix: str = "", *names: str) -> str:
 
 
 def cast_numeric(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Return a frame that `selected` brought, in the catalogue's types: numbers become exact decimals."""
+    """Return a frame that `select_list` brought, in the catalogue's types: numbers become exact decimals."""
     return frame.with_columns(
         pl.col(c.name).str.to_decimal(scale=6).cast(c.type.frame)
         for c in table.columns

@@ -1,7 +1,7 @@
 """Erase contacts: themselves, what they wrote, and the conversations in which nobody else takes part.
 
 What others share with them stays, and stays right for the others. Whom to erase is decided in `forget` and
-`keeping_out`; what has been computed or noted of them since is erased in `forget`.
+`drop_suppressed`; what has been computed or noted of them since is erased in `forget`.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """The catalogue's tables as SQLAlchemy Core, with the keys and indexes that the queries need.
 
-What the columns mean stands in `domain.tables`; how an existing database is brought up to it, in `migrate`.
+What the columns mean stands in `domain.schema.tables`; how an existing database is brought up to it, in `migrate`.
 """
 
 from typing import Any

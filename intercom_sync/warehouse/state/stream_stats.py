@@ -1,6 +1,6 @@
 """`sync_stream_stats`: what each reading brought of contacts and conversations, for the checks to judge, also later.
 
-How readings go on and end is the business of `readings`; what is right and wrong, of `domain.verdicts`.
+How readings go on and end is the business of `readings`; what is right and wrong, of `domain.reconciliation`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,1 +1,1 @@
-"""Alembic's script folder: what changes in the tables beyond what is missing from them."""
+"""Alembic's script folder: changes to existing tables. Missing tables and columns are added by `schema.migrate`."""

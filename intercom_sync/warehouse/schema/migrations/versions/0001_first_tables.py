@@ -1,4 +1,4 @@
-"""The first tables: what is missing is made by `warehouse.migrate` before any revision runs."""
+"""The first tables: what is missing is made by `warehouse.schema.migrate` before any revision runs."""
 
 revision = "0001"
 down_revision = None

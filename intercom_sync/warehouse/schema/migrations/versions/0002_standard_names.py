@@ -1,4 +1,4 @@
-"""Standard names: renames what release 0001 created; `warehouse.renames` plans it from what is there."""
+"""Standard names: renames what release 0001 created; `warehouse.schema.renames` plans it from what is there."""
 
 from alembic import context, op
 
