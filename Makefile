@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 # What runs SQL, without what is about Intercom's answers or starts Dagster's processes.
-SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse checks end_to_end postgres) \
+SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse orchestration/checks end_to_end survival/postgres) \
   $(addprefix --ignore=intercom_sync_tests/end_to_end/test_,failures.py hostile.py secrets.py dagster_dev.py \
     poisoned.py short_answers.py region.py)
 POSTGRES_VERSIONS ?= 15 16

@@ -8,6 +8,6 @@ Layers, lowest first; a module imports from its own layer or a lower one:
 - `orchestration`: everything Dagster. Assets, checks, job, partitions, schedules, sensors, resources.
 - `definitions`: the code location. `cli` and `commands`: the command line.
 
-`settings` holds the configuration, `redaction` removes customer data from unexpected errors. `sandbox` is a local Intercom
-for the demo, the tests and the benchmarks.
+`settings` holds the configuration, `redaction` removes customer data from unexpected errors. `sandbox` is a local
+Intercom for the demo, the tests and the benchmarks.
 """

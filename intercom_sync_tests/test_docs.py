@@ -44,7 +44,7 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    """Every string that stands as a statement: docstrings, and those below an attribute or a constant."""
+    """Every string that is a statement: docstrings, and those below an attribute or a constant."""
     for node in ast.walk(_parsed(path)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield node.lineno, node.value.value

@@ -1,7 +1,7 @@
 """What a check finds: the verdict, and the verdicts that follow from the figures of readings alone.
 
-Pure. Questions to the tables are asked in `warehouse.queries.violations` and `warehouse.state.stream_stats`; what Dagster does with a
-verdict stands in `checks`.
+Pure. Questions to the tables are asked in `warehouse.queries.violations` and `warehouse.state.stream_stats`; what
+Dagster does with a verdict stands in `checks`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -36,8 +36,9 @@ class IntercomClient:
     given one. `connections` is how many calls may be under way at once over kept-open connections; `budget` is the
     memory of all their answers together. Who gives a call a `share` of it releases it when the answer was handed on.
 
-    Every call raises `UnauthorizedError` (401, 402, 403), `NotFoundError` (404, 410) or `ClientError` (another 4xx) at once, and
-    `ServiceUnavailableError` or `ConnectionFailedError` only after its retries; `CancelledError` when `stop` is set while it waits.
+    Every call raises `UnauthorizedError` (401, 402, 403), `NotFoundError` (404, 410) or `ClientError` (another 4xx)
+    at once, and `ServiceUnavailableError` or `ConnectionFailedError` only after its retries; `CancelledError` when
+    `stop` is set while it waits.
     """
 
     def __init__(

@@ -71,7 +71,9 @@ def fetch_many(
     budget: Budget,
     known: Callable[[], Sequence[str]] = tuple,
 ) -> Generator[FetchResult, None, None]:
-    """Each id with its record, `NotFoundError` where there is none any more, or the error after its retries; in no set order.
+    """Yield each id with its record, `NotFoundError` if it no longer exists, or the error after its retries.
+
+    The order is not defined.
 
     Takes from `ids` only as many as are under way at once, in the caller's thread: `workers` and, once one has come, as
     many more as the limiter's allowance has room for. Closing the iterator stops it.

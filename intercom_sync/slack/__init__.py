@@ -1,1 +1,4 @@
-"""Slack: the text and blocks of messages, and the client that posts them. `pipeline.alert_delivery` decides what is sent."""
+"""Slack: the text and blocks of messages, and the client that posts them.
+
+What is sent and when is decided in `pipeline.alert_delivery`.
+"""
