@@ -34,7 +34,7 @@ def test_every_module_that_a_rule_needs_belongs_to_it():
         ("revenue/money", '"jpy", ', "", {"revenue"}),
         ("contacts", 'get("email")', 'get("mail")', {"parsing"}),
         ("cancel_mentions", '"Mc", ', "", {"matching"}),
-        ("revenue/prices", '"""What one active', '"""Whatever one active', set()),
+        ("revenue/prices", '-> Item:\n    """', '-> Item:\n    """Another word. ', set()),
         ("revenue/prices", "PARTS\n", "PARTS  # a comment\n", set()),
     ],
 )
