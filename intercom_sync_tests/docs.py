@@ -16,7 +16,7 @@ CONFIGURATION = ROOT / "docs" / "configuration.md"
 
 _INTRODUCTION = """# Tables and columns
 
-Generated from `intercom_sync/domain/schema/tables.py` by `make docs`; do not edit this page by hand.
+Generated from `intercom_sync/domain/schema/` by `make docs`; do not edit this page by hand.
 
 *Null* says whether a value may be unknown. *Personal* values can identify a person; checks, logs and the UI mask them.
 Times are `timestamptz` in UTC. Money is `numeric` with six decimals, in major units of its currency. Where
