@@ -12,12 +12,11 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from intercom_sync.domain.emails import clean_email
+from intercom_sync.domain.errors import SyncError
 from intercom_sync.domain.parsing import InvalidRecordError
-from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.pipeline.run_plan import parse_time, parse_window
 from intercom_sync.redaction import describe
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
-from intercom_sync.warehouse.errors import WarehouseError
 
 FAILED, WRONG_USE = 1, 2
 _Value = TypeVar("_Value")
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return WRONG_USE
-    except (WarehouseError, IntercomError) as error:
+    except SyncError as error:
         print(error, file=sys.stderr)
         return FAILED
     except Exception as error:

@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from intercom_sync.domain.errors import FatalError
+
 _MAX_PHRASE_LENGTH = 200
 
 
-class SettingsError(Exception):
+class SettingsError(FatalError):
     """A setting is missing or wrong; the message names it and says what is right."""
 
 

@@ -21,7 +21,7 @@ _MODULES = {
 _DOMAINS_LIBRARIES = {"polars", "orjson", "email_validator"}
 _MAY_IMPORT = {
     "domain": set(),
-    "setting_values": set(),
+    "setting_values": {"domain"},
     "settings": {"domain", "intercom", "setting_values"},  # of intercom only the regions' addresses
     "intercom": {"domain"},
     "slack": {"domain"},

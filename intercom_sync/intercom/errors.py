@@ -1,10 +1,12 @@
-"""Everything that can go wrong with Intercom, as one small family.
+"""Errors of the Intercom API. `http.retry` repeats single requests; these are raised when that did not help.
 
-A message says what to do and carries no answer's body, no address of a person and no token. Whether something is tried
-again is decided in `answers`.
+A `RetryableError` may be tried again later, a `FatalError` may not. A message says what to do and carries no answer's
+body, no address of a person and no token.
 """
 
 import re
+
+from intercom_sync.domain.errors import FatalError, RetryableError, SyncError
 
 _QUOTATION = re.compile(r"\"[^\"]*\"|'[^']*'")
 _WORD = re.compile(r"\S+")
@@ -22,11 +24,11 @@ def _masked(word: re.Match[str]) -> str:
     return "…" if "@" in text or len(text) > _LONGEST_WORD or _LONG_NUMBER.search(text) else text
 
 
-class IntercomError(Exception):
-    """Something that Intercom did or did not do."""
+class IntercomError(SyncError):
+    """Intercom failed, or refused a request."""
 
 
-class UnauthorizedError(IntercomError):
+class UnauthorizedError(IntercomError, FatalError):
     """401, 402 or 403: the token is wrong, or may not read what was asked for. Trying again cannot help."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -38,7 +40,7 @@ class UnauthorizedError(IntercomError):
         self.code = code
 
 
-class ConnectionFailedError(IntercomError):
+class ConnectionFailedError(IntercomError, RetryableError):
     """No answer came: the host cannot be found, refuses connections, or breaks them off."""
 
     def __init__(self, base_url: str, reason: str) -> None:
@@ -49,7 +51,7 @@ class ConnectionFailedError(IntercomError):
         self.reason = reason
 
 
-class ClientError(IntercomError):
+class ClientError(IntercomError, FatalError):
     """Another 4xx (or a redirect): Intercom understood and said no; the same request would be refused again."""
 
     def __init__(self, status: int, code: str, message: str = "") -> None:
@@ -63,7 +65,7 @@ class UnsupportedVersionError(ClientError):
     """400 `intercom_version_invalid`: the API version asked for has no such thing."""
 
 
-class NotFoundError(IntercomError):
+class NotFoundError(IntercomError, FatalError):
     """The record is not there: 404 (deleted, archived, never existed) or 410 (merged into another contact)."""
 
     def __init__(self, status: int, merged_into: str | None = None) -> None:
@@ -73,7 +75,7 @@ class NotFoundError(IntercomError):
         """The id of the contact it was merged into, from the answer's canonical link (API 2.16 on)."""
 
 
-class ServiceUnavailableError(IntercomError):
+class ServiceUnavailableError(IntercomError, RetryableError):
     """429, 408, 5xx, a time-out or an empty answer, still so after every retry. Later it may work."""
 
     def __init__(self, reason: str, attempts: int, advice: str = "try again later") -> None:
@@ -82,7 +84,7 @@ class ServiceUnavailableError(IntercomError):
         self.attempts = attempts
 
 
-class AnswerTooLarge(ServiceUnavailableError):
+class ResponseTooLargeError(ServiceUnavailableError):
     """An answer is larger than what is read of any, also when a single record was asked for."""
 
     def __init__(self, call: str, reason: str, attempts: int) -> None:
@@ -90,14 +92,14 @@ class AnswerTooLarge(ServiceUnavailableError):
         super().__init__(f"{call}: {reason}", attempts, advice)
 
 
-class PaginationLoopError(IntercomError):
+class PaginationLoopError(IntercomError, FatalError):
     """A search answered with a page or a cursor it had given before: following it would never end."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"Intercom's search repeated a {what}; the read was stopped rather than go round for ever.")
 
 
-class CutShort(IntercomError):
+class TruncatedSearchError(IntercomError, FatalError):
     """A search said twice that a full page is its last one, though it counts more records."""
 
     def __init__(self, found: int, total: int | None) -> None:
@@ -107,7 +109,7 @@ class CutShort(IntercomError):
         )
 
 
-class UnexpectedOrderError(IntercomError):
+class UnexpectedOrderError(IntercomError, FatalError):
     """A search did not come in the order asked for, so nothing can be concluded from where a page ends."""
 
     def __init__(self, field: str) -> None:
@@ -116,7 +118,7 @@ class UnexpectedOrderError(IntercomError):
         )
 
 
-class CancelledError(IntercomError):
+class CancelledError(IntercomError, FatalError):
     """The reader was closed while a call was waiting for its turn."""
 
     def __init__(self) -> None:

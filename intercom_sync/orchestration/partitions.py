@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from intercom_sync.domain.errors import FatalError
 from intercom_sync.domain.window import Window
 from intercom_sync.settings import Settings
 
@@ -21,7 +22,7 @@ def six_hour_windows(start: datetime) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
-class UnknownPartitionError(ValueError):
+class UnknownPartitionError(FatalError):
     """A partition key that names no window; the message says which there are."""
 
     def __init__(self, key: str) -> None:

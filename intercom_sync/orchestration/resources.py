@@ -11,14 +11,11 @@ from dagster_slack import SlackResource
 from pydantic import PrivateAttr
 from slack_sdk import WebClient
 
+from intercom_sync.domain.errors import RetryableError, SyncError
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.errors import ConnectionFailedError, IntercomError, ServiceUnavailableError
-from intercom_sync.orchestration.partitions import UnknownPartitionError
-from intercom_sync.pipeline.errors import RunRefusedError
 from intercom_sync.redaction import UnexpectedError, redact_unexpected
-from intercom_sync.settings import Settings, SettingsError
+from intercom_sync.settings import Settings
 from intercom_sync.slack.slack_client import quiet_client
-from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachableError, WarehouseError
 from intercom_sync.warehouse.postgres.connect import open_warehouse
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import extractions
@@ -27,15 +24,7 @@ FOREGROUND_TAG = "intercom_sync/foreground"
 SCHEMA_TAG = "intercom_sync/schema"
 """Whose a run in the foreground is: deployments with schemas of their own may share one Dagster instance."""
 
-EXPECTED_ERRORS = (
-    IntercomError,
-    WarehouseError,
-    SettingsError,
-    RunRefusedError,
-    UnknownPartitionError,
-    dg.Failure,
-    dg.RetryRequested,
-)
+_EXPECTED_ERRORS = (SyncError, dg.Failure, dg.RetryRequested)
 _RETRIES = 2
 _RETRY_SECONDS = 60
 
@@ -90,25 +79,21 @@ class AlertsSlackResource(SlackResource):
 
 @contextmanager
 def translate_errors(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
-    """Turn what can go wrong into one sentence in the UI, and try again what time may heal.
+    """Turn every error into one sentence in the UI, and retry the step after a `RetryableError`.
 
-    Dagster keeps every error's text and those it came from for ever, so nothing but the sentence goes on from here.
+    Dagster keeps an error's text and that of its causes forever, so only the sentence is passed on.
 
     Raises:
-        dagster.RetryRequested: Intercom is away, or the database away or busy; not in the foreground, where a person
-            waits.
-        dagster.Failure: trying again cannot help, or a person waits.
+        dagster.RetryRequested: the error is retryable, and the run is not in the foreground, where a person waits.
+        dagster.Failure: any other error, or a person waits.
     """
     try:
-        with extractions.release_on_error(context.run.run_id), redact_unexpected(*EXPECTED_ERRORS):
+        with extractions.release_on_error(context.run.run_id), redact_unexpected(*_EXPECTED_ERRORS):
             yield
     except UnexpectedError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None
-    except (IntercomError, WarehouseError, SettingsError, RunRefusedError, UnknownPartitionError) as error:
-        passing = isinstance(
-            error, ServiceUnavailableError | ConnectionFailedError | DatabaseUnreachableError | DatabaseBusyError
-        )
-        if passing and FOREGROUND_TAG not in context.run.tags:
+    except SyncError as error:
+        if isinstance(error, RetryableError) and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)
             # Of the last attempt Dagster keeps the cause, and would else only say how many attempts there were.
             cause = dg.Failure(description=str(error))

@@ -15,27 +15,24 @@ import dagster as dg
 
 from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.clocks import TOLERANCE
+from intercom_sync.domain.errors import SyncError
 from intercom_sync.orchestration.dead_runs import close_dead_runs
 from intercom_sync.orchestration.resources import AlertsSlackResource, WarehouseResource
 from intercom_sync.orchestration.run_events import ended_since, record_ended
 from intercom_sync.pipeline.alert_delivery import AlertDispatcher
 from intercom_sync.pipeline.record_incidents import record
 from intercom_sync.redaction import redact_unexpected
-from intercom_sync.settings import Settings, SettingsError
+from intercom_sync.settings import Settings
 from intercom_sync.slack.blocks import DIGEST_THRESHOLD
 from intercom_sync.slack.slack_client import (
     LONGEST_WAIT,
-    SlackMisconfiguredError,
-    SlackUnavailableError,
     channels,
     post_message,
 )
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.postgres.session import read_present
 
 _LOG = logging.getLogger("intercom_sync.alerts")
-_EXPECTED_ERRORS = (WarehouseError, SettingsError, SlackMisconfiguredError, SlackUnavailableError)
 _INTERVAL_SECONDS = 60
 _FIRST_LOOK = timedelta(days=1)
 # A run's record may be written a little after the time it bears.
@@ -50,13 +47,13 @@ _LOOK_BACK = timedelta(minutes=10)
 def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
     """Look at what ended since the last look."""
     now = datetime.now(UTC)
-    with redact_unexpected(*_EXPECTED_ERRORS), warehouse.connect() as session:
+    with redact_unexpected(SyncError), warehouse.connect() as session:
         for sentence in close_dead_runs(context.instance, session):
             context.log.warning(sentence)
     since = _last_look(context.cursor, now)
     origin = context.code_location_origin
     location = origin.location_name if origin else None
-    with redact_unexpected(*_EXPECTED_ERRORS), warehouse.connect() as session:
+    with redact_unexpected(SyncError), warehouse.connect() as session:
         ended, upto = ended_since(context.instance, since, location, Settings.load().schema)
         news = sum(record_ended(context.instance, session, record) for record in ended)
         with session.transaction():
@@ -75,7 +72,7 @@ def slack_alerts(
 ) -> dg.SkipReason:
     """Deliver what waits, unless Slack has asked to be left alone."""
     state = json.loads(context.cursor or "{}")
-    with redact_unexpected(*_EXPECTED_ERRORS), warehouse.connect() as session:
+    with redact_unexpected(SyncError), warehouse.connect() as session:
         if not slack.is_set_up():
             waiting = outbox.pending(session)
             _log(alert for alert in waiting if alert.id > state.get("logged", 0))

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from intercom_sync.warehouse.errors import DatabaseBusyError, DatabaseUnreachableError, WarehouseError
+from intercom_sync.domain.errors import RetryableError
+from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import liveness
 
@@ -42,7 +43,7 @@ def _is_open(connect: Callable[[], Session], run: str) -> bool:
     try:
         with connect() as session:
             return liveness.beat(session, run)
-    except (DatabaseUnreachableError, DatabaseBusyError):
+    except RetryableError:
         return True  # it may come back
     except WarehouseError:
         return False

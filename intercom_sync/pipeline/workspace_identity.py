@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from intercom_sync.domain.errors import RetryableError
 from intercom_sync.domain.parsing import usable_id
 from intercom_sync.domain.rules import WEB_APPS
 from intercom_sync.intercom import streams
 from intercom_sync.intercom.client import IntercomClient
-from intercom_sync.intercom.errors import ConnectionFailedError, IntercomError, ServiceUnavailableError
+from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS
 from intercom_sync.pipeline.errors import RunRefusedError
@@ -31,14 +32,13 @@ def fetch_workspace(client: IntercomClient) -> Workspace:
     """Return the token's workspace; its id is that of its newest contacts where the token may not read `/me`.
 
     Raises:
-        Unavailable: Intercom gives no usable answer.
-        Unreachable: Intercom cannot be reached.
+        RetryableError: Intercom cannot be reached, or gives no usable answer.
     """
     try:
         app = client.me().get("app")
         answer = app if isinstance(app, dict) else {}
         return Workspace(usable_id(answer.get("id_code")) or _of_newest_contacts(client), region_of(answer))
-    except (ServiceUnavailableError, ConnectionFailedError):
+    except RetryableError:
         raise
     except IntercomError:
         return Workspace(_of_newest_contacts(client))
@@ -93,7 +93,7 @@ def _of_newest_contacts(client: IntercomClient) -> str | None:
     body = streams.search("updated_at", descending=True)
     try:
         found = client.search(CONTACTS, body, PageSize(streams.MAX_PAGE_SIZE))
-    except (ServiceUnavailableError, ConnectionFailedError):
+    except RetryableError:
         raise
     except IntercomError:
         return None

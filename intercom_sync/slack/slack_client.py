@@ -13,6 +13,7 @@ from typing import NamedTuple
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from intercom_sync.domain.errors import FatalError, RetryableError
 from intercom_sync.slack.blocks import Message
 
 TIMEOUT_SECONDS = 8
@@ -54,11 +55,11 @@ _CONTENT = {
 }  # fmt: skip
 
 
-class SlackMisconfiguredError(Exception):
+class SlackMisconfiguredError(FatalError):
     """Slack takes nothing until a setting is mended; the message names it."""
 
 
-class SlackUnavailableError(Exception):
+class SlackUnavailableError(RetryableError):
     """Slack does not answer, or answers that it cannot; it may have taken the message all the same."""
 
 

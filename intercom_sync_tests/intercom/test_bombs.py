@@ -19,10 +19,10 @@ import pytest
 from intercom_sync.intercom.allocation import give_back_large_blocks
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import (
-    AnswerTooLarge,
     CancelledError,
     ClientError,
     IntercomError,
+    ResponseTooLargeError,
     ServiceUnavailableError,
     UnauthorizedError,
 )
@@ -89,7 +89,10 @@ def at_most(size: int) -> Iterator[None]:
 def test_a_packed_bomb_is_unpacked_no_further_than_an_answer_may_be_large(packing: str) -> None:
     bomb = faults.status(200, PACKED[packing], {"Content-Encoding": packing})
     with struck(bomb) as (_, client):
-        with at_most(8 * MB), pytest.raises(AnswerTooLarge, match=r"GET /me: an answer of more than 1 MB") as caught:
+        with (
+            at_most(8 * MB),
+            pytest.raises(ResponseTooLargeError, match=r"GET /me: an answer of more than 1 MB") as caught,
+        ):
             client.me()
         assert client.budget.peak <= MB
         assert "    " not in str(caught.value)
@@ -135,7 +138,7 @@ def test_a_record_that_is_too_large_alone_is_an_error_that_names_it_and_costs_on
     with struck(company=company) as (sandbox, client):
         found = {one.id: one.answer for one in Reader(client).conversation_details(["1000", "1001"])}
         assert isinstance(found["1000"], dict)
-        assert isinstance(found["1001"], AnswerTooLarge)
+        assert isinstance(found["1001"], ResponseTooLargeError)
         assert "GET /conversations/1001: an answer of more than 1 MB" in str(found["1001"])
         assert "secret" not in str(found["1001"])
         assert len(sandbox.requests) == 1 + 4
@@ -169,7 +172,7 @@ def test_the_memory_of_an_answer_is_not_thought_less_than_it_is(kind: str) -> No
 
 def test_an_answer_within_its_size_that_takes_too_much_memory_is_not_read() -> None:
     dense = faults.status(200, DENSE["empty objects"](MB // 2))
-    with struck(dense) as (_, client), at_most(8 * MB), pytest.raises(AnswerTooLarge, match="5 MB of memory"):
+    with struck(dense) as (_, client), at_most(8 * MB), pytest.raises(ResponseTooLargeError, match="5 MB of memory"):
         client.me()
 
 
@@ -233,7 +236,7 @@ ENDLESS = {
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_a_body_without_end_is_read_no_further_than_an_answer_may_be_large(kind: str) -> None:
     with endless(*ENDLESS[kind]) as url, client_of(url, largest_answer=MB) as client:
-        with at_most(8 * MB), pytest.raises(AnswerTooLarge):
+        with at_most(8 * MB), pytest.raises(ResponseTooLargeError):
             client.me()
         assert client.budget.peak <= MB
 

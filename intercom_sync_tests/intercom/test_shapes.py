@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from intercom_sync.intercom.errors import CutShort, IntercomError, ServiceUnavailableError
+from intercom_sync.intercom.errors import IntercomError, ServiceUnavailableError, TruncatedSearchError
 from intercom_sync.intercom.http.retry import RETRIES
 from intercom_sync.intercom.search_pages import parse_page
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
@@ -116,7 +116,7 @@ def test_full_pages_that_name_no_next_one_and_cannot_be_gone_on_from_are_an_erro
     """All on one day: by day there is no position between them to go on from."""
     with reading(company_of([NOW - 40 * DAY] * 250)) as (sandbox, reader):
         sandbox.faults.add(faults.edited(without_pages))
-        with pytest.raises(CutShort, match="150 records though it counts 250"):
+        with pytest.raises(TruncatedSearchError, match="150 records though it counts 250"):
             ids(reader.full_scan(CONTACTS) if whole else reader.incremental_scan(CONTACTS, NOW - 50 * DAY, NOW))
 
 

@@ -85,7 +85,7 @@ _UNAUTHORIZED = frozenset({401, 402, 403})
 _TRANSIENT = frozenset({304, 408, 425})
 
 
-class RetryableError(Exception):
+class RetryableResponseError(Exception):
     """This attempt gave nothing, the next may: the reason, in words fit for a log."""
 
     def __init__(self, reason: str, *, throttled: bool = False, too_slow: bool = False) -> None:
@@ -160,7 +160,7 @@ def parse_response(status: int, headers: Mapping[str, str], body: bytes | bytear
     if status == 200:
         return _expected(body, shape)
     if status < 300 or status == 429 or status in _TRANSIENT or status >= 500:
-        raise RetryableError(f"status {status}", throttled=status == 429, too_slow=status in (408, 504))
+        raise RetryableResponseError(f"status {status}", throttled=status == 429, too_slow=status in (408, 504))
     code, message = _first_error(body)
     if status in _UNAUTHORIZED:
         raise UnauthorizedError(status, code)
@@ -175,13 +175,13 @@ def parse_response(status: int, headers: Mapping[str, str], body: bytes | bytear
 
 def _expected(body: bytes | bytearray, shape: Validator) -> Any:
     if not body.strip():
-        raise RetryableError("an empty answer")
+        raise RetryableResponseError("an empty answer")
     try:
         found = decode(body)
     except ValueError:
-        raise RetryableError("an answer that is not JSON") from None
+        raise RetryableResponseError("an answer that is not JSON") from None
     if not shape(found):
-        raise RetryableError("an answer of an unknown shape")
+        raise RetryableResponseError("an answer of an unknown shape")
     return found
 
 

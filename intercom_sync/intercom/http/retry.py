@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from intercom_sync.intercom.errors import (
-    AnswerTooLarge,
     CancelledError,
     ConnectionFailedError,
     IntercomError,
     NotFoundError,
+    ResponseTooLargeError,
     ServiceUnavailableError,
     UnsupportedVersionError,
 )
@@ -31,7 +31,7 @@ from intercom_sync.intercom.http.rate_limiter import (
     number,
     seconds_to_reset,
 )
-from intercom_sync.intercom.http.responses import RetryableError, Validator
+from intercom_sync.intercom.http.responses import RetryableResponseError, Validator
 from intercom_sync.intercom.http.transport import NoResponseError, RawResponse, Transport
 
 RETRIES = 3
@@ -123,9 +123,9 @@ class RetryingCaller:
             turn = limiter.acquire(stop) if turn is None else turn
             self._count(requests=1, retries=int(failures + throttled > 0))
             found = self._outcome(call, limiter, turn, throttled, stop, share)
-            if not isinstance(found, RetryableError | NoResponseError):
+            if not isinstance(found, RetryableResponseError | NoResponseError):
                 return found
-            is_429 = isinstance(found, RetryableError) and found.throttled
+            is_429 = isinstance(found, RetryableResponseError) and found.throttled
             failures, throttled = failures + (not is_429), throttled + is_429
             is_smaller = isinstance(found, NoResponseError) and found.too_large and call.too_large()
             if (failures > RETRIES and not is_smaller) or throttled > THROTTLED_RETRIES:
@@ -151,7 +151,7 @@ class RetryingCaller:
         """
         try:
             return self._attempt(call, limiter, turn, throttled, stop, share)
-        except (RetryableError, NoResponseError) as verdict:
+        except (RetryableResponseError, NoResponseError) as verdict:
             share.release()
             verdict.__context__ = None
             return verdict.with_traceback(None)
@@ -191,11 +191,13 @@ class RetryingCaller:
         share.settle(memory)
         return found
 
-    def _given_up(self, call: ApiRequest, verdict: RetryableError | NoResponseError, attempts: int) -> IntercomError:
+    def _given_up(
+        self, call: ApiRequest, verdict: RetryableResponseError | NoResponseError, attempts: int
+    ) -> IntercomError:
         self._count(errors=1)
         _LOG.warning("Intercom: a call was given up after %d attempts (%s)", attempts, verdict.reason)
         if isinstance(verdict, NoResponseError) and verdict.too_large:
-            return AnswerTooLarge(f"{call.method} {call.path}", verdict.reason, attempts)
+            return ResponseTooLargeError(f"{call.method} {call.path}", verdict.reason, attempts)
         if isinstance(verdict, NoResponseError) and not verdict.timed_out:
             return ConnectionFailedError(self._transport.base_url, verdict.reason)
         return ServiceUnavailableError(verdict.reason, attempts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from intercom_sync.intercom import streams
-from intercom_sync.intercom.errors import CutShort, PaginationLoopError, UnexpectedOrderError
+from intercom_sync.intercom.errors import PaginationLoopError, TruncatedSearchError, UnexpectedOrderError
 from intercom_sync.intercom.search_pages import SearchPage, identity, is_sorted, timestamp_of
 from intercom_sync.intercom.streams import Field, Stream
 
@@ -80,7 +80,7 @@ class ShardCursor:
         Raises:
             CursorRepeated: the page, or the cursor after it, is one this walk has seen.
             OutOfOrder: the page is not sorted as asked.
-            CutShort: a full page is said to be the last one, again and against the search's own count.
+            TruncatedSearchError: a full page is said to be the last one, again and against the search's own count.
         """
         ids = [identity(record) for record in found.records]
         if any(ids) and ids == self._last_ids:  # pages of records without an id say nothing
@@ -113,7 +113,7 @@ class ShardCursor:
         Counts may be a little off, but a full page that nothing follows is then no end.
         """
         if self._doubted and found.is_full:
-            raise CutShort(self.found, found.total)
+            raise TruncatedSearchError(self.found, found.total)
         if not self._doubted:
             self._begin_again()
             self.ended, self._doubted = False, True
