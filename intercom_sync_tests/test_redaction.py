@@ -31,7 +31,7 @@ def test_an_unforeseen_error_goes_on_without_its_words_or_a_trace_of_itself() ->
     shown = "".join(traceback.format_exception(caught.value))
     assert "ada@example.com'" not in shown
     assert "builtins.ValueError" in str(caught.value)
-    assert "test_unforeseen.py:" in str(caught.value)
+    assert "test_redaction.py:" in str(caught.value)
 
 
 def test_a_known_error_passes_as_it_is() -> None:

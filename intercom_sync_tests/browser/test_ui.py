@@ -81,7 +81,7 @@ def test_a_passed_check_says_what_it_compared(up: Stack, page: Page) -> None:
     assert "Passed" in text.split("Evaluation result")[1]
 
 
-@pytest.mark.parametrize("name", ["slack_alerts", "trouble"])
+@pytest.mark.parametrize("name", ["slack_alerts", "incidents"])
 def test_the_ticks_of_each_sensor_can_be_read(up: Stack, page: Page, name: str) -> None:
     text = looks.sensor(page, up.url, name)
     assert "Running" in text

@@ -148,7 +148,7 @@ def test_the_token_is_no_part_of_what_dagster_knows(slack):
 
 def test_both_sensors_run_by_themselves_every_minute():
     found = {sensor.name: sensor for sensor in build().sensors}
-    assert set(found) == {"trouble", "slack_alerts"}
+    assert set(found) == {"incidents", "slack_alerts"}
     for sensor in found.values():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
         assert sensor.minimum_interval_seconds == 60

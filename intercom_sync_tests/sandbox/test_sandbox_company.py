@@ -134,7 +134,7 @@ def test_the_word_cancel_comes_from_everybody(conversations):
         if "cancel" in (each["body"] or "").lower()
     }
     assert {("user", "comment"), ("admin", "comment"), ("admin", "note"), ("bot", "comment")} <= said
-    openings = [each for each in conversations if each["source"]["body"] in conversations_generator.words.CANCELS]
+    openings = [each for each in conversations if each["source"]["body"] in conversations_generator.vocabulary.CANCELS]
     assert any(each["created_at"] > NOW - 30 * DAY for each in openings)
     assert any(each["created_at"] < NOW - 30 * DAY for each in openings)
 

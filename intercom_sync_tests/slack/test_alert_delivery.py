@@ -166,7 +166,7 @@ def test_a_long_wait_is_left_to_a_later_delivery(session, slack, deliver):
     slack.trouble = lambda message: ("wait", 300) if "c1@" in message["text"] else None
     done = deliver()
     assert str(done) == "delivered 1, 1 waiting, Slack asks to wait 300 s"
-    assert done.wait == 300
+    assert done.wait_seconds == 300
     assert len(slack.requests) == 2
 
 

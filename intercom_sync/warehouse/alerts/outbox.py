@@ -101,7 +101,8 @@ def pending(session: Session) -> list[Alert]:
     """Return the oldest alerts that wait for delivery, in order of decision."""
     with session.transaction():
         rows = session.frame(
-            "SELECT id, kind, email, details::text AS details, run, created_at, refusal_count FROM customer_alerts "
+            "SELECT id, kind, email, details::text AS details, run AS run_id, created_at, refusal_count "
+            "FROM customer_alerts "
             f"WHERE delivered_at IS NULL AND refusal_count < {MAX_REFUSALS} ORDER BY id LIMIT {_MAX_ALERTS}"
         )
     return [Alert(**row | {"details": json.loads(row["details"])}) for row in rows.iter_rows(named=True)]

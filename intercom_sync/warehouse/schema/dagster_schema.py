@@ -107,7 +107,9 @@ def _owner(session: Session, name: str) -> str | None:
 def _has_runs_of(session: Session, schema: str) -> bool:
     if not _has_table(session, schema, "sync_runs"):
         return False
-    runs = f"{_SHARED}.runs r JOIN {quoted(schema)}.sync_runs s ON s.run = r.run_id"
+    # Dagster's schema is chosen before migrations run; release 0001 called the column `run`.
+    run_id = "coalesce(to_jsonb(s) ->> 'run_id', to_jsonb(s) ->> 'run')"
+    runs = f"{_SHARED}.runs r JOIN {quoted(schema)}.sync_runs s ON {run_id} = r.run_id"
     return bool(session.value(f"SELECT EXISTS (SELECT FROM {runs})"))
 
 

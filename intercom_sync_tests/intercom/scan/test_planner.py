@@ -31,7 +31,7 @@ def carry_out(
         kept = plan.accept(walk, answer(walk))
         if kept is not None:
             found += [record["id"] for record in kept]
-            marks.append(walk.mark())
+            marks.append(walk.checkpoint())
         plan.finish(walk)
         most -= 1
     return found, marks

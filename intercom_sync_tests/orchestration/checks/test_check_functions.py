@@ -169,7 +169,7 @@ def carry_out(connect: Callable[[], Session], *statements: str) -> None:
 
 def ask(connect: Callable[[], Session], name: str) -> CheckResult:
     with connect() as session, session.transaction():
-        return CHECKS[name].ask(session, "now")
+        return CHECKS[name].function(session, "now")
 
 
 def test_every_check_has_its_damage() -> None:
@@ -231,5 +231,5 @@ def test_rows_of_other_systems_are_not_judged(sound: Callable[[], Session]) -> N
 def test_a_check_run_alone_judges_the_newest_reading(sound: Callable[[], Session]) -> None:
     carry_out(sound, brought("contact", "matched = 299"))
     with sound() as session, session.transaction():
-        verdict = CHECKS["raw_contacts.record_count_reconciled"].ask(session, "a run that read nothing")
+        verdict = CHECKS["raw_contacts.record_count_reconciled"].function(session, "a run that read nothing")
     assert not verdict.passed

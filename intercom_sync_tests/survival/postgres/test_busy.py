@@ -98,7 +98,7 @@ def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself
         own as session,
         _taken(base.server, struck.database, leave=1),
         session.transaction(),
-        cut.iter_prefetched(session, [read, read], beside=True) as found,
+        cut.iter_prefetched(session, [read, read], parallel_reads=True) as found,
     ):
         rows = [(one.height, other.height) for one, other in found]
     assert rows == [(10, 10), (10, 10), (20, 20)]

@@ -27,7 +27,7 @@ def talkative() -> Iterator[Server]:
 
 def test_no_statement_holds_customers_data(talkative: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     # Few customers a bucket, so that there are bounds.
-    monkeypatch.setattr(key_ranges, "CUSTOMERS_PER_BUCKET", 4)
+    monkeypatch.setattr(key_ranges, "CUSTOMERS_PER_RANGE", 4)
     company = Workspace()
     for number in range(_PEOPLE):
         name = f"Oddname {number}"

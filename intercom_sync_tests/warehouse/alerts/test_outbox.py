@@ -134,7 +134,7 @@ def test_one_process_delivers_at_a_time(connect):
     with connect() as first, connect() as second:
         assert outbox.try_lock(first)
         assert not outbox.try_lock(second)
-        first.let_go_of_locks()
+        first.release_advisory_locks()
         assert outbox.try_lock(second)
 
 

@@ -39,11 +39,11 @@ def _sorted(session: Session, cut: KeyRanges = _CUT, part: str = "TRUE") -> Iter
 def test_what_is_read_in_one_pass_lies_in_the_bucket_whose_range_holds_its_key(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, batch: int, beside: bool
 ) -> None:
-    monkeypatch.setattr(module, "_BATCH", batch)
+    monkeypatch.setattr(module, "_BATCH_ROWS", batch)
     with connect() as session:
         with session.transaction():
             _land(session, _KEYS)
-        with session.transaction(), _CUT.iter_prefetched(session, [_ranged, _sorted], beside=beside) as found:
+        with session.transaction(), _CUT.iter_prefetched(session, [_ranged, _sorted], parallel_reads=beside) as found:
             pairs = [(sorted(ranged["email_key"]), sorted(one["email_key"])) for ranged, one in found]
     assert [one for _, one in pairs] == [ranged for ranged, _ in pairs]
     assert sorted(key for _, one in pairs for key in one) == _KEYS
@@ -54,7 +54,7 @@ def test_what_is_read_in_one_pass_lies_in_the_bucket_whose_range_holds_its_key(
 def test_what_a_transaction_wrote_itself_is_only_read_by_its_own_session(connect: Connect, beside: bool) -> None:
     with connect() as session, session.transaction():
         _land(session, _KEYS)
-        with _CUT.iter_prefetched(session, [_sorted], beside=beside) as found:
+        with _CUT.iter_prefetched(session, [_sorted], parallel_reads=beside) as found:
             assert sum(rows.height for (rows,) in found) == (0 if beside else len(_KEYS))
 
 
@@ -79,7 +79,11 @@ def test_an_error_while_a_bucket_is_read_ahead_reaches_whoever_works_on_them(con
         yield (reader.frame("SELECT 1 AS one"),)
         raise LookupError
 
-    with connect() as session, session.transaction(), _CUT.iter_prefetched(session, [broken], beside=True) as found:
+    with (
+        connect() as session,
+        session.transaction(),
+        _CUT.iter_prefetched(session, [broken], parallel_reads=True) as found,
+    ):
         next(found)
         with pytest.raises(LookupError):
             next(found)
@@ -104,7 +108,7 @@ def test_where_another_program_waits_for_a_table_the_transaction_reads_by_itself
             session.value("SELECT count(*) FROM intercom_contacts")
             waiting = threads.submit(theirs.execute, alter)
             _until(watcher, f"pid = {backend} AND wait_event_type = 'Lock'")
-            with _CUT.iter_prefetched(session, [_ranged, _sorted], beside=True) as found:
+            with _CUT.iter_prefetched(session, [_ranged, _sorted], parallel_reads=True) as found:
                 assert sum(rows.height for _, rows in found) == len(_KEYS)
         waiting.result(timeout=30)
 
@@ -115,7 +119,7 @@ def test_whoever_stops_early_does_not_wait_for_what_is_being_read_ahead(connect:
         yield (reader.frame("SELECT pg_sleep(3600)::text"),)
 
     def stop_early(session: Session, watcher: Session) -> None:
-        with session.transaction(), _CUT.iter_prefetched(session, [slow], beside=True) as found:
+        with session.transaction(), _CUT.iter_prefetched(session, [slow], parallel_reads=True) as found:
             next(found)
             _until(watcher, "wait_event = 'PgSleep' AND query LIKE '%3600%'")
             raise KeyboardInterrupt
@@ -134,7 +138,7 @@ def test_a_session_beside_that_dies_when_all_is_read_is_no_loss(connect: Connect
         yield (reader.frame("SELECT 1 AS one"),)
 
     with connect() as session, session.transaction():
-        with _CUT.iter_prefetched(session, [told], beside=True) as found:
+        with _CUT.iter_prefetched(session, [told], parallel_reads=True) as found:
             assert len(list(found)) == 1
             assert session.value(f"SELECT pg_terminate_backend({pids[0]}, 10000)")
         _land(session, _KEYS)

@@ -20,8 +20,8 @@ _CONVERSATIONS = (
 
 
 def test_every_bucket_is_counted(connect: Callable[[], Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_ranges, "CUSTOMERS_PER_BUCKET", 2)
-    monkeypatch.setattr(key_ranges, "_BATCH", 1)
+    monkeypatch.setattr(key_ranges, "CUSTOMERS_PER_RANGE", 2)
+    monkeypatch.setattr(key_ranges, "_BATCH_ROWS", 1)
     with connect() as session:
         with session.transaction():
             session.execute(_CONTACTS)
