@@ -27,7 +27,7 @@ from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state import extractions
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati")
 SYNCS, CONTACT_COUNT = 17, 1_200
@@ -108,9 +108,9 @@ def _days(company: Workspace, count: int) -> Iterator[tuple[int, int]]:
 def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, second: int) -> int:
     """One sync of all since the last one; returns how many contacts it read."""
     instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW))
-    with connect() as session:
+    with connect() as session, ExtractionLease(connect) as lease:
         run = get_or_start_run(session, f"sync-{number}", RunRequest(catch_up=True), Window(instant, end), instant)
-        reading = extractions.acquire(connect, run)
+        reading = lease.acquire(run)
         reader = Reader(client, clock=lambda: second)
         collector = Extractor(reader, connect, run, run.window.widened(_OVERLAP), reading, Rules())
         collected, _ = collector.extract([CONTACTS, CONVERSATIONS])

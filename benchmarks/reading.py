@@ -22,7 +22,8 @@ from intercom_sync.intercom.search_pages import PageSize, parse_page
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, search
 from intercom_sync.pipeline.extract import Extractor
 from intercom_sync.pipeline.run_plan import RunRequest, plan_run
-from intercom_sync.warehouse.state import extractions, runs
+from intercom_sync.warehouse.state import runs
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 
 _RATE = 10
 _GENERAL_RATE = 10_000 / 60
@@ -80,13 +81,14 @@ def _one_full_sync(url: str, details: int) -> tuple[float, float]:
         with connect() as session:
             ever = Window(datetime(2026, 1, 1, tzinfo=UTC), _now())
             run = runs.start(session, plan_run("bench", RunRequest(full=True), ever, None, _now()))
-        reading = extractions.acquire(connect, run)
+        lease = ExtractionLease(connect)
+        reading = lease.acquire(run)
         began = time.perf_counter()
         _, talk = Extractor(Reader(client), connect, run, run.window, reading, Rules()).extract(
             [CONTACTS, CONVERSATIONS]
         )
         took = time.perf_counter() - began
-        extractions.release(run.id)
+        lease.release()
         if talk.parts_fetched != details:
             raise RuntimeError(f"{talk.parts_fetched} details were fetched where {details} were needed")
         return took, float(client.request_stats.requests)

@@ -5,6 +5,7 @@ Resources hold configuration and make plain objects; secrets come as environment
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 from dagster_slack import SlackResource
@@ -18,7 +19,7 @@ from intercom_sync.settings import Settings
 from intercom_sync.slack.slack_client import quiet_client
 from intercom_sync.warehouse.postgres.connect import open_warehouse
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state import extractions
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 
 FOREGROUND_TAG = "intercom_sync/foreground"
 SCHEMA_TAG = "intercom_sync/schema"
@@ -51,6 +52,21 @@ class WarehouseResource(dg.ConfigurableResource[Session]):
     """The Postgres that the settings name, or the embedded one; its tables are brought up to date on first use."""
 
     _connect: Callable[[], Session] | None = PrivateAttr(default=None)
+    _lease: ExtractionLease = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        """Make the lease that the steps of a run share."""
+        super().model_post_init(context)
+        self._lease = ExtractionLease(self.connect)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Release the extraction at the end of a run, or of a step that has a process of its own."""
+        self._lease.release()
+
+    @property
+    def lease(self) -> ExtractionLease:
+        """The lease on the extraction of the run."""
+        return self._lease
 
     def connect(self) -> Session:
         """Open a session; close it, or use it in a `with`."""
@@ -78,7 +94,9 @@ class AlertsSlackResource(SlackResource):
 
 
 @contextmanager
-def translate_errors(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+def translate_errors(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> Iterator[None]:
     """Turn every error into one sentence in the UI, and retry the step after a `RetryableError`.
 
     Dagster keeps an error's text and that of its causes forever, so only the sentence is passed on.
@@ -88,7 +106,7 @@ def translate_errors(context: dg.AssetExecutionContext | dg.AssetCheckExecutionC
         dagster.Failure: any other error, or a person waits.
     """
     try:
-        with extractions.release_on_error(context.run.run_id), redact_unexpected(*_EXPECTED_ERRORS):
+        with warehouse.lease.release_on_error(), redact_unexpected(*_EXPECTED_ERRORS):
             yield
     except UnexpectedError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from None

@@ -69,7 +69,6 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
         extractions.finish(session, reading, run.id)
     with session.transaction():
         analyze(session, "unified_customers", "customer_last_written", rows=upserted.new)
-    extractions.release(run.id)
     _log_unwritten(upserted.unwritten)
     return PublishResult(figures, counts, upserted, finished_at)
 

@@ -17,7 +17,8 @@ from intercom_sync.pipeline.stream_result import Progress, StreamResult
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state import extractions, runs, stream_stats, workspace_state
+from intercom_sync.warehouse.state import runs, stream_stats, workspace_state
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 from intercom_sync.warehouse.state.runs import SyncRun
 
 STREAMS = {"contact": CONTACTS, "conversation": CONVERSATIONS}
@@ -28,6 +29,7 @@ def run_extraction(
     session: Session,
     connect: Callable[[], Session],
     run: SyncRun,
+    lease: ExtractionLease,
     *,
     kinds: Sequence[str],
     settings: Settings,
@@ -39,7 +41,7 @@ def run_extraction(
         IntercomError: a page stays refused, or the token is.
         WarehouseError: the database is not to be had.
     """
-    reading = extractions.acquire(connect, run)
+    reading = lease.acquire(run)
     with session.transaction():
         covered = runs.watermark(session, run.started_at)
         workspace = workspace_state.stored_workspace_id(session)

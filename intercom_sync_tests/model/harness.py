@@ -22,7 +22,8 @@ from intercom_sync.warehouse.marts import key_ranges
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state import extractions, runs
+from intercom_sync.warehouse.state import runs
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 from intercom_sync.warehouse.state.runs import SyncRun
 from intercom_sync_tests.model.world import World
 
@@ -102,15 +103,14 @@ class Harness:
         self.client.close()
         self.client = self._new_client()
         before = len(self.sandbox.requests)
-        with self.connect() as session:
+        with self.connect() as session, ExtractionLease(self.connect) as lease:
             run = self.start(session, self.client, same or f"run-{self._runs:04d}", asked, off)
-            reading = extractions.acquire(self.connect, run)
+            reading = lease.acquire(run)
             attempt = Attempt(run, {})
             try:
                 self._collect(session, run, reading)
             except IntercomError:
                 attempt.met, attempt.fetched = self._met(session, reading), self._fetched(before)
-                extractions.release(run.id)
                 if stages == 0:
                     return attempt
                 raise
@@ -124,8 +124,6 @@ class Harness:
                 attempt.finished = publish_customers(
                     session, run, RULES, lambda: instant(self.world.now + off.machine + 1)
                 )
-            else:
-                extractions.release(run.id)
         return attempt
 
     def start(

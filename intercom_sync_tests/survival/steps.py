@@ -22,7 +22,7 @@ from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.migrate import prepare
-from intercom_sync.warehouse.state import extractions
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 from intercom_sync_tests.model.harness import SmallPages, instant, partition
 from intercom_sync_tests.slack.server import TOKEN
 
@@ -68,11 +68,11 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Publi
     prepare(order.url, order.schema)
     connect = partial(Session, order.url, order.schema)
     settings = Settings.load({})
-    with connect() as session, _client(order) as client, extractions.release_on_error(order.run):
+    with connect() as session, _client(order) as client, ExtractionLease(connect) as lease:
         run = get_or_start_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
         tell("read")
         kinds = ["contact", "conversation"]
-        run_extraction(client, session, connect, run, kinds=kinds, settings=settings, progress=no_progress)
+        run_extraction(client, session, connect, run, lease, kinds=kinds, settings=settings, progress=no_progress)
         tell("revenue")
         refresh_revenue(session, settings.rules, run.id, run.as_of)
         tell("support")

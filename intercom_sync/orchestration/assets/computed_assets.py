@@ -41,7 +41,7 @@ def revenue_metrics(
 ) -> dg.MaterializeResult[None]:
     """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
     with (
-        translate_errors(context),
+        translate_errors(context, warehouse),
         warehouse.connect() as session,
         current_run(context, warehouse, session, clock) as run,
     ):
@@ -68,7 +68,7 @@ def support_metrics(
 ) -> dg.MaterializeResult[None]:
     """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts of the email."""
     with (
-        translate_errors(context),
+        translate_errors(context, warehouse),
         warehouse.connect() as session,
         current_run(context, warehouse, session, clock) as run,
     ):
@@ -93,12 +93,13 @@ def unified_customers(
 ) -> dg.MaterializeResult[None]:
     """One row per customer: who they are, what they pay, how support goes, whether they are about to leave."""
     with (
-        translate_errors(context),
+        translate_errors(context, warehouse),
         warehouse.connect() as session,
         current_run(context, warehouse, session, clock) as run,
     ):
         rules = Settings.load().rules
         finished = publish_customers(session, run, rules, clock)
+        warehouse.lease.release()
         entry = finished.stats.log_entry(finished.finished_at)
         context.log.info(entry)
         return dg.MaterializeResult(metadata=customers_metadata(session, finished, run, entry, rules.currency))

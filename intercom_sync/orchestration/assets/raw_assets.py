@@ -92,14 +92,14 @@ def raw(
         context.log.warning(warning)
     chosen = [key for key in _KINDS if key in context.selected_asset_keys]
     with (
-        translate_errors(context),
+        translate_errors(context, warehouse),
         warehouse.connect() as session,
         intercom.client() as client,
         current_run(context, warehouse, session, clock, config.request(), client) as run,
     ):
         kinds = [_KINDS[key] for key in chosen]
         collected = run_extraction(
-            client, session, warehouse.connect, run, kinds=kinds, settings=settings, progress=progress
+            client, session, warehouse.connect, run, warehouse.lease, kinds=kinds, settings=settings, progress=progress
         )
     context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
     for key, one in zip(chosen, collected, strict=True):

@@ -51,7 +51,7 @@ def build_checks(asset: str, checks: Sequence[Check]) -> dg.AssetChecksDefinitio
     @dg.multi_asset_check(name=f"{asset}_checks", specs=[_spec(asset, check) for check in checks], can_subset=True)
     def judge(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         chosen = {key.name for key in context.selected_asset_check_keys}
-        with translate_errors(context), warehouse.connect() as session:
+        with translate_errors(context, warehouse), warehouse.connect() as session:
             with session.transaction():
                 verdicts = {
                     name: by_name[name].function(session, context.run.run_id) for name in by_name if name in chosen

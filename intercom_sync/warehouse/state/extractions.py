@@ -1,9 +1,9 @@
-"""Readings under way: which ids one has met, and how far it has come.
+"""Extractions in progress: which ids each has seen, and how far it has come.
 
-A reading is the full workspace or one window. Its ids say whose contact a run read and, when a full one is complete,
-what Intercom no longer holds; its marks let the next try go on where a killed one stopped. It is dropped when the run
-has written its customers. Whoever is at a reading holds a lock on it that ends with the connection, so a later run
-takes over what a dead one left and never what a living one is at.
+An extraction is the full workspace or one window. Its ids say whose contact a run read and, when a full one is
+complete, which records Intercom no longer has; its checkpoints let the next attempt resume where a killed one stopped.
+It is dropped when the run has published its customers. A run that works on an extraction holds an `ExtractionLease`, so
+a later run takes over the extraction of a dead run and never that of a living one.
 """
 
 import json
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import polars as pl
 
@@ -26,17 +27,54 @@ _LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(extrac
 _UNHELD = _LOCK.replace("_lock(", "_xact_lock(")  # as long as the transaction lasts
 
 
-_acquired: dict[str, Session] = {}
+class ExtractionLease:
+    """The lease of one run on its extraction: an advisory lock, held by a connection of its own.
 
-
-def acquire(connect: Callable[[], Session], run: SyncRun) -> str:
-    """Return the reading of a run: one of the same scope that a dead run left, or a new one.
-
-    This process holds it until `let_go` or its end, by a connection of its own. What a dead run left more than a day
-    ago is dropped: what it met may be gone.
+    The lock ends with `release`, with the context manager, or with the connection when the process dies.
     """
-    release(run.id)
-    session = _acquired[run.id] = connect()
+
+    def __init__(self, connect: Callable[[], Session]) -> None:
+        self._connect = connect
+        self._session: Session | None = None
+
+    def __enter__(self) -> Self:
+        """Return the lease."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Release what is held."""
+        self.release()
+
+    def acquire(self, run: SyncRun) -> str:
+        """Return the extraction of a run: one of the same scope that a dead run left, or a new one.
+
+        An extraction held before is released. An extraction that a dead run left more than a day ago is dropped: the
+        records it has seen may be deleted by now.
+        """
+        self.release()
+        self._session = self._connect()
+        return _take_over_or_start(self._session, run)
+
+    def release(self) -> None:
+        """Release the extraction, so that another run can take it over."""
+        session, self._session = self._session, None
+        if session:
+            with session:
+                session.release_advisory_locks()
+
+    @contextmanager
+    def release_on_error(self) -> Iterator[None]:
+        """Release the extraction when the block fails, so that the next attempt can take it over."""
+        try:
+            yield
+        except BaseException:
+            self.release()
+            raise
+
+
+def _take_over_or_start(session: Session, run: SyncRun) -> str:
     with session.transaction():
         # One that began in the future did so when the database's clock was ahead, at an unknown time.
         session.execute(
@@ -194,20 +232,3 @@ def finish(session: Session, reading: str, run: str) -> None:
     if session.value(mine, reading, run) is not None:
         for table in ("sync_seen_ids", "sync_checkpoints"):
             session.execute(f"DELETE FROM {table} WHERE extraction_id = $1", reading)
-
-
-@contextmanager
-def release_on_error(run: str) -> Iterator[None]:
-    """Let go of a run's reading when something goes wrong inside, for the next try to take it over."""
-    try:
-        yield
-    except BaseException:
-        release(run)
-        raise
-
-
-def release(run: str) -> None:
-    """Let go of the reading that a run of this process holds."""
-    if run in _acquired:
-        with _acquired.pop(run) as session:
-            session.release_advisory_locks()

@@ -24,7 +24,7 @@ from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
 from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state import extractions
+from intercom_sync.warehouse.state.extractions import ExtractionLease
 from intercom_sync_tests.end_to_end.scenario import person, talk
 from intercom_sync_tests.intercom.scenario import client_of
 
@@ -91,9 +91,14 @@ def company(people: int) -> Workspace:
 
 def sync(connect: Callable[[], Session], held: Workspace, name: str, at: datetime) -> None:
     """One full sync, step by step as a run takes them."""
-    with Sandbox(held) as sandbox, client_of(sandbox.url) as client, connect() as session:
+    with (
+        Sandbox(held) as sandbox,
+        client_of(sandbox.url) as client,
+        connect() as session,
+        ExtractionLease(connect) as lease,
+    ):
         run = get_or_start_run(session, name, RunRequest(full=True, as_of=at), Window(at - timedelta(hours=6), at), at)
-        reading = extractions.acquire(connect, run)
+        reading = lease.acquire(run)
         Extractor(Reader(client), connect, run, run.window, reading, Rules()).extract([CONTACTS, CONVERSATIONS])
         refresh_revenue(session, Rules(), name, at)
         refresh_support(session, Rules(), at)
