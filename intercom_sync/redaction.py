@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from intercom_sync.settings import secrets
-
 _PACKAGE = Path(__file__).parent
 _OUR_NAME = __name__.partition(".")[0]
 _SAFE_PACKAGES = {"dagster", "dagster_shared", "dagster_postgres", "alembic", "subprocess"}
@@ -25,6 +23,9 @@ _REPEATING = {
 }  # fmt: skip
 _SYSTEM_MODULES = {"builtins", "socket", "ssl", "shutil"}
 _MAX_LENGTH = 600
+_SHORTEST_SECRET = 4
+"""Characters: a shorter word is part of too many others."""
+_secrets: set[str] = set()
 _HINTS = {
     errno.EACCES: "Give this user the right to it, or name another place.",
     errno.EPERM: "Give this user the right to it, or name another place.",
@@ -41,6 +42,11 @@ _HINTS = {
 
 class UnexpectedError(Exception):
     """Something went wrong that no rule is made for; the message holds nothing of customers' data."""
+
+
+def hide_secrets(*values: str) -> None:
+    """Leave these values out of all messages of this process from now on."""
+    _secrets.update(value for value in values if len(value) >= _SHORTEST_SECRET)
 
 
 @contextmanager
@@ -90,7 +96,7 @@ def _of_system(error: OSError) -> str:
 def _scrubbed(text: str) -> str:
     """Return a message on one line, without secrets and emails."""
     line = " ".join(text.split())
-    for secret in secrets():
+    for secret in sorted(_secrets, key=len, reverse=True):
         line = line.replace(secret, "***")
     line = re.sub(r"[^\s'\"]+", lambda word: "…" if "@" in word[0] else word[0], line)
     return line if len(line) <= _MAX_LENGTH else f"{line[: _MAX_LENGTH - 1]}…"

@@ -1,17 +1,33 @@
-"""Every setting, once: its name in the environment, its meaning, its default, and what a right value looks like.
+"""Every setting, once: its name in the environment, its meaning, its default, and which values are right.
 
-A `.env` file in the working directory is read too; the environment wins over it. A wrong value is refused by name
-before anything starts. Secrets are read here and handed on; they are never printed, stored or shown.
+`Settings.load` reads the environment and a `.env` file in the working directory; the environment wins. Only the edge
+calls it: `definitions` and the command line. Everything below receives the settings. A wrong value is refused by name
+before anything starts. Secrets are never printed, stored or shown.
 """
 
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from intercom_sync import setting_values as values
+from intercom_sync.domain.errors import FatalError
 from intercom_sync.domain.rules import (
     CANCEL_WORDS,
     SUBSCRIPTION_STATUSES,
@@ -21,120 +37,218 @@ from intercom_sync.domain.rules import (
     attribute_fields,
 )
 from intercom_sync.intercom.client import REGIONS
-from intercom_sync.setting_values import Reader, SettingsError, can_be_taken_apart, is_loopback, wrong
-from intercom_sync.setting_values import environment as read_environment
+from intercom_sync.redaction import hide_secrets
 
-__all__ = ["SETTINGS", "Setting", "Settings", "SettingsError", "secrets"]
-_FIRST_START = datetime(2011, 1, 1, tzinfo=UTC)
-"""Intercom began in that year; each day before would only be four windows more to list."""
-
-_SHORTEST_SECRET = 4
+_ENV_FILE = ".env"
 _MAX_OVERLAP_MINUTES = 30 * 24 * 60
 _MAX_SEARCHES_PER_SECOND = 1_000
 _MAX_MRR = 1_000_000_000_000
 _MAX_RATIO = 1_000_000
+_DECIMALS = 6
+
+_Token = Annotated[str, AfterValidator(values.parse_token)]
+_Url = Annotated[str, AfterValidator(values.parse_url)]
+_Channel = Annotated[str, AfterValidator(values.parse_channel)]
+_LOWER_CASE = BeforeValidator(str.lower)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting: how it is read and how it is told."""
-
-    name: str
-    meaning: str
-    default: str = ""
-    secret: bool = False
+class SettingsError(FatalError):
+    """A setting is missing or wrong; the message names it and says what is right."""
 
 
-SETTINGS = (
-    Setting("INTERCOM_API_KEY", "Access token of the workspace.", secret=True),
-    Setting("INTERCOM_REGION", "Where the workspace lives: us, eu or au; links in alerts go by what Intercom says "
-            "where it is unset.", "us"),
-    Setting("INTERCOM_BASE_URL", "Address of the API, in place of the region's."),
-    Setting("INTERCOM_API_VERSION", "Version of the API that is asked for.", "2.16"),
-    Setting("INTERCOM_SYNC_DATABASE_URL", "PostgreSQL server, postgresql://…; none: an embedded one. DATABASE_URL "
-            "is taken where this is unset.", secret=True),
-    Setting("INTERCOM_SYNC_SCHEMA", "Schema of the tables.", "public"),
-    Setting("INTERCOM_SYNC_HOME", "Folder of the embedded server and of Dagster's files.", "~/.intercom_sync"),
-    Setting("INTERCOM_SYNC_PARTITIONS_START", "First six-hour window, a date in UTC.", "2026-01-01"),
-    Setting("INTERCOM_SYNC_OVERLAP_MINUTES", "How far a window reaches back, for records the search shows late.", "60"),
-    Setting("INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND", "Most contact searches in any second.", "10"),
-    Setting("SLACK_BOT_TOKEN", "Bot token for alerts; none: alerts wait in customer_alerts.", secret=True),
-    Setting("SLACK_CHANNEL", "Channel for alerts.", "#customer-alerts"),
-    Setting("SLACK_OPERATIONS_CHANNEL", "Channel for failed runs, failed checks and API errors; none: SLACK_CHANNEL."),
-    Setting("SLACK_API_URL", "Address of Slack's API.", "https://slack.com/api/"),
-    Setting("INTERCOM_SYNC_HIGH_VALUE_MRR", "Dollars a month above which a customer is of high value.", "500"),
-    Setting("INTERCOM_SYNC_MRR_CHANGE_RATIO", "Share of the previous MRR by which a change is large.", "0.5"),
-    Setting("INTERCOM_SYNC_CANCEL_WORDS", "Phrases that say a customer wants to leave, separated by commas.",
-            ", ".join(CANCEL_WORDS)),
-    Setting("INTERCOM_SYNC_SUBSCRIPTION_STATUSES", "Allowed subscription statuses, separated by commas.",
-            ", ".join(SUBSCRIPTION_STATUSES)),
-    Setting("INTERCOM_SYNC_ATTRIBUTES", "Names of the Stripe attributes that differ, as JSON, e.g. "
-            '{"plan": "billing_plan"}. Keys: ' + ", ".join(attribute_fields()) + ".", "{}"),
-    Setting("INTERCOM_SYNC_CURRENCY", "Currency of the workspace, three letters; customers in another one are listed "
-            "by a check.", "usd"),
-    Setting("INTERCOM_SYNC_LAST_CHARGE_UNIT", "Unit of the flat last charge amount: cents or dollars, "
-            "which are minor or major units in other currencies.", "cents"),
-    Setting("INTERCOM_SYNC_COUNT_QUANTITY", "Whether MRR multiplies a plan's amount by the quantity: true or false.",
-            "true"),
-)  # fmt: skip
-_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+def _setting(name: str, meaning: str, default: str = "", *, right: str = "", secret: bool = False) -> Any:
+    """Declare a setting.
 
-
-@dataclass(frozen=True)
-class Settings:
-    """All settings, read and checked. The secrets are left out of its text form.
-
-    Attributes:
-        region: that of the workspace; empty where no setting tells it, and Intercom itself must.
-        database_is_borrowed: whether the database is that of DATABASE_URL, which other programs read too.
+    Args:
+        name: its name in the environment.
+        meaning: a sentence for the documentation; a name without one is read and not documented.
+        default: the value where it is unset or empty.
+        right: which values are right, where the type checks them rather than a parser.
+        secret: whether it must not be shown.
     """
+    return Field(
+        default,
+        validation_alias=name,
+        description=meaning,
+        validate_default=True,
+        json_schema_extra={"right": right},
+        repr=not secret,
+        exclude=secret,
+    )
 
-    api_key: str = field(repr=False)
-    base_url: str
-    region: str
-    api_version: str
-    database_url: str = field(repr=False)
-    database_is_borrowed: bool
-    schema: str
-    home: Path
-    partitions_start: datetime
-    overlap: timedelta
-    contact_searches_per_second: int
-    slack_token: str = field(repr=False)
-    slack_channel: str
-    slack_operations_channel: str
-    slack_api_url: str
-    rules: Rules
+
+def _one_of(*choices: str) -> str:
+    return f"one of {', '.join(choices)}"
+
+
+def _number_to(most: int) -> str:
+    return f"a number from 0 to {most:,} with at most {_DECIMALS} decimals"
+
+
+class Settings(BaseSettings):
+    """All settings of one workspace, parsed and checked. `load` makes them."""
+
+    model_config = SettingsConfigDict(
+        # Editors on Windows begin a file with a byte-order mark, which would be part of the first name.
+        env_file=_ENV_FILE, env_file_encoding="utf-8-sig", extra="ignore", frozen=True, case_sensitive=True,
+        enable_decoding=False, hide_input_in_errors=True,
+    )  # fmt: skip
+
+    api_key: _Token = _setting("INTERCOM_API_KEY", "Access token of the workspace.", secret=True)
+    given_region: Annotated[Literal["us", "eu", "au"], _LOWER_CASE] = _setting(
+        "INTERCOM_REGION", "Where the workspace lives: us, eu or au; links in alerts go by what Intercom says "
+        "where it is unset.", "us", right=_one_of(*REGIONS),
+    )  # fmt: skip
+    given_base_url: _Url = _setting("INTERCOM_BASE_URL", "Address of the API, in place of the region's.")
+    api_version: Annotated[str, Field(pattern=r"^[2-9]\.[0-9]{1,3}$")] = _setting(
+        "INTERCOM_API_VERSION", "Version of the API that is asked for.", "2.16",
+        right="a version from 2.0 on, such as 2.16",
+    )  # fmt: skip
+    own_database_url: Annotated[str, AfterValidator(values.parse_database_url)] = _setting(
+        "INTERCOM_SYNC_DATABASE_URL", "PostgreSQL server, postgresql://…; none: an embedded one. DATABASE_URL "
+        "is taken where this is unset.", secret=True,
+    )  # fmt: skip
+    host_database_url: str = _setting("DATABASE_URL", "", secret=True)
+    schema_name: Annotated[str, AfterValidator(values.parse_schema)] = _setting(
+        "INTERCOM_SYNC_SCHEMA", "Schema of the tables.", "public"
+    )
+    home: Annotated[Path, BeforeValidator(values.parse_folder)] = _setting(
+        "INTERCOM_SYNC_HOME", "Folder of the embedded server and of Dagster's files.", "~/.intercom_sync"
+    )
+    partitions_start: Annotated[datetime, BeforeValidator(values.parse_start)] = _setting(
+        "INTERCOM_SYNC_PARTITIONS_START", "First six-hour window, a date in UTC.", "2026-01-01"
+    )
+    overlap_minutes: Annotated[int, Field(ge=0, le=_MAX_OVERLAP_MINUTES)] = _setting(
+        "INTERCOM_SYNC_OVERLAP_MINUTES", "How far a window reaches back, for records the search shows late.", "60",
+        right=f"a whole number from 0 to {_MAX_OVERLAP_MINUTES:,}",
+    )  # fmt: skip
+    contact_searches_per_second: Annotated[int, Field(ge=1, le=_MAX_SEARCHES_PER_SECOND)] = _setting(
+        "INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND", "Most contact searches in any second.", "10",
+        right=f"a whole number from 1 to {_MAX_SEARCHES_PER_SECOND:,}",
+    )  # fmt: skip
+    slack_token: _Token = _setting(
+        "SLACK_BOT_TOKEN", "Bot token for alerts; none: alerts wait in customer_alerts.", secret=True
+    )
+    slack_channel: _Channel = _setting("SLACK_CHANNEL", "Channel for alerts.", "#customer-alerts")
+    slack_operations_channel: _Channel = _setting(
+        "SLACK_OPERATIONS_CHANNEL", "Channel for failed runs, failed checks and API errors; none: SLACK_CHANNEL."
+    )
+    slack_api_url: Annotated[_Url, AfterValidator(lambda url: f"{url}/")] = _setting(
+        "SLACK_API_URL", "Address of Slack's API.", "https://slack.com/api/"
+    )
+    high_value_mrr: Annotated[Decimal, Field(ge=0, le=_MAX_MRR, decimal_places=_DECIMALS)] = _setting(
+        "INTERCOM_SYNC_HIGH_VALUE_MRR", "Dollars a month above which a customer is of high value.", "500",
+        right=_number_to(_MAX_MRR),
+    )  # fmt: skip
+    mrr_change_ratio: Annotated[Decimal, Field(ge=0, le=_MAX_RATIO, decimal_places=_DECIMALS)] = _setting(
+        "INTERCOM_SYNC_MRR_CHANGE_RATIO", "Share of the previous MRR by which a change is large.", "0.5",
+        right=_number_to(_MAX_RATIO),
+    )  # fmt: skip
+    cancel_words: Annotated[tuple[str, ...], BeforeValidator(values.parse_phrases)] = _setting(
+        "INTERCOM_SYNC_CANCEL_WORDS", "Phrases that say a customer wants to leave, separated by commas.",
+        ", ".join(CANCEL_WORDS),
+    )  # fmt: skip
+    statuses: Annotated[tuple[str, ...], BeforeValidator(values.parse_words)] = _setting(
+        "INTERCOM_SYNC_SUBSCRIPTION_STATUSES", "Allowed subscription statuses, separated by commas.",
+        ", ".join(SUBSCRIPTION_STATUSES),
+    )  # fmt: skip
+    attributes: Annotated[AttributeNames, BeforeValidator(values.parse_attribute_names)] = _setting(
+        "INTERCOM_SYNC_ATTRIBUTES", "Names of the Stripe attributes that differ, as JSON, e.g. "
+        '{"plan": "billing_plan"}. Keys: ' + ", ".join(attribute_fields()) + ".", "{}",
+    )  # fmt: skip
+    currency: Annotated[str, Field(pattern=r"^[A-Za-z]{3}$"), AfterValidator(str.lower)] = _setting(
+        "INTERCOM_SYNC_CURRENCY", "Currency of the workspace, three letters; customers in another one are listed "
+        "by a check.", "usd", right="a currency code such as usd",
+    )  # fmt: skip
+    last_charge_unit: Annotated[Literal["cents", "dollars"], _LOWER_CASE] = _setting(
+        "INTERCOM_SYNC_LAST_CHARGE_UNIT", "Unit of the flat last charge amount: cents or dollars, "
+        "which are minor or major units in other currencies.", "cents", right=_one_of("cents", "dollars"),
+    )  # fmt: skip
+    count_quantity: Annotated[Literal["true", "false"], _LOWER_CASE] = _setting(
+        "INTERCOM_SYNC_COUNT_QUANTITY", "Whether MRR multiplies a plan's amount by the quantity: true or false.",
+        "true", right=_one_of("true", "false"),
+    )  # fmt: skip
 
     @classmethod
     def load(cls, given: Mapping[str, str] | None = None) -> "Settings":
-        """Read the settings from the environment and the `.env` file.
+        """Read the settings from the environment and the `.env` file, or from the given values alone.
 
         Raises:
-            SettingsError: a value is wrong.
+            SettingsError: a value is wrong, or the file cannot be read.
         """
-        read = Reader(read_environment() if given is None else given, _DEFAULTS)
-        return cls(
-            api_key=read.token("INTERCOM_API_KEY"),
-            base_url=_base_url(read),
-            region=_region(read),
-            api_version=read.matching(
-                "INTERCOM_API_VERSION", r"[2-9]\.[0-9]{1,3}", "a version from 2.0 on, such as 2.16"
-            ),
-            database_url=_database_url(read),
-            database_is_borrowed=bool(_database_url(read)) and not read.text("INTERCOM_SYNC_DATABASE_URL"),
-            schema=_schema(read),
-            home=read.folder("INTERCOM_SYNC_HOME"),
-            partitions_start=read.date("INTERCOM_SYNC_PARTITIONS_START", _FIRST_START),
-            overlap=timedelta(minutes=read.whole("INTERCOM_SYNC_OVERLAP_MINUTES", 0, _MAX_OVERLAP_MINUTES)),
-            contact_searches_per_second=read.whole(
-                "INTERCOM_SYNC_CONTACT_SEARCHES_PER_SECOND", 1, _MAX_SEARCHES_PER_SECOND
-            ),
-            slack_token=read.token("SLACK_BOT_TOKEN"),
-            slack_channel=_channel(read, "SLACK_CHANNEL"),
-            slack_operations_channel=_channel(read, "SLACK_OPERATIONS_CHANNEL"),
-            slack_api_url=read.url("SLACK_API_URL").rstrip("/") + "/",
-            rules=_rules(read),
+        try:
+            return cls() if given is None else cls(**_all_given(given))
+        except ValidationError as error:
+            raise SettingsError("\n".join(_refusals(error))) from None
+        except OSError as error:
+            raise SettingsError(f"The file .env in {Path.cwd()} cannot be read ({error.strerror}).") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"The file .env in {Path.cwd()} is not UTF-8 text: save it as UTF-8.") from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Let an empty value be the default. One of the environment also keeps out that of the `.env` file."""
+        stripped = {name: str(value or "").strip() for name, value in given.items()}
+        return {name: value for name, value in stripped.items() if value}
+
+    @field_validator("host_database_url")
+    @classmethod
+    def _check_where_used(cls, url: str, others: ValidationInfo) -> str:
+        """Check DATABASE_URL only where it is used: other programs read it too."""
+        return url if others.data.get("own_database_url") else values.parse_database_url(url)
+
+    @field_validator("slack_operations_channel")
+    @classmethod
+    def _or_slack_channel(cls, channel: str, others: ValidationInfo) -> str:
+        return channel or str(others.data.get("slack_channel", ""))
+
+    def model_post_init(self, _: Any) -> None:
+        """Keep the secrets out of the text of unexpected errors."""
+        urls = (self.own_database_url, self.host_database_url)
+        passwords = (unquote(one) for url in urls for one in re.findall(r"://[^/@]*:([^/@]+)@", url))
+        hide_secrets(self.api_key, self.slack_token, *urls, *passwords)
+
+    @property
+    def region(self) -> str:
+        """The region that a setting names, itself or by the address of its API; empty where none does."""
+        if "given_region" in self.model_fields_set:
+            return self.given_region
+        return next((name for name, address in REGIONS.items() if address == self.given_base_url), "")
+
+    @property
+    def base_url(self) -> str:
+        """The address of Intercom's API."""
+        return self.given_base_url or REGIONS[self.given_region]
+
+    @property
+    def database_url(self) -> str:
+        """The address of the database; empty for an embedded one."""
+        return self.own_database_url or self.host_database_url
+
+    @property
+    def database_is_borrowed(self) -> bool:
+        """Whether the database is that of DATABASE_URL, which other programs read too."""
+        return bool(self.host_database_url) and not self.own_database_url
+
+    @property
+    def overlap(self) -> timedelta:
+        """How far a window reaches back."""
+        return timedelta(minutes=self.overlap_minutes)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules by which records become customers."""
+        return Rules(
+            attributes=self.attributes,
+            statuses=self.statuses,
+            count_quantity=self.count_quantity == "true",
+            last_charge_unit=self.last_charge_unit,
+            currency=self.currency,
+            cancel_words=self.cancel_words,
+            high_value_mrr=self.high_value_mrr,
+            mrr_change_ratio=self.mrr_change_ratio,
+            app=WEB_APPS.get(self.region, ""),
         )
 
     def warnings(self) -> list[str]:
@@ -143,7 +257,7 @@ class Settings:
         return [
             f"{name} is {address}: without https the token and customers' data can be read on the way there."
             for name, address in addresses.items()
-            if address.startswith("http:") and not is_loopback(urlsplit(address).hostname or "")
+            if address.startswith("http:") and not values.is_loopback(urlsplit(address).hostname or "")
         ]
 
     def require_api_key(self) -> str:
@@ -160,80 +274,33 @@ class Settings:
         return self.api_key
 
 
-def secrets() -> set[str]:
-    """Return the values of the secret settings, and the passwords in them, to be left out of messages."""
-    try:
-        given: Mapping[str, str] = read_environment()
-    except SettingsError:
-        given = os.environ
-    names = (*(one.name for one in SETTINGS if one.secret), "DATABASE_URL")
-    values = {given[name].strip() for name in names if given.get(name)}
-    passwords = {unquote(found) for value in values for found in re.findall(r"://[^/@]*:([^/@]+)@", value)}
-    # A word of a few letters is in every sentence.
-    return {one for one in values | passwords if len(one) >= _SHORTEST_SECRET}
+@dataclass(frozen=True)
+class Setting:
+    """One documented setting."""
+
+    name: str
+    meaning: str
+    default: str
+    secret: bool
 
 
-def _base_url(read: Reader) -> str:
-    return read.url("INTERCOM_BASE_URL") or REGIONS[read.choice("INTERCOM_REGION", REGIONS)]
+SETTINGS = tuple(
+    Setting(str(field.validation_alias), field.description, field.default, secret=not field.repr)
+    for field in Settings.model_fields.values()
+    if field.description
+)
+_FIELDS = {str(field.validation_alias): field for field in Settings.model_fields.values()}
 
 
-def _region(read: Reader) -> str:
-    """Return the region that a setting names, by its word or by the address of its API; the default names none."""
-    region = read.choice("INTERCOM_REGION", REGIONS)
-    if read.given("INTERCOM_REGION"):
-        return region
-    return next((name for name, address in REGIONS.items() if address == read.url("INTERCOM_BASE_URL")), "")
+def _all_given(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return a value for every setting, empty where none is given, so that the environment adds nothing."""
+    return {"_env_file": None} | {name: given.get(name, "") for name in _FIELDS}
 
 
-def _database_url(read: Reader) -> str:
-    name = "INTERCOM_SYNC_DATABASE_URL"
-    value = read.text(name) or read.given("DATABASE_URL")
-    if value and not (
-        re.match(r"postgres(ql)?(\+\w+)?://", value) and value.isprintable() and can_be_taken_apart(value)
-    ):
-        raise wrong(
-            name,
-            "a PostgreSQL address such as postgresql://user:password@host/database, with special characters of the "
-            "password as %40 and the like",
-        )
-    return value
-
-
-def _schema(read: Reader) -> str:
-    name = "INTERCOM_SYNC_SCHEMA"
-    value = read.matching(name, r"[A-Za-z_][A-Za-z0-9_]{0,62}", "a plain schema name")
-    if value.lower().startswith("pg_") or value.lower() == "information_schema":
-        raise wrong(name, "a schema of your own; PostgreSQL keeps pg_… and information_schema for itself")
-    return value
-
-
-def _channel(read: Reader, name: str) -> str:
-    if not read.text(name):
-        return _channel(read, "SLACK_CHANNEL")
-    return read.matching(name, r"#?[^\s#@,<>]{1,80}", "one channel, by its name or id, without spaces")
-
-
-def _rules(read: Reader) -> Rules:
-    return Rules(
-        attributes=_attribute_names(read),
-        statuses=read.words("INTERCOM_SYNC_SUBSCRIPTION_STATUSES"),
-        count_quantity=read.choice("INTERCOM_SYNC_COUNT_QUANTITY", ("true", "false")) == "true",
-        last_charge_unit="dollars" if _in_dollars(read) else "cents",
-        currency=read.matching("INTERCOM_SYNC_CURRENCY", r"[A-Za-z]{3}", "a currency code such as usd").lower(),
-        cancel_words=read.phrases("INTERCOM_SYNC_CANCEL_WORDS"),
-        high_value_mrr=read.amount("INTERCOM_SYNC_HIGH_VALUE_MRR", _MAX_MRR),
-        mrr_change_ratio=read.amount("INTERCOM_SYNC_MRR_CHANGE_RATIO", _MAX_RATIO),
-        app=WEB_APPS.get(_region(read), ""),
-    )
-
-
-def _in_dollars(read: Reader) -> bool:
-    return read.choice("INTERCOM_SYNC_LAST_CHARGE_UNIT", ("cents", "dollars")) == "dollars"
-
-
-def _attribute_names(read: Reader) -> AttributeNames:
-    name = "INTERCOM_SYNC_ATTRIBUTES"
-    names = AttributeNames(**read.names(name, attribute_fields()))
-    if len(set(vars(names).values())) < len(attribute_fields()):
-        raise wrong(name, "a JSON object that gives each attribute a name of its own, those left out included")
-    return names
+def _refusals(error: ValidationError) -> Iterator[str]:
+    """Yield a sentence for each wrong setting, without its value."""
+    for one in error.errors(include_url=False, include_input=False):
+        name = str(one["loc"][0])
+        extra: Any = _FIELDS[name].json_schema_extra
+        right = one["ctx"]["error"] if one["type"] == "value_error" else extra["right"]
+        yield f"{name} is not right: it must be {right}."

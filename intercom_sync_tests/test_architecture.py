@@ -22,12 +22,13 @@ _DOMAINS_LIBRARIES = {"polars", "orjson", "email_validator"}
 _MAY_IMPORT = {
     "domain": set(),
     "setting_values": {"domain"},
-    "settings": {"domain", "intercom", "setting_values"},  # of intercom only the regions' addresses
+    # Of intercom only the addresses of the regions.
+    "settings": {"domain", "intercom", "redaction", "setting_values"},
     "intercom": {"domain"},
     "slack": {"domain"},
     "warehouse": {"domain", "settings"},
     "pipeline": {"domain", "settings", "intercom", "slack", "warehouse"},
-    "redaction": {"settings"},
+    "redaction": set(),
     "orchestration": {"domain", "settings", "intercom", "slack", "warehouse", "pipeline", "redaction"},
     "sandbox": set(),
 }

@@ -15,6 +15,7 @@ from dagster_shared import check
 
 from intercom_sync.domain.emails import clean_email
 from intercom_sync.redaction import UnexpectedError, describe, redact_unexpected
+from intercom_sync.settings import Settings
 
 _PERSON = "ada@example.com"
 
@@ -87,9 +88,10 @@ def test_what_a_library_says_in_the_systems_place_is_not_told() -> None:
     assert _told(lambda: _raise(OSError(errno.EIO, f"cannot parse {_PERSON}"))) == "Input/output error."
 
 
-def test_secrets_of_the_configuration_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INTERCOM_API_KEY", "tok-hush")
-    monkeypatch.setenv("INTERCOM_SYNC_DATABASE_URL", "postgresql://ada:pass%2Fhush@host/db")
+def test_secrets_of_the_configuration_are_left_out() -> None:
+    Settings.load(
+        {"INTERCOM_API_KEY": "tok-hush", "INTERCOM_SYNC_DATABASE_URL": "postgresql://ada:pass%2Fhush@host/db"}
+    )
     for secret in ("tok-hush", "pass/hush", "postgresql://ada:pass%2Fhush@host/db"):
         assert "hush" not in _told(lambda secret=secret: check.failed(f"config {secret} is wrong"))
 

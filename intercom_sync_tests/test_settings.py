@@ -12,7 +12,7 @@ from intercom_sync.settings import SETTINGS, Settings, SettingsError
 def test_everything_has_a_default_that_is_right() -> None:
     settings = Settings.load({})
     assert settings.base_url == "https://api.intercom.io"
-    assert (settings.schema, settings.overlap) == ("public", timedelta(hours=1))
+    assert (settings.schema_name, settings.overlap) == ("public", timedelta(hours=1))
     assert settings.partitions_start == datetime(2026, 1, 1, tzinfo=UTC)
     assert settings.rules.high_value_mrr == 500
 

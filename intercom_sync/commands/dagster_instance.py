@@ -46,8 +46,8 @@ def use_instance(settings: Settings) -> None:
     except OSError as error:
         raise _unusable(folder / "dagster.yaml", error) from None
     url = database_url(settings)
-    with Session(url, settings.schema) as session, session.transaction():
-        name = choose_schema(session, settings.schema)
+    with Session(url, settings.schema_name) as session, session.transaction():
+        name = choose_schema(session, settings.schema_name)
     create_schema(url, name)
     os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(with_timeouts(url)), name)
     os.environ["DAGSTER_HOME"] = str(folder)
@@ -101,7 +101,7 @@ def _make_tables(settings: Settings, url: str, name: str) -> None:
         if not storages_are_made(session, name):
             with translate_storage_errors(settings), dg.DagsterInstance.get():
                 pass
-        claim_schema(session, name, settings.schema)
+        claim_schema(session, name, settings.schema_name)
 
 
 @contextmanager

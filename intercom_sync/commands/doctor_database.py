@@ -22,10 +22,10 @@ def check_database(settings: Settings) -> Iterator[Line]:
         return
     changes = len(found.steps)
     state = (
-        f"{changes} changes to make in schema {settings.schema}, which a sync makes first "
+        f"{changes} changes to make in schema {settings.schema_name}, which a sync makes first "
         "(intercom-sync migrate --dry-run lists them)"
         if changes
-        else f"tables up to date in schema {settings.schema}"
+        else f"tables up to date in schema {settings.schema_name}"
     )
     yield True, f"database: PostgreSQL {found.version}, {place}, {state}"
     yield from ((False, f"database: {problem}") for problem in found.problems)

@@ -19,8 +19,8 @@ def migrate(settings: Settings, *, dry_run: bool) -> int:
     for step in steps:
         print(step.what)
     if not steps:
-        print(f"Schema {settings.schema} is up to date.")
+        print(f"Schema {settings.schema_name} is up to date.")
     else:
         done = "to make" if dry_run else "made"
-        print(f"{len(steps)} changes {done} in schema {settings.schema}, {place}.")
+        print(f"{len(steps)} changes {done} in schema {settings.schema_name}, {place}.")
     return 0

@@ -32,7 +32,7 @@ def psql(settings: Settings, *, url_only: bool, command: str | None) -> int:
         return 0
     program = shutil.which("psql") or str(client_program("psql"))
     arguments = ["-c", command] if command is not None else []
-    options = f'{os.environ.get("PGOPTIONS", "")} -csearch_path="{settings.schema}"'.strip()
+    options = f'{os.environ.get("PGOPTIONS", "")} -csearch_path="{settings.schema_name}"'.strip()
     environment = os.environ | ({"PGPASSWORD": password} if password else {}) | {"PGOPTIONS": options}
     return run_interactively([program, url, *arguments], environment)
 

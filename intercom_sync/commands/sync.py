@@ -96,7 +96,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
                 partition_key=_partition(request.window.end - timedelta(seconds=1) if request.window else now),
                 raise_on_error=False,
                 run_id=run_id,
-                tags=_TAGS | {WORKER_TAG: this_worker().as_text(), SCHEMA_TAG: settings.schema},
+                tags=_TAGS | {WORKER_TAG: this_worker().as_text(), SCHEMA_TAG: settings.schema_name},
             )
         if not result.success:
             print(_why(result), file=sys.stderr)

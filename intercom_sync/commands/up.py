@@ -45,7 +45,7 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
     url = f"http://{host}:{port}"
     with deployment_lock(settings.home, url), _only_dagster(settings.home) as lock, ExitStack() as stack:
         connect = open_warehouse(settings)
-        stack.enter_context(hold_schema(database_url(settings), settings.schema))
+        stack.enter_context(hold_schema(database_url(settings), settings.schema_name))
         use_instance(settings)
         _close_dead_runs(settings, connect)
         if settings.api_key:

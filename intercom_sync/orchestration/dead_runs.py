@@ -54,7 +54,7 @@ def worker_process(instance: dg.DagsterInstance, run_id: str) -> int | None:
 
 def _unfinished(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
-        if is_ours(record.dagster_run, None, Settings.load().schema):
+        if is_ours(record.dagster_run, None, Settings.load().schema_name):
             yield record
 
 

@@ -54,7 +54,7 @@ def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
     origin = context.code_location_origin
     location = origin.location_name if origin else None
     with redact_unexpected(SyncError), warehouse.connect() as session:
-        ended, upto = ended_since(context.instance, since, location, Settings.load().schema)
+        ended, upto = ended_since(context.instance, since, location, Settings.load().schema_name)
         news = sum(record_ended(context.instance, session, record) for record in ended)
         with session.transaction():
             news += record(session, read_present(session, now))

@@ -241,7 +241,7 @@ def test_runs_of_others_are_none_of_ours(session, instance, looks):
 
 
 def test_the_runs_of_another_deployment_on_the_same_instance_are_not_ours(session, instance, looks):
-    ours = Settings.load().schema
+    ours = Settings.load().schema_name
     for schema in ("us", "eu", ours):
         run = dg.DagsterRun(sync_job.name, status=dg.DagsterRunStatus.STARTED, tags={SCHEMA_TAG: schema})
         instance.add_run(run)

@@ -41,7 +41,7 @@ def inspect_database(settings: Settings, *, with_dagster: bool) -> Inspection:
     Raises:
         WarehouseError: it cannot be reached, or refuses to be looked at.
     """
-    return inspect(database_url(settings), settings.schema, with_dagster=with_dagster)
+    return inspect(database_url(settings), settings.schema_name, with_dagster=with_dagster)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def open_unchanged(settings: Settings) -> Iterator[Session]:
     Raises:
         WarehouseError: the database cannot be reached, or refuses what is asked of it.
     """
-    with Session(database_url(settings), settings.schema) as session, session.transaction():
+    with Session(database_url(settings), settings.schema_name) as session, session.transaction():
         session.execute("SET TRANSACTION READ ONLY")
         yield session
 
@@ -65,8 +65,8 @@ def migrate_database(settings: Settings, *, dry_run: bool) -> list[Step]:
     """
     url = database_url(settings)
     _refuse_borrowed(settings, url)
-    steps = pending(url, settings.schema)
-    return migrate(url, settings.schema) if steps and not dry_run else steps
+    steps = pending(url, settings.schema_name)
+    return migrate(url, settings.schema_name) if steps and not dry_run else steps
 
 
 def open_warehouse(settings: Settings) -> Callable[[], Session]:
@@ -79,13 +79,13 @@ def open_warehouse(settings: Settings) -> Callable[[], Session]:
     """
     url = database_url(settings)
     _refuse_borrowed(settings, url)
-    prepare(url, settings.schema)
-    return partial(Session, url, settings.schema)
+    prepare(url, settings.schema_name)
+    return partial(Session, url, settings.schema_name)
 
 
 def _refuse_borrowed(settings: Settings, url: str) -> None:
     """Make nothing in another program's database: DATABASE_URL alone does not say that a sync is wanted there."""
-    if settings.database_is_borrowed and not settings.api_key and not has_our_tables(url, settings.schema):
+    if settings.database_is_borrowed and not settings.api_key and not has_our_tables(url, settings.schema_name):
         raise SettingsError(
             "DATABASE_URL may be another program's, and its database holds no tables of intercom_sync: nothing was "
             "made. Set INTERCOM_SYNC_DATABASE_URL to the database that is meant."
