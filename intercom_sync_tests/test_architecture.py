@@ -4,6 +4,7 @@
 """
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ _MAY_IMPORT = {
     "sandbox": set(),
 }
 _NO_DAGSTER = [layer for layer in _MAY_IMPORT if layer != "orchestration"]
+_SQL = re.compile(
+    r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|LOCK|SET|GRANT|ANALYZE|COPY) [\w*'(\"]"
+)
+_RUNS_SQL = {"execute", "frame", "value", "stage", "append_staged"}
 _MAY_USE_SANDBOX = {"intercom_sync.cli", "intercom_sync.commands.demo"}
 
 
@@ -92,6 +97,20 @@ def test_database_drivers_are_imported_by_the_warehouse_only() -> None:
     for module in _MODULES:
         if _layer(module) != "warehouse":
             assert not _libraries(module) & {"sqlalchemy", "alembic", "adbc_driver_postgresql", "psycopg2"}, module
+
+
+def test_sql_is_in_the_warehouse_only() -> None:
+    outside = [module for module in _MODULES if _layer(module) != "warehouse"]
+    assert {module: found for module in outside if (found := list(_sql(_MODULES[module])))} == {}
+
+
+def _sql(path: Path) -> Iterator[str]:
+    """Yield the texts that are SQL statements, and the calls of a session that runs one."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _SQL.match(node.value):
+            yield node.value
+        elif isinstance(node, ast.Attribute) and node.attr in _RUNS_SQL and ast.unparse(node.value) == "session":
+            yield ast.unparse(node)
 
 
 @pytest.mark.parametrize("module", _MODULES)

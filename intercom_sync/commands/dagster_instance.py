@@ -22,7 +22,12 @@ from intercom_sync.warehouse.postgres.connect import database_url, notice_broken
 from intercom_sync.warehouse.postgres.error_translation import from_storage
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.postgres.urls import driver_url, with_timeouts
-from intercom_sync.warehouse.schema.dagster_schema import choose_schema, claim_schema, storages_are_made
+from intercom_sync.warehouse.schema.dagster_schema import (
+    choose_schema,
+    claim_schema,
+    lock_storages,
+    storages_are_made,
+)
 from intercom_sync.warehouse.schema.migrate import create_schema
 
 _NEVER = -1
@@ -97,7 +102,7 @@ def _require_instance(folder: Path) -> None:
 def _make_tables(settings: Settings, url: str, name: str) -> None:
     """Let Dagster make its tables, one process at a time: it fails when another makes them at the same moment."""
     with Session(url, name) as session, session.transaction():
-        session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.dagster'))::text")
+        lock_storages(session)
         if not storages_are_made(session, name):
             with translate_storage_errors(settings), dg.DagsterInstance.get():
                 pass

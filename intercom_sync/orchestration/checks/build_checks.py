@@ -14,7 +14,13 @@ from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.orchestration.partitions import six_hour_partitions
 from intercom_sync.orchestration.resources import WarehouseResource, translate_errors
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.queries.violations import Violations, find_rejections, find_violations
+from intercom_sync.warehouse.queries.violations import (
+    ViolationQuery,
+    Violations,
+    duplicate_ids,
+    find_rejections,
+    find_violations,
+)
 
 CheckFunction = Callable[[Session, str], CheckResult]
 """Asks the warehouse, on behalf of a Dagster run."""
@@ -119,17 +125,17 @@ def rejection_result(found: dict[str, Violations], kind: str) -> CheckResult:
 def ids_unique(kind: str) -> CheckFunction:
     """Return the question whether each landed record stands once."""
     return no_violations(
-        f"SELECT id FROM intercom_{kind}s GROUP BY id HAVING count(*) > 1",
+        duplicate_ids(kind),
         f"{kind.capitalize()}s that stand more than once",
         "Each id stands once.",
     )
 
 
-def no_violations(query: str, wrong: str, right: str, *, personal: bool = False) -> CheckFunction:
-    """Return the question whether a query for offenders finds none; it selects one id or (personal) email each."""
+def no_violations(query: ViolationQuery, wrong: str, right: str) -> CheckFunction:
+    """Return the question whether a query for violations finds none."""
 
     def ask(session: Session, run: str) -> CheckResult:
-        return none_of(find_violations(session, query, personal=personal), wrong, right)
+        return none_of(find_violations(session, query), wrong, right)
 
     return ask
 

@@ -4,15 +4,15 @@ from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.orchestration.checks.build_checks import Check, build_checks, ids_unique, no_rejections
 from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.queries.violations import find_violations
+from intercom_sync.warehouse.queries.violations import PARTS_MISSING, PARTS_PENDING, find_violations
 from intercom_sync.warehouse.state import stream_stats
 
 _TIMESTAMPS = ("timestamp is not a positive integer",)
 
 
 def _parts_complete(session: Session, run: str) -> CheckResult:
-    waiting = find_violations(session, "SELECT id FROM intercom_conversations WHERE parts_pending")
-    short = find_violations(session, "SELECT id FROM intercom_conversations WHERE parts_missing > 0")
+    waiting = find_violations(session, PARTS_PENDING)
+    short = find_violations(session, PARTS_MISSING)
     judged = stream_stats.stats_for_run(session, run, "conversation")
     given_up = judged[0].parts_failed if judged else 0
     return CheckResult(

@@ -6,7 +6,14 @@ from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.orchestration.checks.build_checks import Check, build_checks, no_violations
 from intercom_sync.warehouse.postgres.session import Session, read_present
 from intercom_sync.warehouse.queries.summaries import customer_counts, last_success
-from intercom_sync.warehouse.queries.violations import cut_texts, find_rejections
+from intercom_sync.warehouse.queries.violations import (
+    CONTACT_WITHOUT_CUSTOMER,
+    DUPLICATE_EMAILS,
+    REQUIRED_FIELD_MISSING,
+    SCORE_OUT_OF_RANGE,
+    cut_texts,
+    find_rejections,
+)
 from intercom_sync.warehouse.state.runs import watermark
 
 LATE = timedelta(hours=13)
@@ -67,10 +74,9 @@ CHECKS = (
         "one_row_per_email",
         "Each email is unique, regardless of case.",
         no_violations(
-            "SELECT lower(email) FROM unified_customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1",
+            DUPLICATE_EMAILS,
             "Emails that stand more than once",
             "Each email stands once.",
-            personal=True,
         ),
         error=True,
     ),
@@ -78,12 +84,9 @@ CHECKS = (
         "required_fields",
         "Every customer of Intercom has an email, a name and a contact. Rows of other systems are not checked.",
         no_violations(
-            "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
-            "WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
-            "coalesce(CAST(u.intercom_contact_id AS text), ''))",
+            REQUIRED_FIELD_MISSING,
             "Customers that lack their email, name or contact",
             "No customer lacks one.",
-            personal=True,
         ),
         error=True,
     ),
@@ -91,11 +94,9 @@ CHECKS = (
         "score_in_range",
         "Every customer of Intercom has a quality score within 0 to 100.",
         no_violations(
-            "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key "
-            "WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE",
+            SCORE_OUT_OF_RANGE,
             "Customers without a score, or with one outside 0 to 100",
             "All scores lie within 0 to 100.",
-            personal=True,
         ),
         error=True,
     ),
@@ -103,13 +104,9 @@ CHECKS = (
         "every_contact_counted",
         "Every contact with an email has a customer that is not marked as deleted, unless the table rejects its row.",
         no_violations(
-            "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
-            "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
-            "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL) AND NOT EXISTS (SELECT FROM rejected_records r "
-            "JOIN intercom_contacts w ON w.id = r.id WHERE r.kind = 'customer' AND w.email_key = c.email_key)",
+            CONTACT_WITHOUT_CUSTOMER,
             "Emails of contacts without a living customer",
             "Every contact with an email has its customer.",
-            personal=True,
         ),
         error=True,
     ),

@@ -14,6 +14,7 @@ import polars as pl
 
 from intercom_sync.domain.alerts import CANCEL_MENTION, Alert
 from intercom_sync.domain.cancel_mentions import Mention, mention_evidence
+from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.domain.incidents import Incident
 from intercom_sync.domain.rules import DAY, RECENT_DAYS, Rules
 from intercom_sync.warehouse.landing import contact_merges
@@ -82,6 +83,18 @@ def enqueue_once(session: Session, news: Incident) -> bool:
         news.key,
     )
     return put_in is not None
+
+
+def was_enqueued(session: Session, kind: str, since: datetime, now: datetime) -> bool:
+    """Whether an alert of a kind was put in since an instant; runs inside the caller's transaction."""
+    return bool(
+        session.value(
+            "SELECT EXISTS (SELECT FROM customer_alerts WHERE kind = $1 AND created_at BETWEEN $2 AND $3)",
+            kind,
+            since,
+            now + TOLERANCE,
+        )
+    )
 
 
 def try_lock(session: Session) -> bool:

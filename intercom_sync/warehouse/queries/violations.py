@@ -1,14 +1,15 @@
 """Questions to the tables for what should not be there: how many such rows, and the first few by name.
 
-Read only. Which answer is a failure, and what a person reads of it, stands in `checks`.
+Read only. Which answer is a failure, and what a person reads of it, is decided in `orchestration.checks`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from intercom_sync.domain.parse_records import load_payload
+from intercom_sync.domain.revenue.money import THREE_DECIMAL
 from intercom_sync.domain.sync_summary import mask_email
-from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.postgres.session import Session, literal
 from intercom_sync.warehouse.schema.column_types import column_types
 
 MAX_EXAMPLES = 10
@@ -38,16 +39,85 @@ class Violations:
     examples: tuple[str, ...] = ()
 
 
-def find_violations(session: Session, query: str, *values: object, personal: bool = False) -> Violations:
-    """Return what a query finds; it selects one text per offender, an id or (personal) an email."""
+@dataclass(frozen=True)
+class ViolationQuery:
+    """A query for rows that break a rule.
+
+    Attributes:
+        sql: selects one text per row.
+        personal: whether that text is an email; otherwise it is an id.
+    """
+
+    sql: str
+    personal: bool = False
+
+
+PARTS_PENDING = ViolationQuery("SELECT id FROM intercom_conversations WHERE parts_pending")
+PARTS_MISSING = ViolationQuery("SELECT id FROM intercom_conversations WHERE parts_missing > 0")
+NEGATIVE_REVENUE = ViolationQuery("SELECT contact_id FROM revenue_metrics WHERE mrr < 0 OR ltv < 0")
+UNKNOWN_MRR = ViolationQuery("SELECT contact_id FROM revenue_metrics WHERE subscription_count > 0 AND mrr IS NULL")
+AMOUNT_NOT_A_NUMBER = ViolationQuery(
+    "SELECT contact_id FROM revenue_metrics WHERE 'NaN'::numeric IN (mrr, arr, ltv, last_payment_amount)"
+)
+LAST_PAYMENT_IN_OTHER_UNIT = ViolationQuery(
+    "SELECT contact_id FROM (SELECT *, CASE WHEN currency IN ("
+    + ", ".join(map(literal, sorted(THREE_DECIMAL)))
+    + ") THEN 1000 ELSE 100 END AS units FROM revenue_metrics) r WHERE newest_payment_amount > 0 "
+    "AND last_payment_amount IN (newest_payment_amount * units, round(newest_payment_amount / units, 6))"
+)
+OTHER_CURRENCY = ViolationQuery(  # than $1
+    "SELECT contact_id FROM revenue_metrics WHERE EXISTS (SELECT FROM unnest(currencies) c WHERE c <> $1)"
+)
+INCONSISTENT_COUNTS = ViolationQuery(
+    "SELECT email_key FROM support_metrics WHERE intercom_convos_30d > intercom_convos_total "
+    "OR open_tickets > intercom_convos_total OR LEAST(intercom_convos_30d, open_tickets) < 0",
+    personal=True,
+)
+CSAT_OUT_OF_RANGE = ViolationQuery(
+    "SELECT email_key FROM support_metrics WHERE csat_score NOT BETWEEN 1 AND 5", personal=True
+)
+DUPLICATE_EMAILS = ViolationQuery(
+    "SELECT lower(email) FROM unified_customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1", personal=True
+)
+_OURS = "SELECT w.email_key FROM customer_last_written w JOIN unified_customers u ON lower(u.email) = w.email_key"
+REQUIRED_FIELD_MISSING = ViolationQuery(
+    f"{_OURS} WHERE u.intercom_deleted_at IS NULL AND '' IN (btrim(u.email), coalesce(btrim(u.name), ''), "
+    "coalesce(CAST(u.intercom_contact_id AS text), ''))",
+    personal=True,
+)
+SCORE_OUT_OF_RANGE = ViolationQuery(
+    f"{_OURS} WHERE CAST(u.quality_score AS numeric) BETWEEN 0 AND 100 IS NOT TRUE", personal=True
+)
+CONTACT_WITHOUT_CUSTOMER = ViolationQuery(
+    "SELECT DISTINCT c.email_key FROM intercom_contacts c LEFT JOIN unified_customers u "
+    "ON lower(u.email) = c.email_key WHERE c.email_key IS NOT NULL "
+    "AND (u.email IS NULL OR u.intercom_deleted_at IS NOT NULL) AND NOT EXISTS (SELECT FROM rejected_records r "
+    "JOIN intercom_contacts w ON w.id = r.id WHERE r.kind = 'customer' AND w.email_key = c.email_key)",
+    personal=True,
+)
+
+
+def duplicate_ids(kind: str) -> ViolationQuery:
+    """Return the query for landed records that are stored more than once."""
+    return ViolationQuery(f"SELECT id FROM intercom_{kind}s GROUP BY id HAVING count(*) > 1")
+
+
+def status_not_in(allowed: Collection[str]) -> ViolationQuery:
+    """Return the query for contacts whose subscription status is none of the allowed ones."""
+    names = ", ".join(map(literal, allowed)) or "NULL"
+    return ViolationQuery(f"SELECT contact_id FROM revenue_metrics WHERE subscription_status NOT IN ({names})")
+
+
+def find_violations(session: Session, query: ViolationQuery, *values: object) -> Violations:
+    """Return how many rows a query finds, and the first of them; emails are masked."""
     found = session.frame(
-        f"SELECT count(*) OVER () AS count, q.one::text AS one FROM ({query}) q (one) "
+        f"SELECT count(*) OVER () AS count, q.one::text AS one FROM ({query.sql}) q (one) "
         f"ORDER BY q.one LIMIT {MAX_EXAMPLES}",
         *values,
     )
     if found.is_empty():
         return Violations(0)
-    show = mask_email if personal else str
+    show = mask_email if query.personal else str
     return Violations(found["count"][0], tuple(show(one or "") for one in found["one"]))
 
 
@@ -84,7 +154,9 @@ def cut_texts(session: Session) -> dict[str, Violations]:
     """Return the customers whose text is longer than its column, by column; emails are masked."""
     short = {name: one.most for name, one in column_types(session).items() if one.most and name in _TEXTS}
     found = {
-        name: find_violations(session, _CUT.format(name=name, whole=_TEXTS[name], most=most), personal=True)
+        name: find_violations(
+            session, ViolationQuery(_CUT.format(name=name, whole=_TEXTS[name], most=most), personal=True)
+        )
         for name, most in short.items()
     }
     return {name: one for name, one in found.items() if one.count}

@@ -65,6 +65,11 @@ def choose_schema(session: Session, schema: str) -> str:
     return own if schema != _PUBLIC else f"{_SHARED}_{_PUBLIC}"
 
 
+def lock_storages(session: Session) -> None:
+    """Let one process at a time make Dagster's tables, until the caller's transaction ends."""
+    session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.dagster'))::text")
+
+
 def storages_are_made(session: Session, name: str) -> bool:
     """Whether Dagster has made all its tables."""
     return all(_has_table(session, name, table) for table in _STORAGES)

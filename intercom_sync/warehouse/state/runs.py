@@ -3,6 +3,7 @@
 States: started; succeeded; failed; canceled by a person; crashed, when its process ended without a word.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -205,6 +206,26 @@ def add_counts(session: Session, run: str, contacts: int, conversations: int, er
 def error_count(session: Session, run: str) -> int:
     """Return the API calls that a run gave up."""
     return int(session.value("SELECT errors FROM sync_runs WHERE run_id = $1", run) or 0)
+
+
+def succeeded_with_errors(session: Session, since: datetime) -> Iterator[tuple[str, int, datetime]]:
+    """Yield id, errors and end of the runs that succeeded since an instant although API calls failed."""
+    return session.frame(
+        "SELECT run_id, errors, finished_at FROM sync_runs WHERE status = 'succeeded' AND errors > 0 "
+        "AND finished_at > $1 ORDER BY finished_at",
+        since,
+    ).iter_rows()
+
+
+def in_progress(session: Session, since: datetime, now: datetime) -> bool:
+    """Whether a run that started since an instant has not ended; runs inside the caller's transaction."""
+    return bool(
+        session.value(
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE status = 'started' AND started_at BETWEEN $1 AND $2)",
+            since,
+            now + TOLERANCE,
+        )
+    )
 
 
 def is_noted(session: Session, run: str) -> bool:
