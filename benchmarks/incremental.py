@@ -17,17 +17,13 @@ from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.search_pages import PageSize, parse_page
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.pipeline.extract import Extractor
-from intercom_sync.pipeline.publish import publish_customers
+from intercom_sync.intercom.streams import CONTACTS
 from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
+from intercom_sync.pipeline.run_sync import run_sync
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.workspace import Workspace
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state.extractions import ExtractionLease
 
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati")
 SYNCS, CONTACT_COUNT = 17, 1_200
@@ -108,16 +104,11 @@ def _days(company: Workspace, count: int) -> Iterator[tuple[int, int]]:
 def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, second: int) -> int:
     """One sync of all since the last one; returns how many contacts it read."""
     instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW))
-    with connect() as session, ExtractionLease(connect) as lease:
+    with connect() as session:
         run = get_or_start_run(session, f"sync-{number}", RunRequest(catch_up=True), Window(instant, end), instant)
-        reading = lease.acquire(run)
-        reader = Reader(client, clock=lambda: second)
-        collector = Extractor(reader, connect, run, run.window.widened(_OVERLAP), reading, Rules())
-        collected, _ = collector.extract([CONTACTS, CONVERSATIONS])
-        refresh_revenue(session, Rules(), run.id, run.as_of)
-        refresh_support(session, Rules(), run.as_of)
-        publish_customers(session, run, Rules(), lambda: instant)
-    return collected.records_seen
+    run_sync(run, Reader(client, clock=lambda: second), connect, Rules(), overlap=_OVERLAP, clock=lambda: instant)
+    with connect() as session:
+        return int(session.value("SELECT contacts_read FROM sync_runs WHERE run_id = $1", run.id))
 
 
 def _to_the_letter(client: IntercomClient, last: int, held: dict[str, int]) -> int:

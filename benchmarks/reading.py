@@ -7,7 +7,7 @@ sample of it is read and scaled by the number of calls, as all of it would take 
 import itertools
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
@@ -20,7 +20,7 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.search_pages import PageSize, parse_page
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, search
-from intercom_sync.pipeline.extract import Extractor
+from intercom_sync.pipeline.run_extraction import run_extraction
 from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.warehouse.state import runs
 from intercom_sync.warehouse.state.extractions import ExtractionLease
@@ -78,17 +78,12 @@ def _full_sync(contacts: int, repeat: int) -> list[Row]:
 def _one_full_sync(url: str, details: int) -> tuple[float, float]:
     connect = fresh()
     with IntercomClient("t", base_url=url) as client:
-        with connect() as session:
+        with connect() as session, ExtractionLease(connect) as lease:
             ever = Window(datetime(2026, 1, 1, tzinfo=UTC), _now())
             run = runs.start(session, plan_run("bench", RunRequest(full=True), ever, None, _now()))
-        lease = ExtractionLease(connect)
-        reading = lease.acquire(run)
-        began = time.perf_counter()
-        _, talk = Extractor(Reader(client), connect, run, run.window, reading, Rules()).extract(
-            [CONTACTS, CONVERSATIONS]
-        )
-        took = time.perf_counter() - began
-        lease.release()
+            began = time.perf_counter()
+            _, talk = run_extraction(Reader(client), session, connect, run, lease, rules=Rules(), overlap=timedelta())
+            took = time.perf_counter() - began
         if talk.parts_fetched != details:
             raise RuntimeError(f"{talk.parts_fetched} details were fetched where {details} were needed")
         return took, float(client.request_stats.requests)

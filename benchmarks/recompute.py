@@ -7,11 +7,10 @@ from benchmarks.database import fresh
 from benchmarks.row import Row
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
+from intercom_sync.pipeline.compute import compute_revenue, compute_support
 from intercom_sync.pipeline.publish import publish_customers
 from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.warehouse.marts import unified_customers
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.column_types import column_types
 from intercom_sync.warehouse.state import runs
@@ -73,8 +72,8 @@ def _sync(session: Session, moment: datetime) -> float:
     run = plan_run(str(moment), RunRequest(as_of=moment), Window(moment - _STEP, moment), None, moment)
     runs.start(session, run)
     began = time.perf_counter()
-    refresh_revenue(session, Rules(), run.id, moment)
-    refresh_support(session, Rules(), moment)
+    compute_revenue(session, run, Rules())
+    compute_support(session, run, Rules())
     publish_customers(session, run, Rules(), lambda: moment)
     return time.perf_counter() - began
 

@@ -95,6 +95,11 @@ class IntercomClient:
         """Intercom's own time, by its newest answer; None before any answer with a usable `Date`."""
         return self._transport.server_clock.now()
 
+    def now(self) -> float:
+        """Return Intercom's clock, UNIX seconds; the machine's before any answer with a usable `Date`."""
+        now = self.server_time()
+        return now.timestamp() if now else time.time()
+
     def me(self) -> dict[str, Any]:
         """The token's admin and its app: name, region and time zone. A cheap check of the token."""
         found: dict[str, Any] = self._get("/me", shape=responses.is_object)

@@ -3,18 +3,17 @@
 How pages land stands in `collect`; what the figures mean, in `domain.reconciliation`.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from intercom_sync.domain.reconciliation import StreamStats
+from intercom_sync.domain.rules import Rules
 from intercom_sync.intercom import streams
-from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.reader import Reader, ScanCounts
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.pipeline.extract import Extractor
-from intercom_sync.pipeline.stream_result import Progress, StreamResult
-from intercom_sync.settings import Settings
+from intercom_sync.pipeline.stream_result import Progress, StreamResult, no_progress
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import runs, stream_stats, workspace_state
@@ -25,15 +24,16 @@ STREAMS = {"contact": CONTACTS, "conversation": CONVERSATIONS}
 
 
 def run_extraction(
-    client: IntercomClient,
+    reader: Reader,
     session: Session,
     connect: Callable[[], Session],
     run: SyncRun,
     lease: ExtractionLease,
     *,
-    kinds: Sequence[str],
-    settings: Settings,
-    progress: Progress,
+    rules: Rules,
+    overlap: timedelta,
+    kinds: Sequence[str] = tuple(STREAMS),
+    progress: Progress = no_progress,
 ) -> list[StreamResult]:
     """Read and land the streams of a run, and note its figures.
 
@@ -45,25 +45,25 @@ def run_extraction(
     with session.transaction():
         covered = runs.watermark(session, run.started_at)
         workspace = workspace_state.stored_workspace_id(session)
-    settled = covered and covered - settings.overlap
-    window = run.window.widened(settings.overlap)
+    settled = covered and covered - overlap
+    window = run.window.widened(overlap)
     collector = Extractor(
-        Reader(client, clock=_clock(client)),
+        reader,
         connect,
         run,
         window,
         reading,
-        settings.rules,
+        rules,
         progress,
         settled,
         workspace,
     )
-    errors_before = client.request_stats.errors
+    errors_before = reader.request_stats.errors
     try:
         collected = collector.extract([STREAMS[kind] for kind in kinds])
     except Exception:
         with suppress(WarehouseError), session.transaction():
-            runs.add_counts(session, run.id, 0, 0, client.request_stats.errors - errors_before)
+            runs.add_counts(session, run.id, 0, 0, reader.request_stats.errors - errors_before)
         raise
     with session.transaction():
         read = {one.kind: one.records_seen for one in collected}
@@ -72,22 +72,12 @@ def run_extraction(
             run.id,
             read.get("contact", 0),
             read.get("conversation", 0),
-            client.request_stats.errors - errors_before,
+            reader.request_stats.errors - errors_before,
         )
         for one in collected:
             is_known = run.full or (covered is not None and covered >= window.start)
             stream_stats.record(session, _stream_stats(session, one, collector, is_known))
     return collected
-
-
-def _clock(client: IntercomClient) -> Callable[[], float]:
-    """Return Intercom's clock, or the machine's before any answer with a usable `Date`."""
-
-    def now() -> float:
-        now = client.server_time()
-        return now.timestamp() if now else time.time()
-
-    return now
 
 
 def _stream_stats(session: Session, one: StreamResult, collector: Extractor, is_known: bool) -> StreamStats:

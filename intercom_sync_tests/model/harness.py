@@ -1,4 +1,4 @@
-"""One sync over real HTTP and a real Postgres, stage by stage as the assets do it, under a world's clock."""
+"""One sync over real HTTP and a real Postgres, by `run_sync`, under a world's clock."""
 
 import time
 from collections.abc import Callable
@@ -12,18 +12,14 @@ from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.search_pages import PageSize
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.pipeline.extract import Extractor
-from intercom_sync.pipeline.publish import PublishResult, publish_customers
+from intercom_sync.pipeline.publish import PublishResult
 from intercom_sync.pipeline.run_plan import RunRequest
+from intercom_sync.pipeline.run_sync import STEPS, run_sync
 from intercom_sync.pipeline.start_run import start_run
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.warehouse.marts import key_ranges
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state import runs
-from intercom_sync.warehouse.state.extractions import ExtractionLease
+from intercom_sync.warehouse.state import extractions
 from intercom_sync.warehouse.state.runs import SyncRun
 from intercom_sync_tests.model.world import World
 
@@ -72,6 +68,10 @@ class Attempt:
     finished: PublishResult | None = None
 
 
+class _StoppedError(Exception):
+    """An attempt has taken as many steps as it was to take."""
+
+
 class Harness:
     """Runs syncs of one world."""
 
@@ -97,33 +97,39 @@ class Harness:
         key_ranges.CUSTOMERS_PER_RANGE = self._per_bucket
 
     def attempt(self, asked: RunRequest, *, stages: int = 4, same: str | None = None, off: Off = RIGHT) -> Attempt:
-        """Sync, as far as the API and the given number of stages let it: read, revenue, support, customers."""
+        """Sync, as far as the API and the given number of steps let it; without any, the API must fail."""
         self._runs += same is None
         # As every run has one of its own, which has not heard yet what time it is.
         self.client.close()
         self.client = self._new_client()
         before = len(self.sandbox.requests)
-        with self.connect() as session, ExtractionLease(self.connect) as lease:
+        with self.connect() as session:
             run = self.start(session, self.client, same or f"run-{self._runs:04d}", asked, off)
-            reading = lease.acquire(run)
-            attempt = Attempt(run, {})
-            try:
-                self._collect(session, run, reading)
-            except IntercomError:
-                attempt.met, attempt.fetched = self._met(session, reading), self._fetched(before)
-                if stages == 0:
-                    return attempt
+        attempt = Attempt(run, {})
+
+        def before_step(step: str) -> None:
+            if step == STEPS[1]:
+                attempt.met, attempt.fetched = self._met(run), self._fetched(before)
+                attempt.asked = self._asked(before)
+            if STEPS.index(step) >= max(stages, 1):
+                raise _StoppedError
+
+        try:
+            attempt.finished = run_sync(
+                run,
+                Reader(self.client, workers=3, clock=lambda: self.world.now),
+                self.connect,
+                RULES,
+                overlap=OVERLAP,
+                clock=lambda: instant(self.world.now + off.machine + 1),
+                before_step=before_step,
+            )
+        except _StoppedError:
+            pass
+        except IntercomError:
+            if stages:
                 raise
-            attempt.met = self._met(session, reading)
-            attempt.asked, attempt.fetched = self._asked(before), self._fetched(before)
-            if stages > 1:
-                refresh_revenue(session, RULES, run.id, run.as_of)
-            if stages > 2:
-                refresh_support(session, RULES, run.as_of, run.earliest_now)
-            if stages > 3:
-                attempt.finished = publish_customers(
-                    session, run, RULES, lambda: instant(self.world.now + off.machine + 1)
-                )
+            attempt.met, attempt.fetched = self._met(run), self._fetched(before)
         return attempt
 
     def start(
@@ -137,13 +143,6 @@ class Harness:
             clock=lambda: instant(now + off.machine), database_clock=lambda _: instant(now + off.database),
         )  # fmt: skip
 
-    def _collect(self, session: Session, run: SyncRun, reading: Any) -> None:
-        reader = Reader(self.client, workers=3, clock=lambda: self.world.now)
-        window = run.window.widened(OVERLAP)
-        collected = Extractor(reader, self.connect, run, window, reading, RULES).extract([CONTACTS, CONVERSATIONS])
-        with session.transaction():
-            runs.add_counts(session, run.id, collected[0].records_seen, collected[1].records_seen, 0)
-
     def _asked(self, before: int) -> dict[str, int]:
         since = [one for one in self.sandbox.requests[before:] if one.method == "GET"]
         return {one.path.rpartition("/")[2]: one.status for one in since if one.path.startswith("/contacts/")}
@@ -153,9 +152,9 @@ class Harness:
         named = {one.path.removeprefix("/conversations/") for one in came if one.path.startswith("/conversations/")}
         return named - {"deleted"}
 
-    @staticmethod
-    def _met(session: Session, reading: Any) -> dict[str, set[str]]:
-        with session.transaction():
+    def _met(self, run: SyncRun) -> dict[str, set[str]]:
+        with self.connect() as session, session.transaction():
+            reading = extractions.extraction_of_run(session, run.id)
             found = session.frame("SELECT kind, id FROM sync_seen_ids WHERE extraction_id = $1", reading).rows()
         return {kind: {name for which, name in found if which == kind} for kind in ("contact", "conversation")}
 

@@ -106,7 +106,7 @@ class Soak:
     def _kill(self, order: Order) -> None:
         """Another process begins the same sync and is killed."""
         victim = steps(replace(order, run=f"{order.run}-k"), self.log)
-        victim.until(lambda: "read" in victim.steps)
+        victim.until(lambda: "extract" in victim.steps)
         time.sleep(self.chance.uniform(0, 0.6))
         self.met["kills"] += victim.kill()
 

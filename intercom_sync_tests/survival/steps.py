@@ -11,22 +11,20 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from intercom_sync.intercom.reader import Reader
 from intercom_sync.pipeline.alert_delivery import AlertDispatcher, Delivery
-from intercom_sync.pipeline.publish import PublishResult, publish_customers
-from intercom_sync.pipeline.run_extraction import run_extraction
+from intercom_sync.pipeline.publish import PublishResult
 from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
-from intercom_sync.pipeline.stream_result import no_progress
+from intercom_sync.pipeline.run_sync import STEPS as SYNC_STEPS
+from intercom_sync.pipeline.run_sync import run_sync
 from intercom_sync.settings import Settings
 from intercom_sync.slack.slack_client import channels, post_message, quiet_client
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.migrate import prepare
-from intercom_sync.warehouse.state.extractions import ExtractionLease
 from intercom_sync_tests.model.harness import SmallPages, instant, partition
 from intercom_sync_tests.slack.server import TOKEN
 
-STEPS = ("start", "read", "revenue", "support", "customers", "alerts")
+STEPS = ("start", *SYNC_STEPS, "alerts")
 
 
 @dataclass(frozen=True)
@@ -68,21 +66,17 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Publi
     prepare(order.url, order.schema)
     connect = partial(Session, order.url, order.schema)
     settings = Settings.load({})
-    with connect() as session, _client(order) as client, ExtractionLease(connect) as lease:
-        run = get_or_start_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
-        tell("read")
-        kinds = ["contact", "conversation"]
-        run_extraction(client, session, connect, run, lease, kinds=kinds, settings=settings, progress=no_progress)
-        tell("revenue")
-        refresh_revenue(session, settings.rules, run.id, run.as_of)
-        tell("support")
-        refresh_support(session, settings.rules, run.as_of)
-        tell("customers")
-        return publish_customers(
-            session,
+    with _client(order) as client:
+        with connect() as session:
+            run = get_or_start_run(session, order.run, order.asked, partition(order.as_of), instant(order.as_of))
+        return run_sync(
             run,
+            Reader(client, clock=client.now),
+            connect,
             settings.rules,
-            lambda: instant(order.ends) if order.ends else run.as_of + timedelta(seconds=1),
+            overlap=settings.overlap,
+            clock=lambda: instant(order.ends) if order.ends else run.as_of + timedelta(seconds=1),
+            before_step=tell,
         )
 
 

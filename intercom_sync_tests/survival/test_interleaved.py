@@ -67,7 +67,7 @@ def _orders(both: Twins) -> tuple[Order, Order]:
 def test_a_window_that_commits_before_the_deletion_is_another_serial_order(both: Twins) -> None:
     """The deleted customer keeps what the window wrote, as if the window had run before the full sync."""
     full, window = _orders(both)
-    sync(full, lambda step: sync(window) and None if step == "read" else None)
+    sync(full, lambda step: sync(window) and None if step == "extract" else None)
     assert both.disturbed.query(_ROW) == [(3, True, True)]
     assert sync_serially(both, [full, window]) == {}
 

@@ -12,11 +12,10 @@ from intercom_sync.domain.contacts import parse_contact
 from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
+from intercom_sync.pipeline.compute import compute_revenue, compute_support
 from intercom_sync.pipeline.publish import PublishResult, publish_customers
 from intercom_sync.sandbox.builders import contact, subscription
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.postgres.urls import plain_url
 from intercom_sync.warehouse.schema.migrate import prepare
@@ -95,6 +94,6 @@ class SharedTable:
                 sifted = parse_records(records, partial(parse_contact, rules=RULES))
                 land_contacts(session, sifted, LandingContext(run.id, run.as_of, RULES.contact_rules_hash()))
                 extractions.record_seen_ids(session, run.id, "contact", sifted.ids)
-            refresh_revenue(session, RULES, run.id, run.as_of)
-            refresh_support(session, RULES, run.as_of)
+            compute_revenue(session, run, RULES)
+            compute_support(session, run, RULES)
             return publish_customers(session, run, RULES, lambda: moment)

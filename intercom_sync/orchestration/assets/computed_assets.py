@@ -20,10 +20,11 @@ from intercom_sync.orchestration.assets.run_metadata import (
 )
 from intercom_sync.orchestration.partitions import six_hour_partitions
 from intercom_sync.orchestration.resources import WarehouseResource, translate_errors
+from intercom_sync.pipeline.compute import compute_revenue, compute_support
 from intercom_sync.pipeline.publish import publish_customers
 from intercom_sync.settings import Settings
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue, revenue_totals
-from intercom_sync.warehouse.marts.support_metrics import refresh_support, support_totals
+from intercom_sync.warehouse.marts.revenue_metrics import revenue_totals
+from intercom_sync.warehouse.marts.support_metrics import support_totals
 
 
 @dg.asset(
@@ -46,7 +47,7 @@ def revenue_metrics(
         current_run(context, warehouse, session, clock) as run,
     ):
         rules = Settings.load().rules
-        computed = refresh_revenue(session, rules, run.id, run.as_of)
+        computed = compute_revenue(session, run, rules)
         totals = decorated({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})
     return dg.MaterializeResult(
         metadata=numeric_metadata(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
@@ -72,7 +73,7 @@ def support_metrics(
         warehouse.connect() as session,
         current_run(context, warehouse, session, clock) as run,
     ):
-        customers = refresh_support(session, Settings.load().rules, run.as_of, run.earliest_now)
+        customers = compute_support(session, run, Settings.load().rules)
         totals = decorated({"totals": partial(support_totals, session)}).get("totals", {})
     figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals
     return dg.MaterializeResult(metadata=numeric_metadata(figures) | column_lineage(SUPPORT_METRICS))

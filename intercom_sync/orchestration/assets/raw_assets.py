@@ -9,6 +9,7 @@ import dagster as dg
 
 from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
+from intercom_sync.intercom.reader import Reader
 from intercom_sync.orchestration.assets.current_run import current_run
 from intercom_sync.orchestration.assets.run_metadata import (
     FRESHNESS,
@@ -99,7 +100,15 @@ def raw(
     ):
         kinds = [_KINDS[key] for key in chosen]
         collected = run_extraction(
-            client, session, warehouse.connect, run, warehouse.lease, kinds=kinds, settings=settings, progress=progress
+            Reader(client, clock=client.now),
+            session,
+            warehouse.connect,
+            run,
+            warehouse.lease,
+            rules=settings.rules,
+            overlap=settings.overlap,
+            kinds=kinds,
+            progress=progress,
         )
     context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
     for key, one in zip(chosen, collected, strict=True):

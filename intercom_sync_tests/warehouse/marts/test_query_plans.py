@@ -15,16 +15,11 @@ import pytest
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.reader import Reader
-from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS
-from intercom_sync.pipeline.extract import Extractor
-from intercom_sync.pipeline.publish import publish_customers
 from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
+from intercom_sync.pipeline.run_sync import run_sync
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.workspace import Workspace
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync.warehouse.state.extractions import ExtractionLease
 from intercom_sync_tests.end_to_end.scenario import person, talk
 from intercom_sync_tests.intercom.scenario import client_of
 
@@ -90,19 +85,12 @@ def company(people: int) -> Workspace:
 
 
 def sync(connect: Callable[[], Session], held: Workspace, name: str, at: datetime) -> None:
-    """One full sync, step by step as a run takes them."""
-    with (
-        Sandbox(held) as sandbox,
-        client_of(sandbox.url) as client,
-        connect() as session,
-        ExtractionLease(connect) as lease,
-    ):
-        run = get_or_start_run(session, name, RunRequest(full=True, as_of=at), Window(at - timedelta(hours=6), at), at)
-        reading = lease.acquire(run)
-        Extractor(Reader(client), connect, run, run.window, reading, Rules()).extract([CONTACTS, CONVERSATIONS])
-        refresh_revenue(session, Rules(), name, at)
-        refresh_support(session, Rules(), at)
-        publish_customers(session, run, Rules(), lambda: at)
+    """One full sync."""
+    request, window = RunRequest(full=True, as_of=at), Window(at - timedelta(hours=6), at)
+    with Sandbox(held) as sandbox, client_of(sandbox.url) as client:
+        with connect() as session:
+            run = get_or_start_run(session, name, request, window, at)
+        run_sync(run, Reader(client), connect, Rules(), overlap=timedelta(), clock=lambda: at)
 
 
 def test_no_statement_of_a_large_sync_after_a_small_one_compares_all_rows_with_all(
