@@ -94,7 +94,7 @@ def _partition(context: dg.AssetExecutionContext) -> Window:
         UnknownPartitionError: there is no such window.
     """
     asked = context.partition_key_range
-    for key in (asked.start, asked.end):
+    for key in dict.fromkeys((asked.start, asked.end)):
         if not six_hour_partitions.has_partition_key(key):
             raise UnknownPartitionError(key)
     return Window(*context.partition_time_window)

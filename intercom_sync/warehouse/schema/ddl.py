@@ -3,6 +3,7 @@
 What the columns mean stands in `domain.schema.tables`; how an existing database is brought up to it, in `migrate`.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,8 +47,10 @@ REVISIONS = "intercom_revision"
 EMAIL_INDEX = "unified_customers_lower_email"
 
 
+# One look at a database asks for it several times; building it takes longer than the queries do.
+@lru_cache(maxsize=4)
 def build_metadata(schema: str) -> sa.MetaData:
-    """Return the whole catalogue as SQLAlchemy metadata in one schema."""
+    """Return the whole catalogue as SQLAlchemy metadata in one schema; callers share it and only read it."""
     metadata = sa.MetaData(schema=schema)
     sa.Sequence(REVISIONS, metadata=metadata, schema=schema)
     for table in catalogue.TABLES:
