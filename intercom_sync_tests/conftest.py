@@ -28,6 +28,11 @@ _OURS = ("INTERCOM_", "SLACK_", "DAGSTER_", "DATABASE_URL")
 _KEPT = ("INTERCOM_OPENAPI", "INTERCOM_SYNC_TEST_DATABASE_URL", CHOICE)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start long tests first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine, and no .env file, reaches a test."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -28,6 +28,8 @@ from intercom_sync_tests.model.words import DAY, ZONES
 from intercom_sync_tests.model.world import START, World
 
 _ASKED = os.environ.get("INTERCOM_SYNC_MODEL_EXAMPLES")
+# Several tests, so that several workers share the longest one.
+_PARTS = 1 if _ASKED else 5
 Trouble = tuple[str, int, bool]
 moves = st.one_of(st.integers(0, 3 * 3600), st.sampled_from([60, 3600, 6 * 3600, DAY, 8 * DAY, 31 * DAY, 40 * DAY]))
 scopes = st.sampled_from([RunRequest(full=True), RunRequest(catch_up=True), RunRequest(catch_up=True)])
@@ -208,14 +210,15 @@ def machine(connect: Callable[[], Session], database_url: str, schema: str) -> I
         yield type("Workspace", (Company,), {"connect": staticmethod(pool.connect), "store": store})
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.timeout(0 if _ASKED else 600)
-def test_after_any_edits_and_syncs_the_tables_are_what_the_rules_say(machine: type[Company]) -> None:
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_after_any_edits_and_syncs_the_tables_are_what_the_rules_say(machine: type[Company], part: int) -> None:
     run_state_machine_as_test(
-        machine,
+        machine if _ASKED else seed(part)(machine),
         settings=settings(
-            max_examples=int(_ASKED or 50), stateful_step_count=12, derandomize=not _ASKED,
-            suppress_health_check=list(HealthCheck), database=None,
-            phases=[Phase.generate, Phase.shrink],
+            max_examples=int(_ASKED or 50) // _PARTS, stateful_step_count=12, database=None,
+            suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
         ),
     )  # fmt: skip
