@@ -81,3 +81,12 @@ def test_the_migrations_head_is_the_last_revision() -> None:
     config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     assert ScriptDirectory.from_config(config).get_heads() == [migrate.HEAD]
+
+
+def test_a_commit_is_checked_by_what_ci_checks_with() -> None:
+    (local,) = yaml.safe_load((_ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = {hook["entry"].removeprefix(".venv/bin/").removesuffix(" --force-exclude") for hook in local["hooks"]}
+    recipe = re.search(r"^check: .*\n((?:\t.*\n)+)", (_ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    commands = {line.strip().removeprefix("$(BIN)/").removesuffix(" .") for line in recipe[1].splitlines()}
+    assert hooks == commands
