@@ -67,7 +67,7 @@ def parse_contact(record: object, rules: Rules) -> Contact:
     if type(record) is not dict:
         raise InvalidRecordError("record of the wrong shape", "contact", record)
     get = record.get
-    contact_id = record_id(record)
+    contact_id = usable_id(get("id"))
     if contact_id is None:
         raise InvalidRecordError("record without a usable id", "id", get("id"))
     email = clean_email(get("email"))

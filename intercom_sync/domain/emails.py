@@ -36,6 +36,8 @@ def clean_email(value: object) -> str | None:
         return None
     if type(value) is not str:
         raise InvalidRecordError("email is not a valid address", "email", value)
+    if len(value) <= MAX_OCTETS and _ORDINARY(value):  # nothing in it to trim
+        return value
     email = trim_email(value)
     if not email:
         return None

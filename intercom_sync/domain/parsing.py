@@ -115,7 +115,7 @@ def parse_text(value: object, field: str) -> str | None:
     if value is None:
         return None
     if type(value) is str:
-        text = clean_text(value)
+        text = value if value.isprintable() else clean_text(value)  # NUL and surrogates are not printable
         return text if text and not text.isspace() else None
     if type(value) is float and value.is_integer():
         value = int(value)

@@ -23,13 +23,13 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "7a416bfb7c55ff19")
+PARSING = RuleVersion(2, ("contacts", "conversations"), "bcac76afc610f31a")
 """Which contacts and conversations are usable, and their columns."""
 
-REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "a77284eddaba9c9d")
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "da7af9354b321f28")
 """What a contact pays."""
 
-TEXT = RuleVersion(2, ("messages",), "4544d90440022c88")
+TEXT = RuleVersion(2, ("messages",), "dd6a25d9cdccaaf2")
 """What a message says: its visible text. The HTML is not stored, so a change fetches the conversations again."""
 
 MATCHING = RuleVersion(2, ("cancel_mentions",), "49950a2a38a4c14c")

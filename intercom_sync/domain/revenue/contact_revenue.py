@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from intercom_sync.domain.parsing import InvalidRecordError, parse_optional_timestamp, parse_text
-from intercom_sync.domain.revenue.money import PARTS, dollars, minor_units, parse_amount
+from intercom_sync.domain.revenue.money import PARTS, Number, dollars, minor_units, parse_amount
 from intercom_sync.domain.revenue.payments import parse_payments
 from intercom_sync.domain.revenue.prices import MONTHLY_PARTS, monthly_amount
 from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path, find_items, normalize_enum
@@ -47,19 +47,21 @@ def parse_subscriptions(attributes: Item, rules: Rules) -> SubscriptionTotals:
     if items is None:
         return _UNKNOWN
     field = attribute_path(name)
-    active = [
-        item for item in items if (status := item.get("status")) == _COUNTED or normalize_enum(status) == _COUNTED
-    ]
-    worths = [monthly_amount(item, rules.count_quantity, field) for item in active]
-    currencies = tuple(dict.fromkeys(currency for worth in worths for currency in worth.currencies))
-    known = [worth.parts for worth in worths if worth.parts is not None]
+    worths: list[Number | None] = []
+    currencies: dict[str, None] = {}
+    for item in items:
+        if (status := item.get("status")) == _COUNTED or normalize_enum(status) == _COUNTED:
+            worth, named = monthly_amount(item, rules.count_quantity, field)
+            worths.append(worth)
+            currencies |= dict.fromkeys(named)
+    known = [worth for worth in worths if worth is not None]
     if len(known) < len(worths):
-        return SubscriptionTotals(None, None, len(active), currencies)
+        return SubscriptionTotals(None, None, len(worths), tuple(currencies))
     parts = sum(known)
     mrr = dollars(parts, MONTHLY_PARTS, field)
     if parts < 0:
         raise InvalidRecordError("MRR is below 0", field, float(mrr))
-    return SubscriptionTotals(mrr, dollars(parts, PARTS, field), len(active), currencies)
+    return SubscriptionTotals(mrr, dollars(parts, PARTS, field), len(worths), tuple(currencies))
 
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}

@@ -89,6 +89,7 @@ def exact_number(value: object) -> Number | None:
     return _parsed(value.strip()) if type(value) is str and len(value) <= _LONGEST else None
 
 
+@lru_cache(maxsize=4096)  # prices repeat from customer to customer
 def dollars(number: Number, per_dollar: int, field: str) -> Decimal:
     """Return number / per_dollar, rounded half up (away from zero) to six decimals.
 

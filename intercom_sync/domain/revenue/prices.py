@@ -73,7 +73,7 @@ MONTHLY_PARTS = 12 * PARTS
 """An amount per interval is amount × parts of its unit × times a year / MONTHLY_PARTS major units a month."""
 
 _TIMES_A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
-_ORDINARY = 1 << 31  # quantities beyond it are judged with care
+_ORDINARY = 1 << 31  # amounts and quantities beyond it are judged with care
 _LONGEST_COUNT = 10_000  # Stripe allows three years, 1,095 days
 _UNUSABLE = "active subscription without a usable price"
 _NOT_A_NUMBER = "amount is not a number"
@@ -84,6 +84,7 @@ _PLAIN_SUBSCRIPTION = frozenset(
 _PLAIN_PLAN = frozenset(
     {"id", "object", "amount", "interval", "interval_count", "nickname", "currency", "product", "active", "created"}
 )
+_PLAIN_FLAT = _PLAIN_SUBSCRIPTION | _PLAIN_PLAN | {"external_id", "type", "custom_attributes"}
 
 
 class Worth(NamedTuple):
@@ -121,19 +122,29 @@ def monthly_amount(subscription: Item, count_quantity: bool, field: str) -> Wort
 
 
 def _plain_worth(subscription: Item, count_quantity: bool) -> Worth | None:
-    """Return the worth where the plan has everything as Stripe writes it, and nothing else bears on the price."""
-    plan, quantity = subscription.get("plan"), subscription.get("quantity") if count_quantity else 1
-    if type(plan) is not dict or not (subscription.keys() <= _PLAIN_SUBSCRIPTION and plan.keys() <= _PLAIN_PLAN):
+    """Return the worth where the price has everything as Stripe writes it, and nothing else bears on the price."""
+    plan, quantity = _plain_plan(subscription), subscription.get("quantity") if count_quantity else 1
+    if plan is None:
         return None
     amount, interval, count = plan.get("amount"), plan.get("interval"), plan.get("interval_count", 1)
     quantity = 1 if quantity is None else quantity
-    if not (type(amount) is type(count) is type(quantity) is int and type(interval) is str and count == 1):
+    if not (type(amount) is type(count) is type(quantity) is int and type(interval) is str):
         return None
     times = _TIMES_A_YEAR.get(interval)
-    if times is None or exact_number(amount) is None or not 0 <= quantity < _ORDINARY:
+    if times is None or abs(amount) >= _ORDINARY or not (0 <= quantity < _ORDINARY and 1 <= count <= _LONGEST_COUNT):
         return None
     code, parts = currency_unit(plan.get("currency"))
-    return Worth(amount * times * quantity * parts, (code,) if code else ())
+    worth = amount * times * quantity * parts
+    return Worth(worth if count == 1 else Fraction(worth, count), (code,) if code else ())
+
+
+def _plain_plan(subscription: Item) -> Item | None:
+    """Return the object with the price's fields, the plan or the subscription itself, where it has plain ones alone."""
+    plan = subscription.get("plan")
+    if plan is None:
+        return subscription if subscription.keys() <= _PLAIN_FLAT else None
+    plain = type(plan) is dict and subscription.keys() <= _PLAIN_SUBSCRIPTION and plan.keys() <= _PLAIN_PLAN
+    return plan if plain else None
 
 
 def _worth_of_items(subscription: Item, lines: list[Any], count_quantity: bool, field: str) -> Worth:

@@ -15,6 +15,7 @@ from intercom_sync.domain.parsing import InvalidRecordError, clean_text
 Item = dict[str, Any]
 
 _LIST_KEYS = ("instances", "data", "items")
+_ONLY_DICT = frozenset({dict})
 
 
 def find_items(attributes: dict[str, Any], names: tuple[str, ...]) -> tuple[str, list[Item] | None]:
@@ -30,7 +31,8 @@ def find_items(attributes: dict[str, Any], names: tuple[str, ...]) -> tuple[str,
         value = attributes.get(name)
         if value is not None and (found := _listed(value, name)) is not None:
             items = [item if "custom_attributes" not in item else _flattened(item, name) for item in found]
-            if not items or any(not is_blank(item.get("status")) for item in items):
+            # The first item has a status as a rule, which is seen sooner than any() starts.
+            if not items or not is_blank(items[0].get("status")) or any(not is_blank(it.get("status")) for it in items):
                 return name, items
     return names[0], None
 
@@ -85,7 +87,7 @@ def _listed(value: object, name: str) -> list[Item] | None:
         value = None if is_truncated(value) else _unwrapped(value, name)
     if value is None:
         return None
-    if type(value) is not list or not all(type(item) is dict for item in value):
+    if type(value) is not list or not _ONLY_DICT.issuperset(map(type, value)):
         raise InvalidRecordError("list of the wrong shape", attribute_path(name), given)
     return value
 
