@@ -1,4 +1,4 @@
-"""The rules: parsing, revenue, support, customers, alerts, data quality. Pure functions and polars expressions.
+"""Business rules: parsing, revenue, support, customers, alerts, data quality. Pure functions and polars expressions.
 
-No Dagster, HTTP, SQL or clock belongs here; the current time is always a parameter.
+Nothing here imports Dagster, HTTP or SQL, and the current time is always a parameter.
 """

@@ -1,42 +1,39 @@
-"""The present: the instant that a sync takes for now when the clocks within its reach disagree.
-
-Pure but for the machine's own clock. Reading the others is the caller's business.
-"""
+"""Clocks (R10.1): choose the present when the clocks of the machine, the database and Intercom disagree."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
-"""Tells the time, with a zone."""
+"""Returns the current time, with a time zone."""
 
 TOLERANCE = timedelta(minutes=1)
-"""Clocks that differ by no more than this agree."""
+"""Maximum difference of clocks that agree."""
 
 MACHINE, DATABASE, INTERCOM = "this machine", "the database", "Intercom"
 _PLAUSIBLE_SINCE = datetime(2024, 1, 1, tzinfo=UTC)
-"""This program did not exist before: a clock that says so was never set."""
+"""A clock before this date was never set: the program is younger."""
 
 
 def machine_clock() -> datetime:
-    """Return what this machine's clock says."""
+    """Return the time of this machine's clock."""
     return datetime.now(UTC)
 
 
-def describe_offset(by: timedelta) -> str:
-    """Return by how much a clock is off, as a person reads it."""
-    seconds = by.total_seconds()
+def describe_offset(offset: timedelta) -> str:
+    """Format a clock's offset, as in "90 seconds ahead"."""
+    seconds = offset.total_seconds()
     return f"{abs(seconds):,.0f} seconds {'ahead' if seconds > 0 else 'behind'}"
 
 
 @dataclass(frozen=True)
 class Clocks:
-    """The clocks, read at one moment.
+    """Hold the clocks as read at one moment.
 
     Attributes:
-        machine: this machine's.
-        database: the database server's; None where it was not asked.
-        intercom: that of Intercom's answers; None where they carry no usable `Date`.
+        machine: this machine's clock.
+        database: the database server's clock; None when it was not read.
+        intercom: the `Date` header of Intercom's answers; None when it is absent or invalid.
     """
 
     machine: datetime
@@ -45,48 +42,48 @@ class Clocks:
 
     @property
     def plausible(self) -> Mapping[str, datetime]:
-        """The clocks that can be right, by name."""
+        """Return the clocks that can be right, by name."""
         read = {MACHINE: self.machine, DATABASE: self.database, INTERCOM: self.intercom}
         return {name: at.astimezone(UTC) for name, at in read.items() if at is not None and at >= _PLAUSIBLE_SINCE}
 
     @property
     def earliest(self) -> datetime | None:
-        """The earliest of them, by which nothing is deleted too soon; None where no clock can be right."""
+        """Return the earliest plausible clock, the safe bound for retention deletes; None when there is none."""
         return min(self.plausible.values(), default=None)
 
     @property
     def agreed(self) -> datetime | None:
-        """The time on which Intercom's clock and another one agree; None where none agrees with it.
+        """Return the time that another clock confirms for Intercom's; None when no clock agrees with it.
 
-        The machine's and the database's may be one and the same, so those two do not outvote Intercom's.
+        The machine and the database may share one clock, so those two do not outvote Intercom's.
         """
-        known = self.plausible
-        intercom, others = known.get(INTERCOM), [at for name, at in known.items() if name != INTERCOM]
+        plausible = self.plausible
+        intercom, others = plausible.get(INTERCOM), [at for name, at in plausible.items() if name != INTERCOM]
         return next((at for at in others if intercom and abs(at - intercom) <= TOLERANCE), None)
 
     @property
     def present(self) -> datetime | None:
-        """The present; None where no clock can be right.
+        """Return the present; None when no clock is plausible.
 
-        Where they disagree it is the earliest, since an instant of the future does more harm than one of the past.
-        A clock that alone is behind is the exception: Intercom's and another one that agree are right.
+        When the clocks disagree, the earliest one counts, because a time in the future does more harm than one in the
+        past. Exception: when Intercom's clock and another one agree, a third clock that is behind is ignored.
         """
-        known = self.plausible
-        if self.agreed or INTERCOM in known:
+        plausible = self.plausible
+        if self.agreed or INTERCOM in plausible:
             return self.agreed or self.earliest
-        # Without Intercom's, the machine's where the two agree.
-        machine, earliest = known.get(MACHINE), self.earliest
+        # Without Intercom's clock: the machine's when it agrees with the database's.
+        machine, earliest = plausible.get(MACHINE), self.earliest
         return machine if machine and earliest and machine - earliest <= TOLERANCE else earliest
 
     def present_after(self, past: datetime | None) -> datetime | None:
-        """Return the present, not before an instant that was past for certain at an earlier sync.
+        """Return the present, but no earlier than `past`, an instant that had certainly passed at an earlier sync.
 
-        Two clocks that agree are right all the same: then all of them were ahead at that sync.
+        Two clocks that agree take precedence: then all clocks were ahead at that sync.
         """
         return self.agreed or max((at for at in (self.present, past) if at), default=None)
 
     def off(self, present: datetime) -> dict[str, timedelta]:
-        """Return the clocks that are off from the present, and by how much; those ahead are above 0."""
+        """Return the clocks that differ from the present by more than the tolerance; positive means ahead."""
         read = {MACHINE: self.machine, DATABASE: self.database, INTERCOM: self.intercom}
         differences = {name: at - present for name, at in read.items() if at is not None}
-        return {name: by for name, by in differences.items() if abs(by) > TOLERANCE}
+        return {name: offset for name, offset in differences.items() if abs(offset) > TOLERANCE}

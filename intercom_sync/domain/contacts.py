@@ -1,8 +1,4 @@
-"""What a contact is: the fields the sync reads of one Intercom contact, and the rules that make it unusable.
-
-Shapes as in the Intercom API's contact object. Money belongs in `revenue`, emails in `emails`; which of several
-contacts stands for a customer belongs in `customers`.
-"""
+"""Parse and validate Intercom's contact objects (R6)."""
 
 from typing import NamedTuple
 
@@ -25,21 +21,21 @@ __all__ = ["Contact", "clean_record", "clean_text", "parse_contact", "record_id"
 
 
 class Contact(NamedTuple):
-    """One usable contact, user or lead.
+    """Represent one valid contact, user or lead.
 
     Attributes:
         id: Intercom's contact id.
         email: trimmed, as spelled; None for contacts without one.
         external_id: the workspace's own user id.
         role: user or lead.
-        name: as it came; None where blank.
+        name: as given; None when blank.
         location_country: country, by name.
         location_city: city.
         created_at: UNIX seconds.
         updated_at: UNIX seconds; the version.
-        last_seen_at: UNIX seconds; None where never seen.
-        revenue: what it pays.
-        merged_ids: contacts that were merged into it, as far as its record says.
+        last_seen_at: UNIX seconds; None when never seen.
+        revenue: parsed Stripe data.
+        merged_ids: ids of the contacts that were merged into it, by its merge history.
     """
 
     id: str
@@ -57,12 +53,12 @@ class Contact(NamedTuple):
 
 
 def parse_contact(record: object, rules: Rules) -> Contact:
-    """Read one contact as Intercom's search gives it (directive, contact profile fields).
+    """Parse one contact of Intercom's search.
 
-    The first rule broken wins, in this order: shape, id, email, timestamps, texts, location, revenue.
+    Rules are checked in this order: shape, id, email, timestamps, texts, location, revenue.
 
     Raises:
-        RejectionError: where the contact breaks a rule; nothing else is ever raised.
+        InvalidRecordError: the first rule that the contact breaks; no other error is raised.
     """
     if type(record) is not dict:
         raise InvalidRecordError("record of the wrong shape", "contact", record)
@@ -104,9 +100,9 @@ def _location(location: object) -> tuple[str | None, str | None]:
 
 
 def merged_ids(history: object) -> tuple[str, ...]:
-    """Return the ids of the contacts that `merge_history` says were merged into its owner, each once.
+    """Return the distinct ids of the contacts that a `merge_history` lists as merged into its owner.
 
-    Only users carry one, and only where it was asked for; what cannot be read is passed over.
+    Only users have one, and only when the request includes it; unreadable entries are skipped.
     """
     if type(history) is not list:
         return ()

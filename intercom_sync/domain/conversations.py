@@ -1,7 +1,4 @@
-"""What a conversation is: when it began, who takes part, how it was rated, and whether its parts are worth a request.
-
-Shapes as in the Intercom API's conversation object. What contacts wrote belongs in `messages`, counting in `support`.
-"""
+"""Parse Intercom's conversation objects, and decide whether a conversation's parts must be fetched (R5.9)."""
 
 from typing import Any, NamedTuple
 
@@ -28,26 +25,26 @@ __all__ = [
 ]
 
 _RATINGS = range(1, 6)
-_TIMES_OF_OTHERS = ("first_admin_reply_at", "last_admin_reply_at", "first_close_at", "last_close_at")
+_TEAMMATE_TIMES = ("first_admin_reply_at", "last_admin_reply_at", "first_close_at", "last_close_at")
 
 
 class Conversation(NamedTuple):
-    """One usable conversation as the search gives it, without its parts.
+    """Represent one valid conversation of the search, without its parts.
 
     Attributes:
         id: Intercom's conversation id.
         created_at: UNIX seconds.
         updated_at: UNIX seconds; the version.
         open: open or snoozed.
-        contact_ids: the contacts that take part, each once; may be none.
-        rating: 1 to 5; None where unrated.
-        rating_contact_id: who rated it, where named.
-        last_contact_reply_at: UNIX seconds of what a contact wrote last, the opening message included; None where the
-            statistics do not say.
-        only_others_replied: whether there is positive evidence that no part is a contact's.
-        source_known: whether the version says who opened the conversation.
+        contact_ids: distinct ids of the contacts that take part; may be empty.
+        rating: 1 to 5; None when unrated.
+        rating_contact_id: id of the contact that rated it, when given.
+        last_contact_reply_at: UNIX seconds of the last message by a contact, the opening message included; None when
+            the statistics do not include it.
+        only_others_replied: whether the record proves that no contact wrote a part.
+        source_known: whether the record includes who opened the conversation.
         messages: the opening message, if a contact wrote it.
-        ignored_rating: whether there is a rating that is none of 1 to 5.
+        ignored_rating: whether the rating is outside 1 to 5.
     """
 
     id: str
@@ -65,10 +62,10 @@ class Conversation(NamedTuple):
 
 
 def parse_conversation(record: object) -> Conversation:
-    """Read one conversation.
+    """Parse one conversation.
 
     Raises:
-        RejectionError: for a wrong shape, id, list of contacts or timestamp; a broken rating or message is passed over.
+        InvalidRecordError: when shape, id, contacts or timestamps are invalid; an invalid rating or message is ignored.
     """
     fields, conversation_id, contact_ids = parse_identity(record)
     created_at = parse_timestamp(fields.get("created_at"), "created_at")
@@ -95,16 +92,16 @@ def parse_conversation(record: object) -> Conversation:
 def needs_parts(
     conversation: Conversation, fetched_version: int | None, now: int, *, has_parts_stored: bool = False
 ) -> bool:
-    """Return whether what contacts wrote in the parts in the last 30 days can differ from what is stored.
+    """Return whether the parts that contacts wrote in the last 30 days can differ from the stored ones.
 
-    A version is fetched once. Stored parts are fetched again with every newer version: one may have been redacted, and
-    older ones appear when another conversation is merged in. Without stored parts only evidence that no contact wrote
-    any in the last 30 days spares the request.
+    A version is fetched once. A conversation with stored parts is fetched again at every newer version, because a part
+    may have been redacted, or older ones merged in. One without stored parts is skipped only on evidence that no
+    contact wrote a part in the last 30 days.
 
     Args:
-        conversation: the version at hand.
+        conversation: the current version.
         fetched_version: `updated_at` of the version whose parts were fetched last; None when none was.
-        now: the sync's instant, UNIX seconds.
+        now: logical time of the sync, UNIX seconds.
         has_parts_stored: whether parts by contacts are stored.
     """
     if fetched_version is not None and conversation.updated_at <= fetched_version:
@@ -120,12 +117,12 @@ def needs_parts(
 
 
 def _is_open(record: dict[str, Any]) -> bool:
-    given, state = record.get("open"), record.get("state")
-    return state == "snoozed" or (given if type(given) is bool else state == "open")
+    is_open, state = record.get("open"), record.get("state")
+    return state == "snoozed" or (is_open if type(is_open) is bool else state == "open")
 
 
 def _rating(rating: object) -> tuple[int | None, str | None, bool]:
-    """Return the rating, who gave it, and whether one was ignored; asked and unanswered is unrated."""
+    """Return the rating, the contact that gave it, and whether a rating was ignored; a null rating is unrated."""
     value = rating.get("rating") if type(rating) is dict else None
     if type(rating) is not dict or value is None:
         return None, None, False
@@ -136,19 +133,19 @@ def _rating(rating: object) -> tuple[int | None, str | None, bool]:
 
 
 def _only_others_replied(record: dict[str, Any], statistics: dict[str, Any], created_at: int) -> bool:
-    """Return whether there is positive evidence that no part is a contact's; what is null or absent is none."""
+    """Return whether the statistics prove that no contact wrote a part; null or absent ones prove nothing."""
     by_contact, count = opened_by_contact(record), statistics.get("count_conversation_parts")
     if by_contact is None or type(count) is not int:
         return False
-    times = {usable_timestamp(statistics.get(name)) for name in _TIMES_OF_OTHERS} - {None}
+    times = {usable_timestamp(statistics.get(name)) for name in _TEAMMATE_TIMES} - {None}
     if by_contact:
-        # The last reply is the opening message. Another one may be of the same second, so every part (the count has the
-        # opening message too) must be one of another second.
+        # The last reply is the opening message. A contact's part may have the same second, so every part (the count
+        # includes the opening message) must have a different one.
         replied_at = usable_timestamp(statistics.get("last_contact_reply_at"))
         return replied_at == created_at and count - 1 <= len(times - {created_at})
-    silent = (statistics.get(name, 0) is None for name in ("first_contact_reply_at", "last_contact_reply_at"))
-    # Statistics that are null throughout were not taken, unless there is nothing to take them of.
-    return all(silent) and record.get("first_contact_reply", 0) is None and (bool(times) or count == 1)
+    no_replies = (statistics.get(name, 0) is None for name in ("first_contact_reply_at", "last_contact_reply_at"))
+    # All-null statistics were not collected, unless the conversation has no part to collect them from.
+    return all(no_replies) and record.get("first_contact_reply", 0) is None and (bool(times) or count == 1)
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Which emails are valid: RFC 5322 with RFC 6531, without any look-up.
+"""Email validation (R6.1) by RFC 5322 and RFC 6531, without DNS look-ups.
 
 Quoted local parts, domain literals, single-label and special-use domains, underscores in the domain and non-ASCII are
-valid. Matching customers by email belongs to `customers`; wherever emails are compared, `trim_email` comes first.
+valid. Emails are compared after `trim_email`.
 """
 
 import re
@@ -12,7 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from intercom_sync.domain.parsing import InvalidRecordError, clean_text
 from intercom_sync.domain.text_folding import trim
 
-# The library refuses localhost, .test, .local and the like, which RFC 5322 does not; its manual says to edit this list.
+# The library rejects localhost, .test, .local and the like, which RFC 5322 allows; its manual says to edit this list.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 MAX_OCTETS = 254
@@ -20,17 +20,17 @@ MAX_LOCAL_OCTETS = 64
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-# What the library surely accepts. Labels with two hyphens (Punycode and its look-alikes) are left to the library.
-_ORDINARY = re.compile(
+# A fast path for what the library accepts. Labels with two hyphens (Punycode and look-alikes) go to the library.
+_is_plain_address = re.compile(
     rf"(?=[^@]{{1,{MAX_LOCAL_OCTETS}}}@(?!.*--)){_ATOM}(?:\.{_ATOM})*+@{_LABEL}(?:\.{_LABEL})*"
 ).fullmatch
 
 
 def clean_email(value: object) -> str | None:
-    """Return the email as spelled, trimmed, or None where there is none: null or blank (directive, email validation).
+    """Return the email as spelled, trimmed; None when it is null or blank.
 
     Raises:
-        RejectionError: where the value is not an address that the RFCs allow.
+        InvalidRecordError: when the RFCs do not allow the address.
     """
     if value is None:
         return None
@@ -41,28 +41,28 @@ def clean_email(value: object) -> str | None:
     email = trim_email(value)
     if not email:
         return None
-    if len(email) <= MAX_OCTETS and (_ORDINARY(email) or _allowed(email)):
+    if len(email) <= MAX_OCTETS and (_is_plain_address(email) or _is_valid(email)):
         return email
     raise InvalidRecordError("email is not a valid address", "email", value)
 
 
 def trim_email(text: str) -> str:
-    """Return an email, valid or not, without white space and invisible characters around it."""
+    """Strip white space and invisible characters from both ends of an email, valid or not."""
     return trim(clean_text(text))
 
 
 def email_prefix(email: str) -> str:
-    """Return the part of the lower-cased email before the last @: the name of a customer whom nobody named."""
+    """Return the part of the lower-cased email before the last @, the default name of a customer."""
     return email.lower().rpartition("@")[0]
 
 
-def _allowed(email: str) -> bool:
-    """Ask the library; the lengths count the octets of the spelling that is kept, quotes included."""
+def _is_valid(email: str) -> bool:
+    """Validate by the library; the length limits apply to the octets as stored, quotes included."""
     local, at, domain = email.rpartition("@")
     if len(local.encode()) > MAX_LOCAL_OCTETS or len(email.encode()) > MAX_OCTETS:
         return False
     if not domain.startswith("["):
-        domain = domain.replace("_", "x")  # the library knows host names only, which have no underscores
+        domain = domain.replace("_", "x")  # the library allows host names only, without underscores
     try:
         validate_email(
             f"{local}{at}{domain}",

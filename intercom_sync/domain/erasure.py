@@ -1,7 +1,7 @@
-"""What is left of Intercom's records when people who must be forgotten are taken out of them.
+"""Redaction of erased people in Intercom's records (R9.2).
 
-Works on records as they came, of any shape: also one that the rules refuse may name somebody. Who is forgotten is kept
-and looked up by `warehouse.privacy.suppression_list`.
+Works on raw records of any shape, because an invalid record may name an erased person too.
+`warehouse.privacy.suppression_list` stores and matches the people.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,54 +11,58 @@ from intercom_sync.domain.emails import trim_email
 from intercom_sync.domain.parsing import record_id
 
 ERASED_CONTACT_ID = "forgotten"
-"""Stands in place of a forgotten contact's id: a conversation of two stays one of two, and what is said of the other
-customer in it stays right."""
+"""Replaces the id of an erased contact, so that a conversation keeps its number of contacts and the metrics of the
+other contacts stay right."""
 
 _Json = dict[str, Any]
 
 
 def claimed_email(contact: object) -> str | None:
-    """Return the email that a contact claims to have, trimmed, be it valid or not."""
+    """Return a contact's email, trimmed, valid or not."""
     email = contact.get("email") if type(contact) is dict else None
     return trim_email(email) or None if type(email) is str else None
 
 
 def participant_ids(conversation: object) -> set[str]:
-    """Return the ids of whom a conversation names as taking part, writing or rating."""
+    """Return the ids of everybody who takes part in a conversation, wrote in it or rated it."""
     if type(conversation) is not dict:
         return set()
-    named = [*_contacts(conversation), _rater(conversation), *(said.get("author") for said in _said(conversation))]
-    return {id for one in named if (id := record_id(one))}
+    people = [
+        *_contacts(conversation),
+        _rater(conversation),
+        *(message.get("author") for message in _messages(conversation)),
+    ]
+    return {id for person in people if (id := record_id(person))}
 
 
-def redact_contacts(conversation: _Json, gone: Collection[str]) -> _Json | None:
-    """Return a conversation without these people and their words; None when nobody else takes part in it."""
+def redact_contacts(conversation: _Json, erased: Collection[str]) -> _Json | None:
+    """Remove erased people and their messages from a conversation; return None when no other contact takes part."""
     contacts = _contacts(conversation)
-    # One that lists nobody readable is whose who opened it.
-    if all(record_id(one) in gone for one in contacts or [_object(conversation.get("source")).get("author")]):
+    # Without a readable contact the conversation belongs to the author of its source.
+    if all(record_id(contact) in erased for contact in contacts or [_object(conversation.get("source")).get("author")]):
         return None
-    left = dict(conversation)
+    redacted = dict(conversation)
     if contacts:
-        kept = [contact if record_id(contact) not in gone else {"id": ERASED_CONTACT_ID} for contact in contacts]
-        left["contacts"] = {"type": "contact.list", "contacts": kept}
-    if record_id(_rater(conversation)) in gone:
-        left["conversation_rating"] = conversation["conversation_rating"] | {"contact": {"id": ERASED_CONTACT_ID}}
-    left["source"] = _silenced(conversation.get("source"), gone)
+        kept = [contact if record_id(contact) not in erased else {"id": ERASED_CONTACT_ID} for contact in contacts]
+        redacted["contacts"] = {"type": "contact.list", "contacts": kept}
+    if record_id(_rater(conversation)) in erased:
+        redacted["conversation_rating"] = conversation["conversation_rating"] | {"contact": {"id": ERASED_CONTACT_ID}}
+    redacted["source"] = _redact_message(conversation.get("source"), erased)
     if parts := _parts(conversation):
-        # Each stays as an empty one: Intercom's counts of parts must go on being right.
-        left["conversation_parts"] = _object(conversation["conversation_parts"]) | {
-            "conversation_parts": [_silenced(part, gone) for part in parts]
+        # Redacted parts stay as empty ones, so that Intercom's counts of parts still match.
+        redacted["conversation_parts"] = _object(conversation["conversation_parts"]) | {
+            "conversation_parts": [_redact_message(part, erased) for part in parts]
         }
-    return left
+    return redacted
 
 
-def _silenced(said: Any, gone: Collection[str]) -> Any:
-    author = said.get("author") if type(said) is dict else None
-    return {**said, "author": None, "body": None} if record_id(author) in gone else said
+def _redact_message(message: Any, erased: Collection[str]) -> Any:
+    author = message.get("author") if type(message) is dict else None
+    return {**message, "author": None, "body": None} if record_id(author) in erased else message
 
 
-def _said(conversation: _Json) -> Iterator[_Json]:
-    yield from (said for said in (conversation.get("source"), *_parts(conversation)) if type(said) is dict)
+def _messages(conversation: _Json) -> Iterator[_Json]:
+    yield from (message for message in (conversation.get("source"), *_parts(conversation)) if type(message) is dict)
 
 
 def _contacts(conversation: _Json) -> list[Any]:
@@ -70,7 +74,7 @@ def _parts(conversation: _Json) -> list[Any]:
 
 
 def _listed(holder: Any, name: str) -> list[Any]:
-    """Return a list that comes as it is or inside an object; none where something else stands."""
+    """Return a list that is given directly or inside an object; an empty one for anything else."""
     listed = holder.get(name) if type(holder) is dict else holder
     return listed if type(listed) is list else []
 

@@ -1,7 +1,7 @@
-"""What a person reads of a message's HTML as its author's own words, as one line of plain text.
+"""Convert a message's HTML to the visible text of its author, without quoted mail.
 
-Reads hostile markup in linear time: each element is opened and closed at most once, and tags that close nothing cost
-nothing. Which words matter in the text belongs in `cancel`.
+Runs in linear time on hostile markup too: each element is opened and closed at most once, and an end tag without an
+open element costs nothing.
 """
 
 import re
@@ -14,7 +14,7 @@ from intercom_sync.domain.parsing import clean_text
 from intercom_sync.domain.quoted_mail import QUOTE, Kind, kind_of, own_lines
 from intercom_sync.domain.text_folding import without_invisible
 
-# `unescape` would turn the digits into an int, which is slow or refused where there are thousands.
+# `unescape` converts the digits to an int, which is slow or an error for thousands of digits.
 _LONG_REFERENCE = re.compile("&#([0-9]{8,})")
 _LINE_END = re.compile("\r\n?")
 _BREAK, _NEW_LINE = "\n", "\r"
@@ -22,12 +22,11 @@ _FRAME = frozenset({"html", "head", "body"})
 
 
 def visible_text(html: str) -> str:
-    """Return what a reader of the message sees of its author's own words, on one line.
+    """Return the author's own visible text on one line.
 
-    Tags are gone, block tags being breaks and inline tags nothing; entities are decoded; quoted mail, what is hidden,
-    scripts, styles and comments are left out, to the end where they never close. Any white space is one space, every
-    form of apostrophe is ', and invisible characters are gone. A tag that never closes is text, since it may be a
-    customer's plain <.
+    Block tags become breaks, inline tags disappear, entities are decoded. Quoted mail, hidden elements, scripts, styles
+    and comments are removed, up to the end of the text when they never close. White space becomes single spaces,
+    apostrophes become ', and invisible characters are removed. An unterminated tag is text: it may be a plain <.
     """
     lines = (" ".join(line.split()) for line in _lines(clean_text(html)))
     return " ".join(own_lines([line for line in lines if line]))
@@ -35,12 +34,12 @@ def visible_text(html: str) -> str:
 
 @dataclass(slots=True)
 class _Element:
-    """An element that is open.
+    """Represent an open element.
 
     Attributes:
-        name: of its tag.
-        kind: what it means for the text in it.
-        is_answered: what it quotes has ended; what follows in it is the author's own.
+        name: name of its tag.
+        kind: its effect on the text in it.
+        is_answered: whether its quoted content has ended, so that the rest of it is the author's text.
     """
 
     name: str
@@ -49,25 +48,25 @@ class _Element:
 
 
 class _Reader:
-    """Collects the text of a document; `silent` counts the open elements whose text is left out."""
+    """Collect the text of a document; `hidden_depth` counts the open elements whose text is left out."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.has_blocks = False
-        self.silent = 0
+        self.hidden_depth = 0
         self._open: list[_Element] = []
         self._counts: defaultdict[str, int] = defaultdict(int)
-        self._left_out: list[_Element] = []
+        self._excluded: list[_Element] = []
         self._preformatted = 0
 
     def text(self, text: str) -> None:
-        if self.silent or not text:
+        if self.hidden_depth or not text:
             return
         text = _LINE_END.sub("\n", _decoded(text))
         self.pieces.append(text if self._preformatted else text.replace("\n", _NEW_LINE))
 
     def tag(self, tag: Markup) -> bool:
-        """Open or close an element; return False where everything that follows is quoted."""
+        """Open or close an element; return False when everything after it is quoted."""
         name = tag.name.removeprefix("/")
         if name in BLOCKS:
             self.pieces.append(_BREAK)
@@ -77,7 +76,7 @@ class _Reader:
                 self._close(name)
             return True
         kind = kind_of(name, tag.rest)
-        if kind is Kind.REST_QUOTED and not self.silent:
+        if kind is Kind.REST_QUOTED and not self.hidden_depth:
             return False
         if name not in VOID and not tag.rest.endswith("/"):
             self._enter(name, kind)
@@ -86,7 +85,7 @@ class _Reader:
     def _enter(self, name: str, kind: Kind | None) -> None:
         if name in BLOCKS and self._counts["p"]:
             self._close("p")  # a paragraph ends where another block starts
-        # Other inline elements need not be known: nothing follows from them.
+        # Other inline elements have no effect, so they are not tracked.
         if not (kind or name in BLOCKS or self._counts[name]):
             return
         element = _Element(name, kind)
@@ -95,13 +94,13 @@ class _Reader:
         if kind is Kind.PREFORMATTED:
             self._preformatted += 1
         elif kind and kind is not Kind.REST_QUOTED:
-            if kind is not Kind.HIDDEN and not self.silent:
+            if kind is not Kind.HIDDEN and not self.hidden_depth:
                 self.pieces.append(f"{_BREAK}{QUOTE}{_BREAK}")
-            self._left_out.append(element)
-            self.silent += 1
+            self._excluded.append(element)
+            self.hidden_depth += 1
 
     def _close(self, name: str) -> None:
-        """Close the innermost element of the name, which is open, and what was left open in it."""
+        """Close the innermost open element of this name, and every element still open in it."""
         closed = ""
         while closed != name:
             element = self._open.pop()
@@ -113,31 +112,31 @@ class _Reader:
                 self._leave(element)
 
     def _leave(self, element: _Element) -> None:
-        self._left_out.pop()
-        self.silent -= not element.is_answered
-        around = self._left_out[-1] if self._left_out else None
-        if around and not around.is_answered and _is_quote_of(element, around):
-            around.is_answered = True
-            self.silent -= 1
+        self._excluded.pop()
+        self.hidden_depth -= not element.is_answered
+        parent = self._excluded[-1] if self._excluded else None
+        if parent and not parent.is_answered and _is_quote_of(element, parent):
+            parent.is_answered = True
+            self.hidden_depth -= 1
 
 
-def _is_quote_of(element: _Element, around: _Element) -> bool:
-    """Whether an element is all that the one around it quotes."""
+def _is_quote_of(element: _Element, parent: _Element) -> bool:
+    """Return whether an element is the whole quoted content of its parent."""
     if element.name == "blockquote":
-        return around.kind in (Kind.CONTAINER, Kind.OUTER_CONTAINER)
-    return element.kind is Kind.CONTAINER and around.kind is Kind.OUTER_CONTAINER
+        return parent.kind in (Kind.CONTAINER, Kind.OUTER_CONTAINER)
+    return element.kind is Kind.CONTAINER and parent.kind is Kind.OUTER_CONTAINER
 
 
 def _lines(html: str) -> list[str]:
-    """Return what is seen, cut at breaks; at new lines only where they are shown as such."""
+    """Return the visible text, split at breaks; new lines count as breaks only in a text without block elements."""
     reader = _Reader()
-    at, goes_on = 0, True
+    at, continues = 0, True
     for tag in markup(html):
         reader.text(html[at : tag.start])
-        at, goes_on = tag.end, reader.tag(tag)
-        if not goes_on:
+        at, continues = tag.end, reader.tag(tag)
+        if not continues:
             break
-    if goes_on:
+    if continues:
         reader.text(html[at:])
     text = without_invisible("".join(reader.pieces))
     return text.replace(_NEW_LINE, " " if reader.has_blocks else _BREAK).split(_BREAK)

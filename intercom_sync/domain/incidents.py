@@ -1,7 +1,6 @@
-"""What people must hear of besides customers: runs that failed, checks that failed, errors survived, windows missed.
+"""Operational incidents: failed runs, failed checks, partial failures and missed windows (R7.6).
 
-Each is worded here as one sentence, with the key under which it is told once. When it is found out belongs to the
-sensors; keeping it, to the outbox. None of it holds an email or a message.
+Each has one sentence for the alert and a dedupe key, so that it is enqueued once. None contains an email or a message.
 """
 
 from dataclasses import dataclass, field
@@ -15,21 +14,21 @@ MISSED_WINDOWS = "missed_windows"
 INCIDENT_KINDS = (FAILED_RUN, FAILED_CHECK, PARTIAL_FAILURE, MISSED_WINDOWS)
 
 GRACE = timedelta(hours=2)
-"""So long after its end may a window wait for its sync before that is called missed."""
+"""How long after its end a window may wait for its sync before it counts as missed."""
 
 _WINDOW = timedelta(hours=6)
-_LONGEST_REASON = 500
+_MAX_REASON_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
 class Incident:
-    """Something to be told once.
+    """Represent an incident that is reported once.
 
     Attributes:
-        kind: what happened.
-        key: what makes it the same thing: a second note of one key is dropped.
-        details: what a person needs to act; `sentence` says it.
-        run: the Dagster run it concerns.
+        kind: one of `INCIDENT_KINDS`.
+        key: dedupe key; the outbox drops a second incident with the same key.
+        details: context that a person needs to act; `sentence` is the text of the alert.
+        run_id: the Dagster run it concerns.
         at: when it happened.
     """
 
@@ -40,60 +39,61 @@ class Incident:
     at: datetime
 
 
-def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, tried_again: bool = False) -> Incident:
-    """Return the note of a run that failed or died.
+def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, retried: bool = False) -> Incident:
+    """Return the incident of a run that failed or crashed.
 
     Args:
-        run: the run.
-        root: the run that it tries again, or itself: a run and its retries are told of once.
+        run: id of the run.
+        root: id of the run that it retries, or its own: a run and its retries are one incident.
         job: the job's name.
-        reason: why, in one sentence.
+        reason: the cause, in one sentence.
         at: when it failed.
-        tried_again: whether Dagster starts it once more.
+        retried: whether Dagster retries it.
     """
-    again = " It is started once more." if tried_again else ""
-    sentence = f"The run of {job} failed: {_one_line(reason)}{again}"
+    retry_note = " Dagster retries it." if retried else ""
+    sentence = f"The run of {job} failed: {_one_line(reason)}{retry_note}"
     return Incident(FAILED_RUN, f"{FAILED_RUN}/{root}", {"sentence": sentence, "job": job}, run, at)
 
 
-def failed_check(check: str, severity: str, found: str, run: str, at: datetime) -> Incident:
-    """Return the note of a check that failed; who calls decides whether it is news.
+def failed_check(check: str, severity: str, finding: str, run: str, at: datetime) -> Incident:
+    """Return the incident of a failed check; the caller decides whether to report it.
 
     Args:
         check: asset and name, as in `unified_customers/emails_are_unique`.
-        severity: Dagster's: WARN or ERROR.
-        found: what the check says, without any customer's data.
-        run: the run.
-        at: when it was evaluated.
+        severity: Dagster's severity, WARN or ERROR.
+        finding: the sentence of the check, without customer data.
+        run: id of the run.
+        at: when the check was evaluated.
     """
-    sentence = f"The check {check} failed ({severity}){f': {_one_line(found)}' if found else '.'}"
+    sentence = f"The check {check} failed ({severity}){f': {_one_line(finding)}' if finding else '.'}"
     key = f"{FAILED_CHECK}/{check}/{at.astimezone(UTC).isoformat()}"
     return Incident(FAILED_CHECK, key, {"sentence": sentence, "check": check, "severity": severity}, run, at)
 
 
 def partial_failure(run: str, errors: int, at: datetime) -> Incident:
-    """Return the note of a sync that came through although Intercom refused calls to the end."""
-    calls = "1 call was given up" if errors == 1 else f"{errors} calls were given up"
-    sentence = f"A sync is done, but {calls} after all retries. What is missing waits for the next sync."
+    """Return the incident of a sync that succeeded although some API calls failed after all retries."""
+    calls = "1 API call" if errors == 1 else f"{errors} API calls"
+    sentence = f"A sync succeeded, but {calls} failed after all retries. The next sync fetches the missing data."
     return Incident(PARTIAL_FAILURE, f"{PARTIAL_FAILURE}/{run}", {"sentence": sentence, "errors": errors}, run, at)
 
 
-def missed_windows(covered: datetime | None, now: datetime) -> Incident | None:
-    """Return the note of a gap: six-hour windows that nothing has read although the time for it is over.
+def missed_windows(watermark: datetime | None, now: datetime) -> Incident | None:
+    """Return the incident of missed windows: those between the watermark and the last window that is due.
 
     Args:
-        covered: the instant up to which syncs have read everything; None before the first full one, when nothing is
-            missed yet.
-        now: the time.
+        watermark: every change before it has been extracted; None before the first full sync, when none is missed.
+        now: the current time.
     """
     due = _last_window_end(now - GRACE)
-    if covered is None or covered >= due:
+    if watermark is None or watermark >= due:
         return None
-    windows = -(-(due - covered) // _WINDOW)
-    gap = f"{covered.astimezone(UTC):%Y-%m-%d %H:%M} to {due:%Y-%m-%d %H:%M} UTC"
+    windows = -(-(due - watermark) // _WINDOW)
+    gap = f"{watermark.astimezone(UTC):%Y-%m-%d %H:%M} to {due:%Y-%m-%d %H:%M} UTC"
     count = "1 six-hour window" if windows == 1 else f"{windows} six-hour windows"
-    sentence = f"No sync has covered {gap} ({count}). The next one takes it in; if none comes, see that Dagster is up."
-    key = f"{MISSED_WINDOWS}/{covered.astimezone(UTC).isoformat()}"
+    sentence = (
+        f"No sync has covered {gap} ({count}). The next sync catches up; if none starts, check that Dagster is running."
+    )
+    key = f"{MISSED_WINDOWS}/{watermark.astimezone(UTC).isoformat()}"
     return Incident(MISSED_WINDOWS, key, {"sentence": sentence, "windows": windows}, "", now)
 
 
@@ -104,4 +104,4 @@ def _last_window_end(moment: datetime) -> datetime:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+    return line if len(line) <= _MAX_REASON_CHARACTERS else f"{line[: _MAX_REASON_CHARACTERS - 1]}…"

@@ -1,8 +1,4 @@
-"""Tags of HTML and their attributes, found in linear time whatever the text.
-
-Every pass moves forward only, and what never closes is not looked for again. What a tag means for the reader belongs in
-`text`.
-"""
+"""Scan HTML for tags and attributes in linear time, also on hostile text: every pass only moves forward."""
 
 import re
 from collections.abc import Iterator
@@ -16,27 +12,27 @@ _BLOCK_NAMES = """
     script search section style summary table tbody td textarea tfoot th thead title tr ul
 """
 BLOCKS = frozenset(_BLOCK_NAMES.split())
-# Their content is no markup, and nobody sees it.
+# Elements whose content is neither markup nor visible.
 _RAW = {
     name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
     for name in ("iframe", "noembed", "noframes", "script", "style", "title")
 }
 _OPENING = re.compile(r"<(?:(?P<comment>!--)|(?P<other>[!?]|/(?![a-zA-Z]))|(?P<name>/?[a-zA-Z][^\s/>]{0,30}))")
-# A tag ends at the first > outside of a quoted attribute value; possessive, so that a failure is found in one pass.
+# A tag ends at the first > outside of a quoted attribute value. Possessive, so that a mismatch takes one pass.
 _TAG_REST = re.compile(r"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+>")
 _COMMENT_END = re.compile("--!?>")
-# A name always matches where one starts, so no character is looked at from more than one start.
+# Each name starts where the last match ended, so no character is scanned twice.
 _ATTRIBUTE = re.compile(r"([^\s\"'>/=]++)(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>]++)))?+")
 
 
 class Markup(NamedTuple):
-    """A tag, comment or declaration.
+    """Represent a tag, comment or declaration.
 
     Attributes:
-        start: where it starts in the HTML.
-        end: where it ends; a script's or style's content belongs to its tag.
-        name: lower-case, with a leading / where it closes; "" for comments and declarations.
-        rest: what follows the name in an opening tag.
+        start: its start in the HTML.
+        end: its end; the content of a script or style belongs to its tag.
+        name: lower-case, with a leading / for end tags; "" for comments and declarations.
+        rest: the text after the name in a start tag.
     """
 
     start: int
@@ -46,7 +42,7 @@ class Markup(NamedTuple):
 
 
 def markup(html: str) -> Iterator[Markup]:
-    """Yield the tags, comments and declarations in order; a tag that never closes is none."""
+    """Yield the tags, comments and declarations in order; an unterminated tag is text."""
     at, quotes_close = 0, True
     while opening := _OPENING.search(html, at):
         name = (opening["name"] or "").lower()
@@ -64,7 +60,7 @@ def markup(html: str) -> Iterator[Markup]:
 
 
 def attributes(rest: str) -> dict[str, str]:
-    """Return a tag's attributes in lower case; of one that comes twice, the first."""
+    """Return a tag's attributes in lower case; the first one wins when a name occurs twice."""
     found: dict[str, str] = {}
     for name, *values in _ATTRIBUTE.findall(rest.lower()):
         found.setdefault(name, next(filter(None, values), ""))
@@ -72,7 +68,7 @@ def attributes(rest: str) -> dict[str, str]:
 
 
 def _end(html: str, opening: re.Match[str], quotes_close: bool) -> int:
-    """Return where the markup ends, or -1 where it never does."""
+    """Return the end of the markup, or -1 when it is unterminated."""
     if opening["comment"]:
         closing = _COMMENT_END.search(html, opening.end() - 2)
         return closing.end() if closing else len(html)

@@ -1,7 +1,6 @@
-"""What contacts wrote in a conversation: its opening message and parts, as visible text with their author.
+"""Parse the messages that contacts wrote in a conversation: the opening message and the parts, as visible text.
 
-Teammates, bots, notes and events are nobody's words here. Whether the parts are worth a request belongs in
-`conversations`, what the text says in `cancel`.
+Messages of teammates and bots, notes and events are left out.
 """
 
 from collections.abc import Iterator
@@ -10,19 +9,19 @@ from typing import Any, NamedTuple
 from intercom_sync.domain.html_text import visible_text
 from intercom_sync.domain.parsing import InvalidRecordError, record_id, usable_id, usable_timestamp
 
-OPENING = "source"  # id of the opening message: Intercom gives it none in searches
-PARTS_LIMIT = 500  # Intercom returns the newest 500 parts and no more
-_LARGEST_COUNT = 2**31 - 1  # that a column holds
+OPENING = "source"  # id of the opening message, which has none in search results
+PARTS_LIMIT = 500  # Intercom returns the newest 500 parts only
+_MAX_COUNT = 2**31 - 1  # maximum of an integer column
 _CONTACT_TYPES = ("user", "lead", "contact")
 
 
 class Message(NamedTuple):
-    """One message that a contact wrote.
+    """Represent one message that a contact wrote.
 
     Attributes:
         conversation_id: the conversation.
         message_id: id of the part; "source" for the opening message.
-        author_id: the contact who wrote it; None where nobody can tell.
+        author_id: id of the contact that wrote it; None when unknown.
         created_at: UNIX seconds.
         text: visible text, never empty.
     """
@@ -35,55 +34,55 @@ class Message(NamedTuple):
 
 
 def parse_messages(detail: object) -> tuple[Message, ...]:
-    """Read all messages by contacts from a conversation with its parts, the opening one first, each id once.
+    """Parse all messages by contacts from a conversation with its parts, the opening one first, deduplicated by id.
 
-    An author who is not among the contacts (a lead who became a user) is the sole contact where there is only one.
-    Parts that cannot be read, are redacted or have no text give nothing.
+    An author who is not among the contacts (a lead who became a user) counts as the only contact, when there is one.
+    Unreadable, redacted and empty parts are skipped.
 
     Raises:
-        RejectionError: where the detail is no conversation, or its contacts or parts are no lists.
+        InvalidRecordError: when the detail is no conversation, or its contacts or parts are no lists.
     """
     record, conversation_id, contacts = parse_identity(detail)
-    found = {message.message_id: message for message in opening_message(record, conversation_id, contacts)}
+    messages = {message.message_id: message for message in opening_message(record, conversation_id, contacts)}
     for part in _parts(record):
         message_id, created_at = record_id(part), usable_timestamp(part.get("created_at"))
         if message_id and created_at and not _is_note(part):
-            for author_id, text in _words(part, contacts):
-                found[message_id] = Message(conversation_id, message_id, author_id, created_at, text)
-    return tuple(found.values())
+            for author_id, text in _text_by_contact(part, contacts):
+                messages[message_id] = Message(conversation_id, message_id, author_id, created_at, text)
+    return tuple(messages.values())
 
 
 def opening_message(record: dict[str, Any], conversation_id: str, contacts: tuple[str, ...]) -> Iterator[Message]:
-    """Yield the message that opened the conversation, if a contact wrote it; it is as old as the conversation."""
+    """Yield the opening message if a contact wrote it, with the creation time of the conversation."""
     source, created_at = record.get("source"), usable_timestamp(record.get("created_at"))
     if type(source) is dict and created_at:
-        for author_id, text in _words(source, contacts):
+        for author_id, text in _text_by_contact(source, contacts):
             yield Message(conversation_id, OPENING, author_id, created_at, text)
 
 
 def opened_by_contact(record: dict[str, Any]) -> bool | None:
-    """Return whether a contact opened the conversation; None where the record does not say who did."""
+    """Return whether a contact opened the conversation; None when the record does not include the author."""
     kind = _object(_object(record.get("source")).get("author")).get("type")
     return kind in _CONTACT_TYPES if type(kind) is str else None
 
 
 def parts_missing(detail: object) -> int:
-    """Return how many parts exist that the detail does not hold (Intercom returns the newest 500).
+    """Count the parts that exist and are not in the detail, because Intercom returns the newest 500 only.
 
-    `total_count` says how many there are. Where 500 came and it may itself be capped, the statistics say it too: they
-    count the opening message as one.
+    `total_count` is the number of parts. With 500 parts it may itself be capped, so the statistics count as well; they
+    include the opening message.
     """
     if type(detail) is not dict:
         return 0
     received = len(_parts(detail))
-    known = [received, _count(_object(detail.get("conversation_parts")), "total_count")]
+    counts = [received, _count(_object(detail.get("conversation_parts")), "total_count")]
     if received >= PARTS_LIMIT:
-        known.append(_count(_object(detail.get("statistics")), "count_conversation_parts") - 1)
-    return max(known) - received
+        counts.append(_count(_object(detail.get("statistics")), "count_conversation_parts") - 1)
+    return max(counts) - received
 
 
 def oldest_part_at(detail: object) -> int | None:
-    """Return when the oldest of the parts that the detail holds was written; None where there is none."""
+    """Return the creation time of the oldest part in the detail; None without parts."""
     times = (usable_timestamp(part.get("created_at")) for part in _parts(detail)) if type(detail) is dict else ()
     return min(filter(None, times), default=None)
 
@@ -94,10 +93,10 @@ def parts_truncated(detail: object) -> bool:
 
 
 def parse_identity(record: object) -> tuple[dict[str, Any], str, tuple[str, ...]]:
-    """Return the conversation as an object, its id, and the ids of its contacts, each once, in order.
+    """Return the conversation as an object, its id, and the distinct ids of its contacts in order.
 
     Raises:
-        RejectionError: where the record, its id or its list of contacts has the wrong shape; no contacts are fine.
+        InvalidRecordError: when the record, its id or its list of contacts has the wrong shape; the list may be empty.
     """
     if type(record) is not dict:
         raise InvalidRecordError("record of the wrong shape", "conversation", record)
@@ -123,7 +122,7 @@ def _parts(detail: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the parts that are objects.
 
     Raises:
-        RejectionError: where there is something else than a list of parts.
+        InvalidRecordError: when the parts are not a list.
     """
     parts = detail.get("conversation_parts")
     listed = parts.get("conversation_parts") if type(parts) is dict else parts
@@ -135,23 +134,23 @@ def _parts(detail: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_note(part: dict[str, Any]) -> bool:
-    """Return whether teammates wrote it to each other (note, note_and_reopen and the like)."""
+    """Return whether the part is an internal note of teammates (note, note_and_reopen and the like)."""
     part_type = part.get("part_type")
     return type(part_type) is str and part_type.startswith("note")
 
 
-def _words(said: dict[str, Any], contacts: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
-    """Yield author and text where a contact said something."""
-    author, body = said.get("author"), said.get("body")
+def _text_by_contact(message: dict[str, Any], contacts: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
+    """Yield author and visible text when a contact wrote the message and it has a text."""
+    author, body = message.get("author"), message.get("body")
     if type(author) is not dict or author.get("type") not in _CONTACT_TYPES:
         return
-    if type(body) is not str or said.get("redacted") is True:
+    if type(body) is not str or message.get("redacted") is True:
         return
     text = visible_text(body)
     if text:
         author_id = usable_id(author.get("id"))
-        known = author_id in contacts or len(contacts) != 1
-        yield (author_id if known else contacts[0]), text
+        keep_author = author_id in contacts or len(contacts) != 1
+        yield (author_id if keep_author else contacts[0]), text
 
 
 def _object(value: object) -> dict[str, Any]:
@@ -160,4 +159,4 @@ def _object(value: object) -> dict[str, Any]:
 
 def _count(holder: dict[str, Any], name: str) -> int:
     value = holder.get(name)
-    return min(value, _LARGEST_COUNT) if type(value) is int else 0
+    return min(value, _MAX_COUNT) if type(value) is int else 0

@@ -1,8 +1,4 @@
-"""Sort the records of some pages into the usable and the refused, keeping the newest version of each.
-
-The rules that make a record unusable stand in `contacts` and `conversations`; what becomes of both piles in the
-warehouse. One bad record never takes a good one with it.
-"""
+"""Parse pages of records into valid and rejected ones, deduplicated by id to the newest version (R6.5)."""
 
 import hashlib
 import json
@@ -17,16 +13,16 @@ from intercom_sync.domain.parsing import InvalidRecordError
 
 
 class Versioned(Protocol):
-    """What a usable record has: an id and a version."""
+    """Require an id and a version of a parsed record."""
 
     @property
     def id(self) -> str:
-        """Intercom's id."""
+        """Return Intercom's id."""
         ...
 
     @property
     def updated_at(self) -> int:
-        """The version, UNIX seconds."""
+        """Return the version, UNIX seconds."""
         ...
 
 
@@ -35,13 +31,13 @@ RecordT = TypeVar("RecordT", bound=Versioned)
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """A record that cannot be used.
+    """Represent a record that breaks a rule.
 
     Attributes:
-        id: Intercom's id, or a digest of the record where it has none.
-        updated_at: its version in UNIX seconds, where that can be read.
-        rejection: the first rule that it breaks.
-        payload: the record as JSON text; null where it cannot be written as JSON.
+        id: Intercom's id, or a digest of the record when it has none.
+        updated_at: its version in UNIX seconds, when readable.
+        error: the first rule that it breaks.
+        payload: the record as JSON text; null when it cannot be written as JSON.
     """
 
     id: str
@@ -50,7 +46,7 @@ class RejectedRecord:
     payload: str
 
     def value(self) -> str:
-        """Return the offending value as JSON text."""
+        """Return the invalid value as JSON text."""
         try:
             return _json(self.error.value)
         except ValueError:
@@ -59,7 +55,7 @@ class RejectedRecord:
 
 @dataclass(frozen=True)
 class ParsedBatch(Generic[RecordT]):
-    """What some pages held: usable records with their JSON, by id, and the refused ones, by id."""
+    """Hold the valid records with their JSON and the rejected ones, both by id, and the ids of all records read."""
 
     valid: dict[str, tuple[RecordT, str]]
     rejected: dict[str, RejectedRecord]
@@ -67,55 +63,59 @@ class ParsedBatch(Generic[RecordT]):
 
 
 def load_payload(payload: str) -> Any:
-    """Return the record of a stored payload; numbers too large for any parser but Python's are kept in some."""
+    """Parse a stored payload; the fallback reads numbers that are too large for orjson."""
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
         return json.loads(payload)
 
 
-def parse_records(records: Iterable[Any], read: Callable[[Any], RecordT]) -> ParsedBatch[RecordT]:
-    """Read each record; of several versions the newest stays, and of equal ones the last that came.
+def parse_records(records: Iterable[Any], parse: Callable[[Any], RecordT]) -> ParsedBatch[RecordT]:
+    """Parse each record and keep its newest version; of equal versions the last one read.
 
-    A refused version stays beside an older usable one, which remains in play; a usable one as new as the refused one
-    takes its place.
+    A rejected version is kept together with an older valid one, which still counts. A valid version that is at least
+    as new as the rejected one replaces it.
+
+    Args:
+        records: JSON values of any shape.
+        parse: returns the parsed record or raises `InvalidRecordError`.
     """
-    usable: dict[str, tuple[RecordT, str]] = {}
-    refused: dict[str, RejectedRecord] = {}
+    valid: dict[str, tuple[RecordT, str]] = {}
+    rejected: dict[str, RejectedRecord] = {}
     ids: list[str] = []
     for raw in records:
         try:
             record, payload = _payload(raw)
-            made = read(record)
-        except InvalidRecordError as rejection:
-            bad = _refused(raw, rejection)
-            ids.append(bad.id)
-            if _is_news(bad.updated_at, usable.get(bad.id), refused.get(bad.id)):
-                refused[bad.id] = bad
+            parsed = parse(record)
+        except InvalidRecordError as error:
+            bad_record = _rejected_record(raw, error)
+            ids.append(bad_record.id)
+            if _is_newest(bad_record.updated_at, valid.get(bad_record.id), rejected.get(bad_record.id)):
+                rejected[bad_record.id] = bad_record
             continue
-        ids.append(made.id)
-        if made.id not in usable or usable[made.id][0].updated_at <= made.updated_at:
-            usable[made.id] = (made, payload)
-            if made.id in refused and (refused[made.id].updated_at or 0) <= made.updated_at:
-                del refused[made.id]
-    return ParsedBatch(usable, refused, ids)
+        ids.append(parsed.id)
+        if parsed.id not in valid or valid[parsed.id][0].updated_at <= parsed.updated_at:
+            valid[parsed.id] = (parsed, payload)
+            if parsed.id in rejected and (rejected[parsed.id].updated_at or 0) <= parsed.updated_at:
+                del rejected[parsed.id]
+    return ParsedBatch(valid, rejected, ids)
 
 
-def _is_news(version: int | None, usable: tuple[Versioned, str] | None, refused: RejectedRecord | None) -> bool:
+def _is_newest(version: int | None, valid: tuple[Versioned, str] | None, rejected: RejectedRecord | None) -> bool:
     if version is None:
         return True
-    newest = max(usable[0].updated_at if usable else 0, (refused.updated_at or 0) if refused else 0)
+    newest = max(valid[0].updated_at if valid else 0, (rejected.updated_at or 0) if rejected else 0)
     return version >= newest
 
 
-def _refused(raw: Any, rejection: InvalidRecordError) -> RejectedRecord:
+def _rejected_record(raw: Any, error: InvalidRecordError) -> RejectedRecord:
     try:
         record = clean_record(raw)
         payload = _json(record)
     except (ValueError, RecursionError):
         record, payload = None, "null"
     digest = hashlib.sha256(payload.encode()).hexdigest()[:16]
-    return RejectedRecord(record_id(record) or f"sha256:{digest}", record_updated_at(record), rejection, payload)
+    return RejectedRecord(record_id(record) or f"sha256:{digest}", record_updated_at(record), error, payload)
 
 
 def _payload(raw: Any) -> tuple[Any, str]:

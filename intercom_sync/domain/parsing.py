@@ -1,8 +1,4 @@
-"""Why a record cannot be used: one reason, the field, and its value.
-
-Raised while a record is read and kept in `rejected_records` for a person to mend; see `contacts` and `conversations`
-for the rules themselves.
-"""
+"""Parse single fields of Intercom's records: texts, ids, timestamps; and the error of an invalid record."""
 
 import re
 from dataclasses import dataclass
@@ -11,12 +7,12 @@ from typing import Any
 
 @dataclass
 class InvalidRecordError(Exception):
-    """The first rule that a record breaks.
+    """Report the first rule that a record breaks, as stored in `rejected_records`.
 
     Attributes:
-        reason: a sentence without personal data, as shown in logs, e.g. "email is not a valid address".
+        reason: a sentence without personal data, fit for logs, e.g. "email is not a valid address".
         field: path of the field in the record, e.g. "custom_attributes.stripe_subscription_status".
-        value: what stood there, for the table only.
+        value: the invalid value, for the table only.
     """
 
     reason: str
@@ -24,28 +20,28 @@ class InvalidRecordError(Exception):
     value: Any = None
 
     def __str__(self) -> str:
-        """Return reason and field; never the value, which may be personal."""
+        """Return reason and field, without the value, which may be personal data."""
         return f"{self.reason} ({self.field})"
 
 
-LAST_TIMESTAMP = 253_402_300_799  # the last second of the year 9999; beyond it, milliseconds were meant
+LAST_TIMESTAMP = 253_402_300_799  # the last second of the year 9999; larger values are milliseconds
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_INTEGERS = range(-(2**63), 2**64)  # what JSON numbers of any parser are; larger ones could not even be printed
+_INTEGERS = range(-(2**63), 2**64)  # the integers that every JSON parser reads; Python refuses to print far larger ones
 
-_LONGEST_ID = 500  # characters; what is longer fits no index
+_MAX_ID_CHARACTERS = 500  # longer ids do not fit an index
 
 
 def clean_text(value: str) -> str:
-    """Return the text without NUL and lone surrogates, which neither UTF-8 nor PostgreSQL can hold."""
+    """Remove NUL and lone surrogates, which UTF-8 or PostgreSQL cannot store."""
     if value.isascii() and "\x00" not in value:
         return value
     return _UNSTORABLE.sub("", value)
 
 
 def clean_record(record: Any) -> Any:
-    """Return the JSON value with every text and key in it cleaned as by `clean_text`; the given value is not changed.
+    """Return a copy of a JSON value with `clean_text` applied to every text and key.
 
-    Works without recursion, so JSON of any depth is fine.
+    Iterative, so that deeply nested JSON cannot exceed the recursion limit.
     """
     holder = [record]
     pending: list[Any] = [holder]
@@ -64,20 +60,20 @@ def clean_record(record: Any) -> Any:
 
 
 def record_id(record: object) -> str | None:
-    """Return a record's usable id: a text that is not blank, or an integer as text; None where it has none."""
+    """Return a record's id: a text that is not blank, or an integer as text; None when it has no valid one."""
     return usable_id(record.get("id")) if type(record) is dict else None
 
 
 def usable_id(value: object) -> str | None:
-    """Return the id as text, or None where it is blank, beyond every bound, or neither text nor integer."""
+    """Return the id as text, or None when it is blank, too long or too large, or neither text nor integer."""
     if type(value) is str:
         text = clean_text(value)
-        return text if text and not text.isspace() and len(text) <= _LONGEST_ID else None
+        return text if text and not text.isspace() and len(text) <= _MAX_ID_CHARACTERS else None
     return str(value) if type(value) is int and value in _INTEGERS else None
 
 
 def record_updated_at(record: object) -> int | None:
-    """Return a record's version, UNIX seconds, or None where no usable one stands there."""
+    """Return a record's version in UNIX seconds, or None when it has no valid one."""
     return usable_timestamp(record.get("updated_at")) if type(record) is dict else None
 
 
@@ -87,10 +83,10 @@ def usable_timestamp(value: object) -> int | None:
 
 
 def parse_timestamp(value: object, field: str) -> int:
-    """Return the UNIX seconds of a required timestamp (directive, date validation: positive integers).
+    """Return the UNIX seconds of a required timestamp (R6.2).
 
     Raises:
-        RejectionError: for anything but a positive integer; booleans, floats, texts and milliseconds are none.
+        InvalidRecordError: for anything but a positive integer; booleans, floats, texts and milliseconds are invalid.
     """
     if type(value) is int and 0 < value <= LAST_TIMESTAMP:
         return value
@@ -101,7 +97,7 @@ def parse_optional_timestamp(value: object, field: str) -> int | None:
     """Return the UNIX seconds, or None for null.
 
     Raises:
-        RejectionError: as `parse_timestamp`.
+        InvalidRecordError: as `parse_timestamp`.
     """
     return None if value is None else parse_timestamp(value, field)
 
@@ -110,7 +106,7 @@ def parse_text(value: object, field: str) -> str | None:
     """Return a text as spelled, cleaned; a number as text; None for null and blank.
 
     Raises:
-        RejectionError: for booleans, lists and objects, which say that the field is not what its name promises.
+        InvalidRecordError: for booleans, lists and objects.
     """
     if value is None:
         return None

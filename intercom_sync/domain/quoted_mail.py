@@ -1,6 +1,6 @@
-"""What of an email is quoted from another one: by the elements that mail programs put around it, and by its lines.
+"""Detect quoted mail by the elements that mail programs put around it, and by its lines.
 
-A customer's own text above, between and below quotes is never part of one.
+The customer's own text above, between and below quotes is kept.
 """
 
 import re
@@ -10,18 +10,18 @@ from enum import Enum, auto
 from intercom_sync.domain.markup import attributes
 
 QUOTE = "\0"
-"""A line that represents a quoted element. No text has it: NUL is cleaned away before."""
+"""A line that represents a quoted element. It cannot occur in a text, because NUL is removed before."""
 
 
 class Kind(Enum):
-    """What an element means for the text in it."""
+    """Name the effect of an element on the text in it."""
 
     QUOTED = auto()
-    # Gmail's block around attribution and blockquote: people answer below the blockquote, inside the block.
+    # Gmail's block around attribution and blockquote: people reply below the blockquote, inside the block.
     CONTAINER = auto()
     # Old Gmail's block around that block.
     OUTER_CONTAINER = auto()
-    REST_QUOTED = auto()  # with everything after it, as Outlook only marks where the quoted mail starts
+    REST_QUOTED = auto()  # quotes everything after it: Outlook only marks the start of the quoted mail
     HIDDEN = auto()
     PREFORMATTED = auto()
 
@@ -42,7 +42,7 @@ _BY_MARK = {
     "stopspelling": Kind.REST_QUOTED,
     "outlookmessageheader": Kind.REST_QUOTED,
 }
-_YAHOO = "yahoo_quoted"  # with letters and digits of its own around it
+_YAHOO = "yahoo_quoted"  # part of a longer generated name
 _OUTLOOK_HEADERS = ("border-top:solid#e1e1e1", "border-top:solid#b5c4df")
 _BY_NAME = {
     "blockquote": Kind.QUOTED,
@@ -50,38 +50,38 @@ _BY_NAME = {
     "pre": Kind.PREFORMATTED,
     "textarea": Kind.PREFORMATTED,
 }
-_TELLING = re.compile("|".join((*_BY_MARK, _YAHOO, "hidden", "none", "mso-hide", "border-top", "white-space")))
+_SIGNIFICANT = re.compile("|".join((*_BY_MARK, _YAHOO, "hidden", "none", "mso-hide", "border-top", "white-space")))
 
 
 def kind_of(name: str, attributes_text: str) -> Kind | None:
-    """Return what an element means by its name and the text of its attributes; None for an ordinary one."""
+    """Classify an element by its name and the text of its attributes; None for an ordinary one."""
     kind = _BY_NAME.get(name)
-    if kind is Kind.QUOTED or not _TELLING.search(attributes_text.lower()):
+    if kind is Kind.QUOTED or not _SIGNIFICANT.search(attributes_text.lower()):
         return kind
     return _by_attributes(attributes(attributes_text)) or kind
 
 
-def _by_attributes(given: Mapping[str, str]) -> Kind | None:
-    marks = f"{given.get('class', '')} {given.get('id', '')} {given.get('name', '')}"
-    # Outlook puts x_ before the marks in what it quotes.
+def _by_attributes(attrs: Mapping[str, str]) -> Kind | None:
+    marks = f"{attrs.get('class', '')} {attrs.get('id', '')} {attrs.get('name', '')}"
+    # Outlook prefixes the marks with x_ in quoted mail.
     found = {_BY_MARK.get(mark.removeprefix("x_")) for mark in marks.split()}
     for kind in (Kind.REST_QUOTED, Kind.QUOTED, Kind.OUTER_CONTAINER, Kind.CONTAINER):
         if kind in found:
             return kind
-    return Kind.QUOTED if _YAHOO in marks else _by_style(given)
+    return Kind.QUOTED if _YAHOO in marks else _by_style(attrs)
 
 
-def _by_style(given: Mapping[str, str]) -> Kind | None:
-    style = "".join(given.get("style", "").split())
+def _by_style(attrs: Mapping[str, str]) -> Kind | None:
+    style = "".join(attrs.get("style", "").split())
     if any(header in style for header in _OUTLOOK_HEADERS):
         return Kind.REST_QUOTED
-    if "hidden" in given or "display:none" in style or "mso-hide:all" in style:
+    if "hidden" in attrs or "display:none" in style or "mso-hide:all" in style:
         return Kind.HIDDEN
     return Kind.PREFORMATTED if "white-space:pre" in style else None
 
 
-_MOST_LINES = 3  # that an attribution is broken into
-_MOST_CHARACTERS = 400
+_MAX_LINES = 3  # lines of a wrapped attribution
+_MAX_CHARACTERS = 400
 _ATTRIBUTIONS = re.compile(
     r"on\b.*\bwrote ?:|(?=.*\d)(?:am\b.*\bschrieb\b(?! ich\b).*|le\b.*\ba écrit ?|el\b.*\bescribió ?"
     r"|il\b.*\bha scritto ?|em\b.*\bescreveu ?|op\b.*\bschreef\b.*):",
@@ -106,21 +106,24 @@ _HEADERS = {
     "subject": "subject|betreff|objet|asunto|assunto|oggetto|onderwerp",
 }
 _HEADER = re.compile(
-    rf"(?:^|(?<=\s))\*{{0,2}}(?:{'|'.join(f'(?P<{name}>{words})' for name, words in _HEADERS.items())})\*{{0,2}} ?:",
+    rf"(?:^|(?<=\s))\*{{0,2}}(?:{'|'.join(f'(?P<{name}>{labels})' for name, labels in _HEADERS.items())})\*{{0,2}} ?:",
     re.IGNORECASE,
 )
 
 
 def own_lines(lines: list[str]) -> list[str]:
-    """Return the lines that are the author's own, of lines that are trimmed and not empty.
+    """Return the author's own lines.
 
     Lines that start with > are quoted, and so is everything after an attribution ("On … wrote:"), a header block or a
-    separator. Where quoted lines or a quoted element follow one of these, the quote ends with them instead.
+    separator. When quoted lines or a quoted element follow one of these, the quote ends after them instead.
+
+    Args:
+        lines: trimmed lines, none of them empty.
     """
     own: list[str] = []
     at = 0
     while at < len(lines):
-        introduction = 0 if _is_quoted(lines[at]) else _introduction(lines, at)
+        introduction = 0 if _is_quoted(lines[at]) else _introduction_length(lines, at)
         if introduction and not _is_quoted(*lines[at + introduction : at + introduction + 1]):
             break
         if not introduction and not _is_quoted(lines[at]):
@@ -133,36 +136,36 @@ def _is_quoted(line: str = QUOTE) -> bool:
     return line.startswith((">", "＞", QUOTE))
 
 
-def _introduction(lines: list[str], at: int) -> int:
-    """Return how many lines introduce a quote there; 0 where none does."""
-    if _SEPARATORS.fullmatch(lines[at][:_MOST_CHARACTERS]):
+def _introduction_length(lines: list[str], at: int) -> int:
+    """Return how many lines at this position introduce a quote; 0 when none does."""
+    if _SEPARATORS.fullmatch(lines[at][:_MAX_CHARACTERS]):
         return 1
-    return _attribution(lines, at) or _header_block(lines, at)
+    return _attribution_length(lines, at) or _header_block_length(lines, at)
 
 
-def _attribution(lines: list[str], at: int) -> int:
-    whole = ""
-    for number, line in enumerate(lines[at : at + _MOST_LINES], 1):
-        whole = f"{whole} {line[:_MOST_CHARACTERS]}".strip()
-        if _is_quoted(line) or len(whole) >= _MOST_CHARACTERS:
+def _attribution_length(lines: list[str], at: int) -> int:
+    joined = ""
+    for number, line in enumerate(lines[at : at + _MAX_LINES], 1):
+        joined = f"{joined} {line[:_MAX_CHARACTERS]}".strip()
+        if _is_quoted(line) or len(joined) >= _MAX_CHARACTERS:
             return 0
-        if whole[-1] not in ":：":
+        if joined[-1] not in ":：":
             continue
-        if _ATTRIBUTIONS.fullmatch(whole) and (number == 1 or any(map(str.isdigit, whole))):
+        if _ATTRIBUTIONS.fullmatch(joined) and (number == 1 or any(map(str.isdigit, joined))):
             return number
-        if _ADDRESS_AT_END.search(whole) and _TIME.search(lines[at][:_MOST_CHARACTERS]):
+        if _ADDRESS_AT_END.search(joined) and _TIME.search(lines[at][:_MAX_CHARACTERS]):
             return number
     return 0
 
 
-def _header_block(lines: list[str], at: int) -> int:
-    """Return how many lines a header block has: from whom, when, and to whom or about what."""
-    if not _HEADER.match(lines[at][:_MOST_CHARACTERS]):
+def _header_block_length(lines: list[str], at: int) -> int:
+    """Return the number of lines of a header block at this position: sender, date, and recipient or subject."""
+    if not _HEADER.match(lines[at][:_MAX_CHARACTERS]):
         return 0
     found: set[str] = set()
     length = 0
     for number, line in enumerate(lines[at : at + _HEADER_LINES], 1):
-        labels = {label.lastgroup or "" for label in _HEADER.finditer(line[:_MOST_CHARACTERS])}
+        labels = {label.lastgroup or "" for label in _HEADER.finditer(line[:_MAX_CHARACTERS])}
         found |= labels
         length = number if labels else length
     is_block = {"from", "sent"} < found and found & {"to", "subject"}

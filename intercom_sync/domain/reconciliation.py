@@ -1,8 +1,4 @@
-"""What a check finds: the verdict, and the verdicts that follow from the figures of readings alone.
-
-Pure. Questions to the tables are asked in `warehouse.queries.violations` and `warehouse.state.stream_stats`; what
-Dagster does with a verdict stands in `checks`.
-"""
+"""Check results from stream statistics and clocks: reconcile an extraction's counts with Intercom's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +7,17 @@ from datetime import datetime
 from intercom_sync.domain.clocks import Clocks, describe_offset
 
 MIN_SAMPLE = 100
-"""Below so many records half of them may come or go without anything being wrong."""
+"""Below this number of records, large relative changes are normal."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check found.
+    """Hold the result of a check.
 
     Attributes:
-        passed: whether all is well.
-        sentence: what was found, and what to do.
-        figures: numbers under stable names, which the UI plots.
+        passed: whether the check passed.
+        sentence: the finding, and what to do.
+        metrics: numbers under stable names, which the UI plots.
         examples: ids of records or masked emails.
     """
 
@@ -33,7 +29,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class StreamStats:
-    """What a reading brought of one stream; None is unknown. The attributes are the columns of `sync_stream_stats`."""
+    """Hold an extraction's statistics of one stream, the columns of `sync_stream_stats`; None is unknown."""
 
     extraction_id: str
     kind: str
@@ -53,108 +49,109 @@ class StreamStats:
     scan_miss_ids: Sequence[str] = ()
 
 
-def not_all_rejected(brought: StreamStats) -> CheckResult:
-    """Whether anything that was read can be used: if nothing can, the API's answers have another shape."""
-    passed = brought.records_seen < MIN_SAMPLE or brought.rejected < brought.records_seen
+def not_all_rejected(stats: StreamStats) -> CheckResult:
+    """Check that some record is valid; if all are rejected, the API's answers have probably changed their shape."""
+    passed = stats.records_seen < MIN_SAMPLE or stats.rejected < stats.records_seen
     return CheckResult(
         passed,
-        f"{brought.records_seen - brought.rejected} of {brought.records_seen} {brought.kind}s read can be used."
-        + ("" if passed else " Every one was refused, so nothing is written: see rejected_records for the reasons."),
-        {"records_seen": brought.records_seen, "records_rejected": brought.rejected},
+        f"{stats.records_seen - stats.rejected} of {stats.records_seen} extracted {stats.kind}s are valid."
+        + ("" if passed else " All were rejected, so nothing is written: see rejected_records for the reasons."),
+        {"records_seen": stats.records_seen, "records_rejected": stats.rejected},
     )
 
 
-def reconciled(brought: StreamStats, full: bool) -> CheckResult:
-    """Whether what is known here is no less than Intercom counted, and a full reading brought all that is there.
+def reconciled(stats: StreamStats, full: bool) -> CheckResult:
+    """Check that the stored records are no fewer than Intercom's count, and that a full scan missed none.
 
-    A full reading must have it all. Of a window a hundredth may be amiss: records that change while they are read
-    leave it, and come with the next one.
+    A full scan must match exactly. A window may lack 1 %, because records that change during the scan leave the window
+    and arrive with the next one.
     """
-    if brought.scan_misses:
+    if stats.scan_misses:
         return CheckResult(
             False,
-            f"The full read did not bring {brought.scan_misses} {brought.kind}s that are there when asked for alone. "
-            "They are landed; if they are missing again, Intercom's search leaves them out.",
-            {"scan_misses": brought.scan_misses},
-            tuple(brought.scan_miss_ids),
+            f"The full scan did not return {stats.scan_misses} {stats.kind}s that a fetch by id returns. "
+            "They are landed. If they are missing again, Intercom's search omits them.",
+            {"scan_misses": stats.scan_misses},
+            tuple(stats.scan_miss_ids),
         )
-    if brought.total is None or brought.matched is None:
-        return CheckResult(True, "Nothing to compare: Intercom gave no count, or no full sync came before this window.")
-    missing = max(0, brought.total - brought.matched)
-    passed = missing <= (0 if full else brought.total // 100)
-    sentence = f"Intercom counts {brought.total} {brought.kind}s where {brought.matched} are known here."
+    if stats.total is None or stats.matched is None:
+        return CheckResult(True, "Nothing to compare: Intercom gave no count, or no full sync preceded this window.")
+    missing = max(0, stats.total - stats.matched)
+    passed = missing <= (0 if full else stats.total // 100)
+    sentence = f"Intercom counts {stats.total} {stats.kind}s, and {stats.matched} are stored."
     return CheckResult(
         passed,
-        sentence if passed else f"{sentence} Run a full sync; if it stays, Intercom's search and its count disagree.",
-        {"intercom_total": brought.total, "matched": brought.matched, "missing": missing},
+        sentence
+        if passed
+        else f"{sentence} Run a full sync. If the difference remains, Intercom's search and its count disagree.",
+        {"intercom_total": stats.total, "matched": stats.matched, "missing": missing},
     )
 
 
-def no_late_arrivals(brought: StreamStats) -> CheckResult:
-    """Whether a full reading found records that the windows before it should have brought."""
-    if not brought.late_arrivals:
-        return CheckResult(True, "Nothing was found that an earlier window should have brought.", {"late_arrivals": 0})
+def no_late_arrivals(stats: StreamStats) -> CheckResult:
+    """Check that a full scan found no record that an earlier window should have returned."""
+    if not stats.late_arrivals:
+        return CheckResult(True, "Earlier windows returned every record.", {"late_arrivals": 0})
     return CheckResult(
         False,
-        f"{brought.kind.capitalize()}s found by the full sync that earlier windows should have brought: "
-        f"{brought.late_arrivals}. They are landed now; widen INTERCOM_SYNC_OVERLAP_MINUTES if its search is "
-        "that late.",
-        {"late_arrivals": brought.late_arrivals},
-        tuple(brought.late_arrival_ids),
+        f"The full sync found {stats.late_arrivals} {stats.kind}s that earlier windows should have returned. "
+        "They are landed. If this repeats, increase INTERCOM_SYNC_OVERLAP_MINUTES: Intercom's search index is late.",
+        {"late_arrivals": stats.late_arrivals},
+        tuple(stats.late_arrival_ids),
     )
 
 
-def no_volume_drop(since: Sequence[StreamStats], held_before: int | None, full: bool) -> CheckResult:
-    """Whether most of what Intercom counts was read, and most of what the last successful sync held is still there.
+def no_volume_drop(since: Sequence[StreamStats], rows_before: int | None, full: bool) -> CheckResult:
+    """Check that at least half of Intercom's records were extracted, and half of the stored ones are left.
 
-    A full reading that finds less than half is not believed, nor any window after it, until a second full one agrees.
+    After a larger drop the check fails for every extraction until a second full one confirms it.
 
     Args:
-        since: the readings since then, oldest first, the judged one last.
-        held_before: what was held then; None when no sync has succeeded yet.
-        full: whether the judged reading is a full one.
+        since: statistics of the extractions since the last successful sync, oldest first; the last one is checked.
+        rows_before: rows after that sync; None when no sync has succeeded yet.
+        full: whether the checked extraction is a full one.
     """
-    judged, lost = since[-1], sum(one.deleted for one in since)
-    figures = {"rows_after": judged.rows_after, "deleted": lost}
+    current, deleted = since[-1], sum(stats.deleted for stats in since)
+    metrics = {"rows_after": current.rows_after, "deleted": deleted}
     if (
         full
-        and judged.total is not None
-        and judged.matched is not None
-        and max(MIN_SAMPLE, judged.matched * 2) < judged.total
+        and current.total is not None
+        and current.matched is not None
+        and max(MIN_SAMPLE, current.matched * 2) < current.total
     ):
         return CheckResult(
             False,
-            f"A full sync read {judged.matched} of the {judged.total} {judged.kind}s that Intercom counts, so nothing "
-            "is written. Run it again.",
-            figures,
+            f"A full sync extracted {current.matched} of the {current.total} {current.kind}s that Intercom counts, so "
+            "nothing is written. Run it again.",
+            metrics,
         )
-    if held_before is None or held_before < MIN_SAMPLE or lost * 2 <= held_before:
-        return CheckResult(True, f"{judged.rows_after} {judged.kind}s are held.", figures)
-    if full and len(since) > 1 and judged.deleted * 2 <= judged.rows_after + judged.deleted:
+    if rows_before is None or rows_before < MIN_SAMPLE or deleted * 2 <= rows_before:
+        return CheckResult(True, f"{current.rows_after} {current.kind}s are stored.", metrics)
+    if full and len(since) > 1 and current.deleted * 2 <= current.rows_after + current.deleted:
         return CheckResult(
-            True, f"A second full reading agrees that {judged.rows_after} {judged.kind}s are there.", figures
+            True, f"A second full extraction confirms the count of {current.rows_after} {current.kind}s.", metrics
         )
     return CheckResult(
         False,
-        f"Of {held_before} {judged.kind}s held after the last successful sync {lost} are gone, so nothing is written. "
-        "Check that INTERCOM_API_KEY is of the right workspace. If they were really deleted, run a full sync again: "
-        "two full readings that agree are believed.",
-        figures | {"rows_before": held_before},
+        f"{deleted} of the {rows_before} {current.kind}s stored after the last successful sync are gone, so nothing is "
+        "written. Check that INTERCOM_API_KEY belongs to the right workspace. If they were really deleted, run a full "
+        "sync again: a second full extraction that finds the same is accepted.",
+        metrics | {"rows_before": rows_before},
     )
 
 
 def clocks_agree(clocks: Clocks, present: datetime, future_instants: int) -> CheckResult:
-    """Whether every clock said the present when a run began, and no stored instant was later than that."""
+    """Check that all clocks agreed at the start of a run, and that no stored instant was in the future."""
     off = clocks.off(present)
-    problems = [f"the clock of {name} is {describe_offset(by)}" for name, by in off.items()]
+    problems = [f"the clock of {name} is {describe_offset(offset)}" for name, offset in off.items()]
     if future_instants:
-        problems.append(f"{future_instants} stored instants were later than the present and have been corrected")
-    sentence = f"{'; '.join(problems)}. The sync went by {present:%Y-%m-%d %H:%M:%S} UTC. Set the clock right."
+        problems.append(f"{future_instants} stored times were in the future and have been corrected")
+    sentence = f"{'; '.join(problems)}. The sync used {present:%Y-%m-%d %H:%M:%S} UTC. Correct the clock."
     return CheckResult(
         not problems,
         sentence[0].upper() + sentence[1:] if problems else "All clocks agree within a minute.",
         {
             "future_instants": future_instants,
-            "seconds_off": max((abs(by.total_seconds()) for by in off.values()), default=0.0),
+            "seconds_off": max((abs(offset.total_seconds()) for offset in off.values()), default=0.0),
         },
     )

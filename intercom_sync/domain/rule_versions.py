@@ -1,21 +1,21 @@
-"""The version of every rule whose results are stored, so that an upgrade computes them again.
+"""Versions of the rules whose results are stored, so that an upgrade computes them again (R10.4).
 
-A fingerprint of rules (see `rules`) holds the versions as well as the settings. Beside each version is a digest of the
-rule's source: a test fails when the source changes and this module does not. Raise the version when what the rule
-computes has changed; a change of form alone needs the new digest only.
+A rules hash (see `rules`) covers these versions and the settings. Each version has a digest of the rule's source, and
+a test fails when the source changes and the digest does not. Raise the version when the rule computes other results;
+after a change with the same results update the digest only.
 """
 
 from typing import NamedTuple
 
 
 class RuleVersion(NamedTuple):
-    """A rule's version.
+    """Describe the version of a rule.
 
     Attributes:
-        version: counts the changes of what the rule computes.
-        modules: modules of this package where the rule begins; what they import belongs to it too, up to the modules
-            where another rule begins.
-        digest: of the source, without comments and docstrings.
+        version: raised with every change of the rule's results.
+        modules: entry modules of the rule in this package. Their imports belong to the rule too, up to the entry
+            modules of other rules.
+        digest: digest of the source, without comments and docstrings.
     """
 
     version: int
@@ -23,16 +23,16 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "bcac76afc610f31a")
-"""Which contacts and conversations are usable, and their columns."""
+PARSING = RuleVersion(2, ("contacts", "conversations"), "f9ce2f20ff183182")
+"""Validity and columns of contacts and conversations."""
 
-REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "da7af9354b321f28")
-"""What a contact pays."""
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "b00988ef5458bef0")
+"""Revenue of a contact."""
 
-TEXT = RuleVersion(2, ("messages",), "dd6a25d9cdccaaf2")
-"""What a message says: its visible text. The HTML is not stored, so a change fetches the conversations again."""
+TEXT = RuleVersion(2, ("messages",), "e41694205e4f824d")
+"""Visible text of a message. The HTML is not stored, so after a change the conversations are fetched again."""
 
-MATCHING = RuleVersion(2, ("cancel_mentions",), "49950a2a38a4c14c")
-"""Whether a visible text says one of the cancel words."""
+MATCHING = RuleVersion(2, ("cancel_mentions",), "53822de53afbab77")
+"""Cancel mentions in a visible text."""
 
 RULE_VERSIONS = {"parsing": PARSING, "revenue": REVENUE, "text": TEXT, "matching": MATCHING}

@@ -1,7 +1,7 @@
-"""The rules that a workspace may change: attribute names, units, words, statuses, thresholds.
+"""The rules that a workspace can configure: attribute names, units, phrases, statuses, thresholds.
 
-Each is documented once, here; `settings` fills them from the environment. What is fixed by the product (the 30 days of
-a cancel mention, the points of the quality score) is not a rule and stands with its meaning.
+`settings` fills them from the environment. Constants of the product, such as the 30 days of a cancel mention, are not
+configurable.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ WEB_APPS = {
     "eu": "https://app.eu.intercom.com",
     "au": "https://app.au.intercom.com",
 }
-"""Where teammates of a region's workspaces work: the addresses of links."""
+"""Base URL of Intercom's web app by region, for links."""
 
 DAY = 86_400
 RECENT_DAYS = 30
@@ -47,7 +47,7 @@ CANCEL_WORDS = (
 
 @dataclass(frozen=True)
 class AttributeNames:
-    """Names under which a workspace keeps its Stripe data in a contact's `custom_attributes`.
+    """Name the Stripe attributes in a contact's `custom_attributes`.
 
     `subscriptions` and `payments` are looked up under the configured name first, then under the known aliases.
     """
@@ -65,19 +65,19 @@ class AttributeNames:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a workspace may configure about the meaning of its data.
+    """Hold the configured rules of a workspace.
 
     Attributes:
         attributes: names of the Stripe attributes.
-        statuses: the allowed values of the subscription status; any other makes a contact invalid.
+        statuses: allowed subscription statuses; any other makes a contact invalid.
         count_quantity: whether MRR multiplies a plan's amount by the subscription's quantity.
-        last_charge_unit: unit of the flat last charge amount as Intercom holds it.
-        currency: the workspace's currency; customers in another one are listed by a check.
-        cancel_words: phrases that say a customer wants to leave.
+        last_charge_unit: unit of the flat last charge amount in Intercom.
+        currency: the workspace's currency; a check lists customers in another one.
+        cancel_words: phrases that count as a cancel mention.
         high_value_mrr: dollars a month above which a customer is of high value.
-        mrr_change_ratio: share of the previous MRR by which a change is large.
-        app: address of Intercom's web app in the workspace's region, for links in alerts; empty where no setting tells
-            the region, for Intercom itself to tell it.
+        mrr_change_ratio: share of the previous MRR above which a change makes an alert.
+        app: base URL of Intercom's web app in the workspace's region, for links in alerts; empty when no setting names
+            the region, so that it is read from Intercom.
     """
 
     attributes: AttributeNames = field(default_factory=AttributeNames)
@@ -91,17 +91,17 @@ class Rules:
     app: str = WEB_APPS["us"]
 
     def contact_rules_hash(self) -> str:
-        """Identify the rules that a contact was read by, so that changed rules read it again."""
+        """Return the hash of the rules that parse contacts; stored contacts with another hash are parsed again."""
         versions = PARSING.version, REVENUE.version
         return _digest(versions, self.attributes, self.statuses, self.count_quantity, self.last_charge_unit)
 
     def message_rules_hash(self) -> str:
-        """Identify the rules that a landed message's text was read by, and its mention found."""
+        """Return the hash of the rules that give a landed message its text and its cancel mention."""
         return f"{text_version()}{_digest(MATCHING.version, self.cancel_words)}"
 
 
 def text_version() -> str:
-    """Return how the fingerprint of every message begins whose text was read by the rules of this version."""
+    """Return the prefix of `message_rules_hash` that identifies the version of the text rule."""
     return f"{TEXT.version}."
 
 

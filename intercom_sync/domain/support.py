@@ -1,8 +1,4 @@
-"""How support goes with each customer: conversations, open tickets, cancel mentions and ratings, counted.
-
-Works on frames of who takes part in what; which contact belongs to which customer is decided before, reading one
-conversation in `conversations`.
-"""
+"""Support metrics of each customer (R3): conversations, open tickets, cancel mentions and ratings."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,24 +11,25 @@ _MICROS = 10**6
 _COUNTS = ("intercom_convos_total", "intercom_convos_30d", "open_tickets")
 
 
-def compute_support(taking_part: pl.DataFrame, mentions: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Count each customer's support figures; the 30 days are 30 × 86,400 seconds up to and including now.
+def compute_support(participants: pl.DataFrame, mentions: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Compute each customer's support metrics; recent means the 30 × 86,400 seconds up to and including now.
 
-    A conversation counts once for a customer, however many of its contacts are the customer's. A rating in a
-    conversation of several contacts is the rating contact's where one is named, else everyone's.
+    Conversations are deduplicated per customer, because several of their contacts may belong to it. A rating in a
+    conversation of several contacts counts for the contact that gave it, or for everyone when none is named.
 
     Args:
-        taking_part: who takes part: `email_key`, `conversation_id`, `created_at`, `open`, `contacts` (how many take
-            part), `rating`, `rating_named` (whether a rating contact was named), `rating_email_key` (whose contact).
-        mentions: messages that say a cancel word: `email_key`, `created_at`.
-        now: the sync's instant.
+        participants: one row per contact and conversation: `email_key`, `conversation_id`, `created_at`, `open`,
+            `contacts` (number of contacts in it), `rating`, `rating_named` (whether the rating names its contact),
+            `rating_email_key` (email of that contact).
+        mentions: messages with a cancel phrase: `email_key`, `created_at`.
+        now: logical time of the sync.
 
     Returns:
         `email_key`, `intercom_convos_total`, `intercom_convos_30d`, `open_tickets` (Int32), `mentioned_cancel`,
         `csat_score` (Decimal(38, 6), half up), one row for each customer with a conversation or recent mention, sorted.
     """
     counts = (
-        taking_part.unique(["email_key", "conversation_id"])
+        participants.unique(["email_key", "conversation_id"])
         .with_columns(counted_rating=_rating_of_customer())
         .group_by("email_key")
         .agg(
@@ -56,10 +53,10 @@ def compute_support(taking_part: pl.DataFrame, mentions: pl.DataFrame, now: date
 
 
 def _recent(now: datetime) -> pl.Expr:
-    """What lies in the last 30 days; with a now in the past, later records are not."""
-    first = now - timedelta(seconds=RECENT_DAYS * DAY)
+    """Select the last 30 days; records later than now are excluded."""
+    since = now - timedelta(seconds=RECENT_DAYS * DAY)
     kind = pl.Datetime("us", "UTC")
-    return pl.col("created_at").is_between(pl.lit(first, kind), pl.lit(now, kind))
+    return pl.col("created_at").is_between(pl.lit(since, kind), pl.lit(now, kind))
 
 
 def _rating_of_customer() -> pl.Expr:
@@ -69,7 +66,7 @@ def _rating_of_customer() -> pl.Expr:
 
 
 def _mean(column: str) -> pl.Expr:
-    """The mean half up to six decimals, in whole numbers of millionths until the last step."""
+    """Compute the mean, half up to six decimals, exactly, in integer millionths."""
     total, count = pl.col(column).sum(), pl.col(column).count().cast(pl.Int64)
     micros = pl.when(count > 0).then((total * 2 * _MICROS + count) // (2 * count))
     return (micros.cast(pl.Decimal(38, 0)) * pl.lit(Decimal(1).scaleb(-6))).cast(pl.Decimal(38, 6))

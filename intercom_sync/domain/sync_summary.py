@@ -1,7 +1,4 @@
-"""The figures of a run and how they are told: the success metrics and the log entry of the directive's output section.
-
-Counting and timing belong to the assets; this module only words the result.
-"""
+"""Metrics and log entry of a run (R8), and safe display of texts and emails."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,17 +10,17 @@ _FORMULA = ("=", "+", "-", "@")
 
 @dataclass(frozen=True)
 class SyncStats:
-    """What one run brought.
+    """Hold the metrics of one run.
 
     Attributes:
-        contacts_synced: customers new or updated.
+        contacts_synced: customers created or updated.
         new_contacts: customers created.
         updated_contacts: existing customers whose contact the run read.
-        skipped_contacts: contacts refused or without an email.
-        errors: API calls given up after retries.
+        skipped_contacts: contacts rejected or without an email.
+        errors: API calls that failed after all retries.
         sync_duration_seconds: from the first request to the end of the write.
-        avg_quality_score: mean over the customers synced; None when none was.
-        alerts_generated: alerts decided.
+        avg_quality_score: mean over the customers synced; None when there are none.
+        alerts_generated: alerts created.
     """
 
     contacts_synced: int
@@ -36,7 +33,7 @@ class SyncStats:
     alerts_generated: int
 
     def as_json(self) -> dict[str, Any]:
-        """Return the success metrics under the directive's keys, with one decimal as in the log entry."""
+        """Return the metrics as JSON, with one decimal as in the log entry."""
         average = self.avg_quality_score
         return {
             "contacts_synced": self.contacts_synced,
@@ -49,7 +46,7 @@ class SyncStats:
         }
 
     def log_entry(self, finished_at: datetime) -> str:
-        """Return the log entry in the directive's form, the time in UTC."""
+        """Return the log entry in its fixed form (R8.2), the time in UTC."""
         average = self.avg_quality_score
         return (
             f"[{finished_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}] Intercom sync completed\n"
@@ -63,16 +60,16 @@ class SyncStats:
 
 @dataclass(frozen=True)
 class ContactCounts:
-    """What became of the contacts that a run read, each counted once.
+    """Count the outcomes of the contacts that a run read, each contact once.
 
     Attributes:
-        read: contacts met.
-        customers: customers written of them.
-        same_email: those that share their customer with another of them.
-        without_email: usable, but without an email.
-        rejected: refused for a rule.
-        erased: kept out, as they belong to people that were forgotten.
-        unwritten: those whose row the table of customers refused.
+        read: contacts read.
+        customers: customers written from them.
+        same_email: contacts that share their customer with another one.
+        without_email: valid contacts without an email.
+        rejected: contacts that break a rule.
+        erased: contacts dropped because they match the suppression list.
+        unwritten: contacts whose row `unified_customers` rejected.
     """
 
     read: int
@@ -85,54 +82,54 @@ class ContactCounts:
 
     @property
     def skipped(self) -> int:
-        """Those of which no customer comes."""
+        """Return the number of contacts without a customer."""
         return self.without_email + self.rejected + self.erased + self.unwritten
 
-    def summary(self, figures: SyncStats) -> str:
-        """Return the counts as a person reads them: the parts add up to the whole, and each has its name."""
+    def summary(self, stats: SyncStats) -> str:
+        """Format the counts for a person: named parts that add up to the contacts read."""
         parts = (
             (self.customers, "customers"),
             (self.same_email, "merged by email"),
             (self.without_email, "without an email"),
             (self.rejected, "rejected (rejected_records says why)"),
-            (self.erased, "kept out (forgotten)"),
-            (self.unwritten, "refused by unified_customers (rejected_records says why)"),
+            (self.erased, "erased (on the suppression list)"),
+            (self.unwritten, "rejected by unified_customers (rejected_records says why)"),
         )
         named = " + ".join(f"{count:,} {name}" for count, name in parts if count or name == "customers")
         lines = [f"Contacts read: {self.read:,} = {named}"]
-        if earlier := figures.contacts_synced - self.customers:
-            lines.append(f"Customers of contacts that earlier runs had read: {earlier:,}")
-        if 0 < figures.contacts_synced < FEW_ROWS:
-            lines.append(f"The average quality is over {figures.contacts_synced} customers only.")
+        if earlier := stats.contacts_synced - self.customers:
+            lines.append(f"Customers of contacts that earlier runs read: {earlier:,}")
+        if 0 < stats.contacts_synced < FEW_ROWS:
+            lines.append(f"The average quality is over {stats.contacts_synced} customers only.")
         return "\n".join(lines)
 
 
 FEW_ROWS = 10
-"""An average over fewer rows is shown with their number."""
+"""Below this number of rows, an average is shown with its number of rows."""
 
 
 def sanitize_for_display(text: str) -> str:
-    """Return words of others as people may safely see them; the tables keep them as they are.
+    """Make a text of unknown origin safe to display; the tables keep it unchanged.
 
-    Characters that a terminal or a page would act on (controls, direction and zero-width marks) become spaces, and what
-    a spreadsheet would take for a formula (`=`, `+`, `-`, `@` in front) gets an apostrophe before it.
+    Control, direction and zero-width characters become spaces, because terminals and pages act on them. A text that a
+    spreadsheet would run as a formula (`=`, `+`, `-` or `@` in front) gets an apostrophe before it.
     """
     shown = "".join(char if char.isprintable() else " " for char in text).strip()
     return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def mask_email(email: str) -> str:
-    """Return the email as previews show it: a***@e***.org, first letters and the top-level domain only."""
+    """Mask an email to first letters and top-level domain, as in a***@e***.org."""
     local, at, domain = email.rpartition("@")
     if not at:
-        return _masked(email)
+        return _mask(email)
     name, dot, top = domain.rpartition(".")
     if not dot or domain.startswith("["):
-        return f"{_masked(local)}@{_masked(domain)}"
-    return f"{_masked(local)}@{_masked(name)}.{top}"
+        return f"{_mask(local)}@{_mask(domain)}"
+    return f"{_mask(local)}@{_mask(name)}.{top}"
 
 
-def _masked(part: str) -> str:
+def _mask(part: str) -> str:
     return f"{part[0] if part[:1].isalnum() else ''}***"
 
 

@@ -1,6 +1,6 @@
-"""Characters that a reader does not see: white space, and marks that only control how other characters are shown.
+"""Normalize text for comparison: invisible characters, white space, apostrophes, case.
 
-One list for emails, messages and words, so that they are compared in the same way everywhere.
+Emails, messages and phrases use the same rules.
 """
 
 import re
@@ -14,14 +14,14 @@ INVISIBLE = (
 """Soft hyphens, zero-width, byte-order and direction marks, variation selectors: ranges for a character class."""
 
 BLANK = "\u2800\u3164\uffa0"
-"""Characters that are no white space by Unicode, though all that a reader sees of them is room."""
+"""Characters that look blank and are no white space by Unicode."""
 
-_UNSEEN = re.compile(rf"\A[\s{BLANK}{INVISIBLE}]*")
+_LEADING_BLANKS = re.compile(rf"\A[\s{BLANK}{INVISIBLE}]*")
 
 
 def trim(text: str) -> str:
-    """Return the text without white space and invisible characters at both ends."""
-    return _UNSEEN.sub("", _UNSEEN.sub("", text)[::-1])[::-1]
+    """Strip white space and invisible characters from both ends."""
+    return _LEADING_BLANKS.sub("", _LEADING_BLANKS.sub("", text)[::-1])[::-1]
 
 
 _APOSTROPHES = re.compile(
@@ -31,17 +31,17 @@ _HYPHENS = re.compile("[\u2010\u2011]")
 _DOTTED = re.compile("i\u0307+|\u0131")
 _BLANK = re.compile(f"[{BLANK}]")
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_MOST_MARKS = 30
-_MARKS = re.compile(rf"[^\w\s]{{{_MOST_MARKS + 1},}}")
+_MAX_MARKS = 30
+_MARKS = re.compile(rf"[^\w\s]{{{_MAX_MARKS + 1},}}")
 
 
 def fold(text: str) -> str:
-    """Return the text on one line as a reader sees it: one kind of apostrophe and of space, nothing invisible."""
+    """Return the text on one line, with one kind of apostrophe, single spaces and no invisible characters."""
     return " ".join(without_invisible(text).split())
 
 
 def without_invisible(text: str) -> str:
-    """Return the text with one kind of apostrophe and without invisible characters; lines stay lines."""
+    """Return the text with one kind of apostrophe and no invisible characters; line breaks stay."""
     text = _APOSTROPHES.sub("'", text)
     if text.isascii():
         return text
@@ -49,11 +49,11 @@ def without_invisible(text: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """Return the form of a text or word in which two are equal that a reader takes for the same.
+    """Return a normal form that is equal for texts that look the same to a reader.
 
-    NFKC and case folding, applied until neither changes anything: each can make work for the other. Apostrophes come
-    first, because NFKC takes an acute accent apart, and once more, because it makes new ones. Dotted and dotless i are
-    the same letter: case folding by itself knows no Turkish.
+    NFKC and case folding alternate until the text no longer changes, because each can produce input for the other.
+    Apostrophes are unified before, because NFKC decomposes an acute accent, and after, because NFKC produces new ones.
+    Dotted and dotless i become one letter, because case folding does not handle Turkish.
     """
     text = fold(text)
     if text.isascii():
@@ -69,6 +69,6 @@ def _fewer_marks(run: re.Match[str]) -> str:
     marks = 0
     for character in run[0]:
         marks = marks + 1 if combining(character) else 0
-        if marks <= _MOST_MARKS:
+        if marks <= _MAX_MARKS:
             kept.append(character)
     return "".join(kept)

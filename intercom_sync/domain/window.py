@@ -1,4 +1,4 @@
-"""A window: the half-open time interval [start, end) of a partition or of one sync, in UTC."""
+"""The window of a partition or a sync: a half-open time interval [start, end) in UTC."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,26 +6,26 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True)
 class Window:
-    """The records whose `updated_at` lies in [start, end)."""
+    """Select the records whose `updated_at` is in [start, end)."""
 
     start: datetime
     end: datetime
 
     def __post_init__(self) -> None:
-        """Refuse a window that holds nothing.
+        """Reject an empty window.
 
         Raises:
             ValueError: when the end is not after the start.
         """
         if self.end <= self.start:
-            raise ValueError(f"a window ends after it starts; got {self}")
+            raise ValueError(f"the end of a window must be after its start; got {self}")
 
     def widened(self, overlap: timedelta) -> "Window":
-        """Return the window reaching `overlap` further back, for records that the search index shows late."""
+        """Return the window with an earlier start, for records that the search index returns late."""
         return Window(self.start - overlap, self.end)
 
     def seconds(self) -> tuple[int, int]:
-        """Return start and end in whole UNIX seconds, the start rounded down and the end up."""
+        """Return start and end in UNIX seconds, the start rounded down and the end rounded up."""
         return int(self.start.timestamp() // 1), -int(-self.end.timestamp() // 1)
 
     def __str__(self) -> str:

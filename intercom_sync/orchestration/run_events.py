@@ -116,7 +116,7 @@ def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Incident:
         _reason(instance, run.run_id),
         _ended_at(record),
         # Without an origin, as in the foreground, the daemon cannot start it.
-        tried_again=run.tags.get(_RETRIED_TAG) == "true" and run.remote_job_origin is not None,
+        retried=run.tags.get(_RETRIED_TAG) == "true" and run.remote_job_origin is not None,
     )
 
 

@@ -77,7 +77,7 @@ def test_refused_records_are_counted_with_their_ids_and_masked_emails(up: Stack,
 
 
 def test_a_passed_check_says_what_it_compared(up: Stack, page: Page) -> None:
-    text = looks.check(page, up.url, "raw_contacts", "record_count_reconciled", "Intercom counts", "are known here")
+    text = looks.check(page, up.url, "raw_contacts", "record_count_reconciled", "Intercom counts", "are stored")
     assert "Passed" in text.split("Evaluation result")[1]
 
 

@@ -8,10 +8,10 @@ NOW = datetime(2026, 3, 1, 14, 30, tzinfo=UTC)
 
 
 def test_a_run_and_its_retries_are_one_trouble():
-    first = failed_run("a", "a", "sync", "no\n reason.", NOW, tried_again=True)
+    first = failed_run("a", "a", "sync", "no\n reason.", NOW, retried=True)
     second = failed_run("b", "a", "sync", "no reason.", NOW)
     assert first.key == second.key
-    assert first.details["sentence"] == "The run of sync failed: no reason. It is started once more."
+    assert first.details["sentence"] == "The run of sync failed: no reason. Dagster retries it."
     assert second.details["sentence"] == "The run of sync failed: no reason."
 
 

@@ -54,9 +54,9 @@ def test_without_customers_there_is_no_average():
 def test_each_part_of_the_contacts_read_is_named_and_the_parts_add_up():
     assert COUNTS.summary(SAMPLE) == (
         "Contacts read: 1,300 = 1,230 customers + 30 merged by email + 20 without an email "
-        "+ 9 rejected (rejected_records says why) + 7 kept out (forgotten) "
-        "+ 4 refused by unified_customers (rejected_records says why)\n"
-        "Customers of contacts that earlier runs had read: 4"
+        "+ 9 rejected (rejected_records says why) + 7 erased (on the suppression list) "
+        "+ 4 rejected by unified_customers (rejected_records says why)\n"
+        "Customers of contacts that earlier runs read: 4"
     )
 
 

@@ -166,7 +166,7 @@ def test_the_run_that_meets_future_instants_says_so(clocked: Clocked) -> None:
     clocked.set_machine(-_AHEAD)
     found = _check(clocked)
     assert not found.passed
-    assert "stored instants were later than the present" in (found.description or "")
+    assert "stored times were in the future" in (found.description or "")
 
 
 def test_a_change_that_a_watermark_of_the_future_skipped_is_read(clocked: Clocked) -> None:

@@ -276,7 +276,7 @@ def test_failed_checks_are_told_when_they_begin_to_fail(session, instance, looks
 def test_errors_that_a_sync_survived_are_told_once(session, looks):
     covered(session, NOW, errors=3)
     assert [looks.tick().split(", ")[1] for _ in range(2)] == ["1 news", "0 news"]
-    assert sentences(session)[0].startswith("A sync is done, but 3 calls were given up")
+    assert sentences(session)[0].startswith("A sync succeeded, but 3 API calls failed")
 
 
 def test_windows_that_never_ran_are_told_once_a_gap(session, looks):

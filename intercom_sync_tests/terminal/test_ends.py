@@ -57,7 +57,7 @@ def test_a_sync_that_reads(
     assert len(alerts) == (0 if way == "ctrl-c" else 1)
     for said in alerts:
         assert "Nothing starts it again by itself" in said
-        assert "It is started once more" not in said
+        assert "Dagster retries it" not in said
 
 
 @pytest.mark.parametrize("way", _WAYS)

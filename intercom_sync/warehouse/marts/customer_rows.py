@@ -65,13 +65,13 @@ def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) ->
     news = rows.filter(pl.any_horizontal("changed", "read", "synced_later"))
     existed, places = pl.col("existed"), pl.col("existed").cast(pl.Int64).cum_sum()
     others = pl.int_range(1, pl.len() + 1) - places
-    same = [(existed & pl.col(c).eq_missing(pl.col(f"row_{c}"))).alias(f"same_{c}") for c in DATA if c != "email"]
+    same = [(existed & pl.col(c).eq_missing(pl.col(f"current_{c}"))).alias(f"same_{c}") for c in DATA if c != "email"]
     number = pl.when(existed).then(existing + places).otherwise(_NEW + new + others)
     session.append_staged(
         "customer_rows",
         news.select(
             number.alias("n"), KEY, "existed", "changed", "read",
-            pl.col("writing_intercom_contact_id").alias("contact_id"), *DATA, *same, existed.alias("same_email"),
+            pl.col("next_intercom_contact_id").alias("contact_id"), *DATA, *same, existed.alias("same_email"),
         ),
     )  # fmt: skip
     before = int(news["existed"].sum())

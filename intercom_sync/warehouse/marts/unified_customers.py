@@ -100,12 +100,12 @@ def upsert_customers(
     """
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.last_written")
     columns, cut = column_types(session), key_ranges(session)
-    fit = column_caster(session, columns)
+    cast = column_caster(session, columns)
     readers = partial(_contacts, cut=cut, reading=extraction_id), partial(_others, cut=cut, columns=columns)
     numbers, befores = (0, 0), []
     with cut.iter_prefetched(session, readers, parallel_reads=parallel_reads) as found:
         for contacts, support, rows, writes in found:
-            made = build_customers(contacts, support, rows, writes, run.as_of, fit=fit)
+            made = build_customers(contacts, support, rows, writes, run.as_of, cast=cast)
             numbers = stage_rows(session, made.rows, *numbers)
             session.append_staged("last_written", made.last_written.select(_EVIDENCE))
             befores.append(_may_alert(made.rows, rules))
@@ -138,8 +138,8 @@ def _others(session: Session, cut: KeyRanges, columns: Mapping[str, ColumnType])
 def _may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Return how those customers were before whose change makes an alert if it is written."""
     # A deleted customer that is back counts as new.
-    existed = pl.col("existed") & pl.col("row_intercom_deleted_at").is_null()
-    before = [KEY, existed.alias("existed"), *(pl.col(f"row_{c}").alias(f"before_{c}") for c in _ALERTING)]
+    existed = pl.col("existed") & pl.col("current_intercom_deleted_at").is_null()
+    before = [KEY, existed.alias("existed"), *(pl.col(f"current_{c}").alias(f"before_{c}") for c in _ALERTING)]
     changed = rows.filter("changed", pl.col("intercom_deleted_at").is_null())
     before.append(pl.col("mixed_currencies").alias("after_mixed_currencies"))
     alerts = decide_alerts(changed.select(*before, *(pl.col(c).alias(f"after_{c}") for c in _ALERT_AFTER)), rules)

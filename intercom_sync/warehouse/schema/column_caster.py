@@ -46,8 +46,8 @@ def _make_function(session: Session, one: ColumnType) -> None:
 def _fitted(
     session: Session, theirs: Mapping[str, ColumnType], defaults: Mapping[str, object], made: pl.DataFrame
 ) -> pl.DataFrame:
-    columns = {c: one for name, one in theirs.items() for c in (name, f"writing_{name}") if c in made.columns}
-    columns.pop("writing_intercom_contact_id", None)  # by which the contact is known elsewhere
+    columns = {c: one for name, one in theirs.items() for c in (name, f"next_{name}") if c in made.columns}
+    columns.pop("next_intercom_contact_id", None)  # by which the contact is known elsewhere
     if columns:
         session.stage("fitting", made.select(KEY, *columns))
         kept = (f"pg_temp.kept_{one.name}(CAST({c} AS {one.ours})) AS {c}" for c, one in columns.items())
@@ -59,7 +59,7 @@ def _fitted(
 
 def _required(name: str, default: object) -> pl.Expr:
     """A required column takes its default in place of null; what it holds already and we cannot represent stays."""
-    is_missing = pl.col(name).is_null() & (~pl.col("existed") | pl.col(f"row_{name}").is_not_null())
+    is_missing = pl.col(name).is_null() & (~pl.col("existed") | pl.col(f"current_{name}").is_not_null())
     return pl.when(is_missing).then(pl.lit(default)).otherwise(name).cast(_TYPES[name]).alias(name)
 
 

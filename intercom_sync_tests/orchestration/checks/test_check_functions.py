@@ -111,7 +111,7 @@ DAMAGE: dict[str, tuple[str, str]] = {
         brought("conversation", "late_arrivals = 1, late_arrival_ids = '{v9}'"),
         "v9",
     ),
-    "raw_conversations.not_all_rejected": (brought("conversation", "rejected = 300"), "Every one was refused"),
+    "raw_conversations.not_all_rejected": (brought("conversation", "rejected = 300"), "All were rejected"),
     "raw_conversations.no_volume_drop": (brought("conversation", "matched = 100"), "100 of the 300"),
     "revenue_metrics.amounts_not_negative": ("UPDATE revenue_metrics SET mrr = -1 WHERE contact_id = 'c1'", "c1"),
     "revenue_metrics.statuses_allowed": ("UPDATE revenue_metrics SET subscription_status = 'dormant'", "c1"),
