@@ -36,7 +36,7 @@ def clean_email(value: object) -> str | None:
         return None
     if type(value) is not str:
         raise InvalidRecordError("email is not a valid address", "email", value)
-    if len(value) <= MAX_OCTETS and _ORDINARY(value):  # nothing in it to trim
+    if len(value) <= MAX_OCTETS and _is_plain_address(value):  # such an address has nothing to trim
         return value
     email = trim_email(value)
     if not email:

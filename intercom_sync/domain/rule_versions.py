@@ -26,7 +26,7 @@ class RuleVersion(NamedTuple):
 PARSING = RuleVersion(2, ("contacts", "conversations"), "f9ce2f20ff183182")
 """Validity and columns of contacts and conversations."""
 
-REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "b00988ef5458bef0")
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "e6b7a5f69b02618a")
 """Revenue of a contact."""
 
 TEXT = RuleVersion(2, ("messages",), "e41694205e4f824d")

@@ -1,1 +1,1 @@
-"""Revenue from Stripe data: MRR, ARR, LTV, exactly. Pure."""
+"""Compute exact MRR, ARR and LTV from Stripe data in a contact's custom attributes (R2)."""

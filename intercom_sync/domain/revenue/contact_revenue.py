@@ -1,7 +1,4 @@
-"""What active subscriptions are worth together: MRR, ARR and their number, exactly.
-
-Formulas of the directive's subscriptions section. The price of one subscription belongs in `prices`.
-"""
+"""Compute a contact's revenue (R2): MRR, ARR and subscription count, together with the flat Stripe attributes."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,13 +15,13 @@ _ALIASES = ("Stripe Subscriptions", "stripe_subscriptions")
 
 
 class SubscriptionTotals(NamedTuple):
-    """What comes in every month, in major units; None is unknown.
+    """Hold the totals of the active subscriptions, in major units; None is unknown.
 
     Attributes:
-        mrr: sum of the active subscriptions' monthly worth; None where that of one of them is unknown.
+        mrr: sum of the monthly amounts; None when one of them is unknown.
         arr: the exact MRR × 12.
         active: number of active subscriptions.
-        currencies: their currencies, lower-case, where given.
+        currencies: their currencies, lower-case, when given.
     """
 
     mrr: Decimal | None = None
@@ -37,38 +34,38 @@ _UNKNOWN = SubscriptionTotals()
 
 
 def parse_subscriptions(attributes: Item, rules: Rules) -> SubscriptionTotals:
-    """Add up the subscriptions with status `active`; any other status adds nothing and breaks nothing.
+    """Sum the subscriptions with status `active`; those with other statuses are ignored, valid or not.
 
     Raises:
-        RejectionError: for a list of the wrong shape, an active subscription with an amount that cannot be used, or an
-            MRR below 0 or beyond every bound.
+        InvalidRecordError: for a list of the wrong shape, an active subscription with an invalid amount, or an MRR that
+            is below 0 or too large.
     """
     name, items = find_items(attributes, (rules.attributes.subscriptions, *_ALIASES))
     if items is None:
         return _UNKNOWN
     field = attribute_path(name)
-    worths: list[Number | None] = []
+    amounts: list[Number | None] = []
     currencies: dict[str, None] = {}
     for item in items:
         if (status := item.get("status")) == _COUNTED or normalize_enum(status) == _COUNTED:
-            worth, named = monthly_amount(item, rules.count_quantity, field)
-            worths.append(worth)
+            amount, named = monthly_amount(item, rules.count_quantity, field)
+            amounts.append(amount)
             currencies |= dict.fromkeys(named)
-    known = [worth for worth in worths if worth is not None]
-    if len(known) < len(worths):
-        return SubscriptionTotals(None, None, len(worths), tuple(currencies))
+    known = [amount for amount in amounts if amount is not None]
+    if len(known) < len(amounts):
+        return SubscriptionTotals(None, None, len(amounts), tuple(currencies))
     parts = sum(known)
     mrr = dollars(parts, MONTHLY_PARTS, field)
     if parts < 0:
         raise InvalidRecordError("MRR is below 0", field, float(mrr))
-    return SubscriptionTotals(mrr, dollars(parts, PARTS, field), len(worths), tuple(currencies))
+    return SubscriptionTotals(mrr, dollars(parts, PARTS, field), len(amounts), tuple(currencies))
 
 
-_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Revenue(NamedTuple):
-    """What a contact pays, in major units ("dollars") with six decimals; None is unknown, zero is zero.
+    """Hold a contact's revenue, in major units ("dollars") with six decimals; None is unknown and never means 0.
 
     Attributes:
         stripe_customer_id: Stripe's customer id.
@@ -76,16 +73,16 @@ class Revenue(NamedTuple):
         arr: the exact MRR × 12.
         ltv: sum of the succeeded payments, gross.
         plan_name: name of the plan.
-        plan_price: price of the plan, as Intercom holds it.
+        plan_price: price of the plan, as stored in Intercom.
         subscription_status: one of the allowed statuses.
         subscription_count: number of active subscriptions.
-        currency: the one currency of what counts; None where none is given or several are mixed.
+        currency: the one currency of the counted amounts; None when none is given or several are mixed.
         is_delinquent: whether a payment is overdue.
         last_payment_amount: the flat last charge.
         last_payment_date: UNIX seconds of the last charge.
-        newest_payment_amount: the newest succeeded payment, to compare the flat one with.
-        currencies: lower-case currencies of what counts, sorted, where given.
-        refunded: refunds on succeeded payments, where given; they do not lower the LTV.
+        newest_payment_amount: the newest succeeded payment, to compare with the flat last charge.
+        currencies: lower-case currencies of the counted amounts, sorted, when given.
+        refunded: refunds of succeeded payments, when given; they do not lower the LTV.
     """
 
     stripe_customer_id: str | None = None
@@ -109,13 +106,13 @@ NO_REVENUE = Revenue()
 
 
 def parse_revenue(attributes: object, rules: Rules) -> Revenue:
-    """Read the Stripe data of a contact's `custom_attributes` under the names that the rules give them.
+    """Parse the Stripe data of a contact's `custom_attributes`, under the configured names.
 
-    Absent is unknown, empty is zero: without a subscriptions array mrr, arr and subscription_count are None, with an
-    array that has no active one they are 0; the same for ltv and the payments.
+    Absent is unknown, empty is zero (R2.5): without a list of subscriptions mrr, arr and subscription_count are None;
+    with a list that has no active one they are 0. The same applies to ltv and payments.
 
     Raises:
-        RejectionError: where the data breaks a rule; nothing else is ever raised.
+        InvalidRecordError: when the data breaks a rule; no other error is raised.
     """
     if not attributes and (attributes is None or type(attributes) is dict):
         return NO_REVENUE
@@ -123,36 +120,36 @@ def parse_revenue(attributes: object, rules: Rules) -> Revenue:
         raise InvalidRecordError("custom_attributes of the wrong shape", "custom_attributes", attributes)
     names = rules.attributes
     get = attributes.get
-    recurring = parse_subscriptions(attributes, rules)
-    paid = parse_payments(attributes, rules)
-    currencies = _distinct(recurring.currencies, paid.currencies)
+    subscriptions = parse_subscriptions(attributes, rules)
+    payments = parse_payments(attributes, rules)
+    currencies = _distinct(subscriptions.currencies, payments.currencies)
     currency = currencies[0] if len(currencies) == 1 else None
     per_dollar = minor_units(currency) if rules.last_charge_unit == "cents" else 1
     return Revenue(
         parse_text(get(names.stripe_id), attribute_path(names.stripe_id)),
-        recurring.mrr,
-        recurring.arr,
-        paid.ltv,
+        subscriptions.mrr,
+        subscriptions.arr,
+        payments.ltv,
         parse_text(get(names.plan), attribute_path(names.plan)),
         parse_amount(get(names.plan_price), 1, attribute_path(names.plan_price)),
         _status(get(names.subscription_status), rules),
-        recurring.active,
+        subscriptions.active,
         currency,
         _delinquent(get(names.delinquent)),
         parse_amount(get(names.last_charge_amount), per_dollar, attribute_path(names.last_charge_amount)),
         parse_optional_timestamp(get(names.last_charge_at), attribute_path(names.last_charge_at)),
-        paid.newest,
+        payments.newest,
         currencies,
-        paid.refunded,
+        payments.refunded,
     )
 
 
-def _distinct(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
-    return some if some == others and len(some) < 2 else tuple(sorted({*some, *others}))
+def _distinct(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
+    return left if left == right and len(left) < 2 else tuple(sorted({*left, *right}))
 
 
 def _status(value: object, rules: Rules) -> str | None:
-    """Return the status in the spelling of the rules; space around it and its case do not matter."""
+    """Return the status as spelled in the rules, matched regardless of case and surrounding space."""
     if value is None or value in rules.statuses:
         return value
     given = normalize_enum(value)
@@ -167,9 +164,9 @@ def _status(value: object, rules: Rules) -> str | None:
 
 
 def _delinquent(value: object) -> bool | None:
-    """Return true or false for true, false, 1, 0 and their texts in any case; anything else says nothing."""
+    """Convert true, false, 1, 0 and their texts in any case to a bool; anything else to None."""
     if value is None or type(value) is bool:
         return value
     if type(value) in (int, float):
         return value == 1 if value in (0, 1) else None
-    return _TRUTH.get(normalize_enum(value))
+    return _BOOLEANS.get(normalize_enum(value))

@@ -1,7 +1,4 @@
-"""What a customer has paid: LTV, the newest payment and refunds, exactly.
-
-Formula of the directive's payments section. The flat last charge belongs in `revenue`.
-"""
+"""Sum a contact's payments: LTV, the newest payment and refunds (R2.3)."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,18 +9,18 @@ from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path,
 from intercom_sync.domain.rules import Rules
 
 _COUNTED = "succeeded"
-_ORDINARY = 1 << 63
+_FAST_PATH_LIMIT = 1 << 63
 _ALIASES = ("Stripe Payments", "stripe_payments")
 
 
 class PaymentTotals(NamedTuple):
-    """What came in, in major units; None is unknown.
+    """Hold the totals of the succeeded payments, in major units; None is unknown.
 
     Attributes:
-        ltv: sum of the succeeded payments, gross; None where an amount of them is unknown.
-        newest: the succeeded payment created last.
-        refunded: refunds on succeeded payments, where given.
-        currencies: their currencies, lower-case, where given.
+        ltv: gross sum; None when one of the amounts is unknown.
+        newest: amount of the payment created last.
+        refunded: refunds, when given.
+        currencies: currencies of the payments, lower-case, when given.
     """
 
     ltv: Decimal | None = None
@@ -36,11 +33,11 @@ _UNKNOWN = PaymentTotals()
 
 
 def parse_payments(attributes: Item, rules: Rules) -> PaymentTotals:
-    """Add up the payments with status `succeeded`; any other status adds nothing and breaks nothing.
+    """Sum the payments with status `succeeded`; those with other statuses are ignored, valid or not.
 
     Raises:
-        RejectionError: for a list of the wrong shape, an amount that is not a number, or an LTV below 0 or beyond every
-            bound.
+        InvalidRecordError: for a list of the wrong shape, an amount that is not a number, or an LTV that is below 0 or
+            too large.
     """
     name, items = find_items(attributes, (rules.attributes.payments, *_ALIASES))
     if items is None:
@@ -51,7 +48,7 @@ def parse_payments(attributes: Item, rules: Rules) -> PaymentTotals:
     currencies: dict[str | None, None] = {}
     newest: Number | None = None
     newest_at = 1
-    for item in items:  # one loop for all of it: most of a contact's reading time is spent here
+    for item in items:  # a single loop, because parsing a contact spends most of its time here
         get = item.get
         if (status := get("status")) != _COUNTED and normalize_enum(status) != _COUNTED:
             continue
@@ -59,10 +56,10 @@ def parse_payments(attributes: Item, rules: Rules) -> PaymentTotals:
         currencies[currency] = None
         amount = _parts(get("amount"), parts, field)
         amounts.append(amount)
-        created = get("created")  # a payment whose time is unusable is no candidate for the newest
+        created = get("created")  # payments without a valid time cannot be the newest
         if type(created) is int and newest_at <= created <= LAST_TIMESTAMP:
             newest, newest_at = amount, created
-        refund = get("amount_refunded")  # refunds only inform, so one that is not a number is passed over
+        refund = get("amount_refunded")  # refunds are informational, so invalid ones are ignored
         if refund is not None and (number := exact_number(refund)) is not None:
             refunds.append(number * parts)
     known = [amount for amount in amounts if amount is not None]
@@ -79,7 +76,7 @@ def parse_payments(attributes: Item, rules: Rules) -> PaymentTotals:
 
 
 def _parts(amount: object, parts: int, field: str) -> Number | None:
-    if type(amount) is int and abs(amount) < _ORDINARY:
+    if type(amount) is int and abs(amount) < _FAST_PATH_LIMIT:
         return amount * parts
     if is_blank(amount):
         return None

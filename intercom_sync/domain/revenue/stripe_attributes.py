@@ -1,7 +1,7 @@
-"""How Stripe's subscriptions and payments lie in a contact's custom attributes: every known shape, as plain objects.
+"""Extract Stripe's subscriptions and payments from custom attributes, in every known shape, as plain objects.
 
-Intercom has no attribute that is an array of objects, so workspaces send lists, references to custom objects, Stripe's
-own list objects, or any of these as JSON text. What the items are worth belongs in `revenue`.
+Intercom has no attribute type for lists of objects, so workspaces send lists, references to custom objects, Stripe's
+own list objects, or any of these as JSON text.
 """
 
 import json
@@ -19,13 +19,13 @@ _ONLY_DICT = frozenset({dict})
 
 
 def find_items(attributes: dict[str, Any], names: tuple[str, ...]) -> tuple[str, list[Item] | None]:
-    """Return the field and the items under the first of `names` that says something; None items where none does.
+    """Return the first of `names` that has usable items, and these items; None instead of items when none has.
 
-    Items without any status (Intercom's bare references to custom objects) say nothing, and neither does a list of
-    which Intercom or Stripe sent a part only: what the rest is worth is unknown.
+    Items without any status (Intercom's bare references to custom objects) are unusable, and so is a truncated list,
+    because its total is unknown.
 
     Raises:
-        RejectionError: where it holds something other than a list of objects.
+        InvalidRecordError: when an attribute is something other than a list of objects.
     """
     for name in names:
         value = attributes.get(name)
@@ -38,17 +38,17 @@ def find_items(attributes: dict[str, Any], names: tuple[str, ...]) -> tuple[str,
 
 
 def is_blank(value: object) -> bool:
-    """Return whether a value says nothing: null, or text without a visible character."""
+    """Return whether a value is null or a text of white space only."""
     return value is None or (type(value) is str and (not value or value.isspace()))
 
 
 def is_truncated(value: object) -> bool:
-    """Return whether a list object says that there are more items than it holds."""
+    """Return whether a list object states that it has more items than it contains."""
     return type(value) is dict and (value.get("has_more") is True or normalize_enum(value.get("has_more")) == "true")
 
 
 def json_value(value: object) -> object:
-    """Return the value itself, or what it says where it is JSON text; None where it is other text."""
+    """Return the value, decoded when it is JSON text; None for any other text."""
     if type(value) is not str:
         return value
     try:
@@ -58,7 +58,7 @@ def json_value(value: object) -> object:
 
 
 def json_object(value: object) -> Item | None:
-    """Return the object itself, or the one that the JSON text says; None for anything else."""
+    """Return the object, decoded when it is JSON text; None for anything else."""
     if type(value) is str and not value.lstrip().startswith("{"):
         return None
     found = json_value(value)
@@ -66,18 +66,18 @@ def json_object(value: object) -> Item | None:
 
 
 def normalize_enum(value: object) -> str:
-    """Return one of Stripe's words without surrounding space, in lower case; "" for anything but text."""
+    """Return an enum value of Stripe trimmed and in lower case; "" for anything but text."""
     return clean_text(value).strip().lower() if type(value) is str else ""
 
 
 @lru_cache(maxsize=64)
 def attribute_path(name: str) -> str:
-    """Return the path by which a rejection names an attribute."""
+    """Return the path of an attribute in `rejected_records`."""
     return f"custom_attributes.{name}"
 
 
 def _listed(value: object, name: str) -> list[Item] | None:
-    """Return the list in any of its wrappings; None for null and blank, which mean unknown."""
+    """Unwrap a list from any of its shapes; None for null and blank, which mean unknown."""
     given = value
     if type(value) is str:
         if not value.strip():
@@ -97,7 +97,7 @@ def _decoded(text: str, name: str) -> object:
         return orjson.loads(text)
     except ValueError:
         pass
-    try:  # the standard library reads broken surrogates, which are cleaned and no reason to reject
+    try:  # the standard library accepts lone surrogates, which `clean_text` removes
         return json.loads(clean_text(text))
     except (ValueError, RecursionError):
         raise InvalidRecordError("list of the wrong shape", attribute_path(name), text) from None
@@ -111,7 +111,7 @@ def _unwrapped(value: Item, name: str) -> object:
 
 
 def _flattened(item: Item, name: str) -> Item:
-    """Return a custom object's own fields over those of its envelope."""
+    """Merge a custom object's own fields over those of its envelope."""
     fields = item["custom_attributes"]
     if fields is None:
         return item

@@ -1,1 +1,1 @@
-"""Tables, columns and lineage, each written once. Feeds the DDL, the checks, the UI and the docs."""
+"""Tables, columns and lineage: the one source for DDL, checks, UI metadata and docs."""

@@ -1,8 +1,4 @@
-"""Every table and column, once: name, type, meaning.
-
-The warehouse makes its tables and migrations from this description, the checks and the UI's column schemas read it, and
-the documentation is printed from it. How a value is computed stands in the other modules of this package.
-"""
+"""Schema types: what describes a table and a column. DDL, migrations, checks, UI metadata and docs read them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +7,7 @@ import polars as pl
 
 
 class Type(StrEnum):
-    """A column's type, by its PostgreSQL name."""
+    """Name a column's PostgreSQL type."""
 
     TEXT = "text"
     TEXTS = "text[]"
@@ -24,7 +20,7 @@ class Type(StrEnum):
 
     @property
     def frame(self) -> pl.DataType:
-        """The polars type that holds it; money and ratings have six decimals."""
+        """Return the polars type; numeric columns have six decimals."""
         return _FRAME_TYPES[self]
 
 
@@ -41,21 +37,21 @@ _FRAME_TYPES: dict[Type, pl.DataType] = {
 
 
 class Origin(StrEnum):
-    """Where a value of `unified_customers` comes from, which decides what happens when it is missing."""
+    """Name the origin of a column of `unified_customers`, which decides what a missing value does."""
 
-    INTERCOM = "intercom"  # written when Intercom has it; nulled only where the sync wrote it
-    COUNTED = "counted"  # always known to the sync
+    INTERCOM = "intercom"  # written when Intercom has a value; set to null only if the sync wrote the old one
+    COUNTED = "counted"  # computed for every customer
     SYNC = "sync"  # bookkeeping of the sync itself
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, type and meaning.
+    """Describe a column.
 
     Attributes:
-        personal: whether values can identify a person and are masked wherever people look.
-        nullable: whether the value may be unknown.
-        origin: for `unified_customers`, where the value comes from.
+        personal: whether values can identify a person, so that they are masked when displayed.
+        nullable: whether the value may be null.
+        origin: origin of the value in `unified_customers`.
     """
 
     name: str
@@ -68,10 +64,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its name, meaning, columns and primary key.
+    """Describe a table.
 
     Attributes:
-        identity: a primary key that the database numbers, beside the columns; only a table that the sync made has it.
+        identity: an additional primary key that the database generates, in a table that the sync created.
     """
 
     name: str
@@ -82,14 +78,14 @@ class Table:
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
-        """The columns, and the identity where there is one."""
+        """Return the columns, including the identity column."""
         return (*self.columns, *((self.identity,) if self.identity else ()))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns' names, in order."""
+        """Return the names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     def frame_schema(self, *names: str) -> dict[str, pl.DataType]:
-        """Return the polars schema of the named columns (all of them when none is named)."""
+        """Return the polars schema of the named columns, or of all when no name is given."""
         return {c.name: c.type.frame for c in self.columns if not names or c.name in names}

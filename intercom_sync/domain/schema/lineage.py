@@ -1,8 +1,4 @@
-"""Which columns a computed column is made of, once, for the UI's column lineage.
-
-Facts about the catalogue only: `tables` says what the columns mean. A column that carries the name of its source needs
-no line of its own.
-"""
+"""Column lineage for the UI: the source columns of each computed column."""
 
 from intercom_sync.domain.schema.columns import Table
 from intercom_sync.domain.schema.tables import (
@@ -17,12 +13,17 @@ from intercom_sync.domain.schema.tables import (
 
 Source = tuple[Table, str]
 
-_CONTACT, _TALK, _REVENUE, _SUPPORT = INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS, REVENUE_METRICS, SUPPORT_METRICS
+_CONTACT, _CONVERSATION, _REVENUE, _SUPPORT = (
+    INTERCOM_CONTACTS,
+    INTERCOM_CONVERSATIONS,
+    REVENUE_METRICS,
+    SUPPORT_METRICS,
+)
 _PAYLOAD = (_CONTACT, "payload")
-_TAKING_PART = (_TALK, "contact_ids")
+_PARTICIPANTS = (_CONVERSATION, "contact_ids")
 _EMAIL = (_CONTACT, "email")
 _MERGED = (CONTACT_MERGES, "contact_id")
-_SCORED = (
+_QUALITY_INPUTS = (
     (_REVENUE, "stripe_customer_id"),
     (_REVENUE, "subscription_count"),
     (_REVENUE, "subscription_status"),
@@ -33,28 +34,28 @@ _SCORED = (
     (_SUPPORT, "intercom_convos_total"),
     (_SUPPORT, "csat_score"),
 )
-_NOT_OF_THE_PAYLOAD = {"contact_id", "revision", "rules_hash"}
+_NOT_FROM_PAYLOAD = {"contact_id", "revision", "rules_hash"}
 _SAME_NAME = ("external_id", "name", "location_country", "location_city", "last_seen_at", "email")
 
 LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
     REVENUE_METRICS.name: {
         "contact_id": ((_CONTACT, "id"),),
         "revision": ((_CONTACT, "revision"),),
-        **{name: (_PAYLOAD,) for name in REVENUE_METRICS.names if name not in _NOT_OF_THE_PAYLOAD},
+        **{name: (_PAYLOAD,) for name in REVENUE_METRICS.names if name not in _NOT_FROM_PAYLOAD},
     },
     SUPPORT_METRICS.name: {
         "email_key": (_EMAIL,),
-        "intercom_convos_total": (_TAKING_PART, _EMAIL),
-        "intercom_convos_30d": (_TAKING_PART, (_TALK, "created_at"), _EMAIL),
-        "open_tickets": (_TAKING_PART, (_TALK, "open"), _EMAIL),
+        "intercom_convos_total": (_PARTICIPANTS, _EMAIL),
+        "intercom_convos_30d": (_PARTICIPANTS, (_CONVERSATION, "created_at"), _EMAIL),
+        "open_tickets": (_PARTICIPANTS, (_CONVERSATION, "open"), _EMAIL),
         "mentioned_cancel": (
-            _TAKING_PART,
+            _PARTICIPANTS,
             (INTERCOM_MESSAGES, "text"),
             (INTERCOM_MESSAGES, "author_id"),
             _MERGED,
             _EMAIL,
         ),
-        "csat_score": ((_TALK, "rating"), (_TALK, "rating_contact_id"), _TAKING_PART, _MERGED, _EMAIL),
+        "csat_score": ((_CONVERSATION, "rating"), (_CONVERSATION, "rating_contact_id"), _PARTICIPANTS, _MERGED, _EMAIL),
     },
     UNIFIED_CUSTOMERS.name: {
         **{name: ((_CONTACT, name),) for name in _SAME_NAME},
@@ -63,7 +64,7 @@ LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
         "days_since_seen": ((_CONTACT, "last_seen_at"),),
         **{name: ((_REVENUE, name),) for name in UNIFIED_CUSTOMERS.names if name in REVENUE_METRICS.names},
         **{name: ((_SUPPORT, name),) for name in UNIFIED_CUSTOMERS.names if name in SUPPORT_METRICS.names},
-        "quality_score": _SCORED,
+        "quality_score": _QUALITY_INPUTS,
         "intercom_deleted_at": (_EMAIL,),
     },
 }
