@@ -1,4 +1,4 @@
-"""The Intercom API client and the strategies for a full or an incremental scan of a stream.
+"""Intercom API client, and full and incremental scans of a stream.
 
-`reader.Reader` is the interface that the rest of the product calls. No Dagster, SQL or data frames belong here.
+`reader.Reader` is the interface for the other packages. Nothing here imports Dagster, SQL or data frames.
 """

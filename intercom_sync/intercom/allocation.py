@@ -1,7 +1,7 @@
-"""Large blocks of memory go back to the system when they are freed.
+"""Return freed memory to the operating system.
 
-glibc keeps freed blocks of up to 32 MB for later, in a store for each thread: many threads that read one large answer
-each kept hundreds of megabytes in which nothing was left. Other systems are left as they are.
+glibc keeps freed blocks of up to 32 MB in an arena per thread. With many threads that each read one large response,
+hundreds of megabytes of free memory stayed allocated. Systems without glibc are not changed.
 """
 
 import ctypes
@@ -9,17 +9,17 @@ import os
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names and numbers of mallopt(3)
-_LARGE = 4 * 2**20
-"""Bytes: larger than a usual answer, so that reading those is as fast as ever."""
+_LARGE_BLOCK_BYTES = 4 * 2**20
+"""Larger than a usual response, so that reading those is not slowed down."""
 
 
 @cache
-def give_back_large_blocks() -> bool:
-    """Ask for it, once in a process; return whether the system knows it and no variable of its user says otherwise."""
+def return_freed_memory() -> bool:
+    """Configure malloc once per process; return False without glibc or when the user has configured malloc."""
     if any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
         return False
     try:
         set_option = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return bool(set_option(_MMAP_THRESHOLD, _LARGE) and set_option(_TRIM_THRESHOLD, 2 * _LARGE))
+    return bool(set_option(_MMAP_THRESHOLD, _LARGE_BLOCK_BYTES) and set_option(_TRIM_THRESHOLD, 2 * _LARGE_BLOCK_BYTES))

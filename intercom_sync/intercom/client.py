@@ -1,7 +1,4 @@
-"""Intercom's REST API for one workspace: the handful of calls this product makes.
-
-How a call is repeated and paced is in `calls`; in which order a stream is read, in `shards` and `reader`.
-"""
+"""Client of Intercom's REST API for one workspace."""
 
 import threading
 import time
@@ -11,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from intercom_sync.intercom.allocation import give_back_large_blocks
+from intercom_sync.intercom.allocation import return_freed_memory
 from intercom_sync.intercom.http import responses
 from intercom_sync.intercom.http.byte_budget import Budget, Share
 from intercom_sync.intercom.http.rate_limiter import Clock, Permit, RateBudget, RateLimiter, Sleep
@@ -26,19 +23,29 @@ REGIONS: Mapping[str, str] = {
     "eu": "https://api.eu.intercom.io",
     "au": "https://api.au.intercom.io",
 }
-"""The API's hosts by region of the workspace (Intercom's reference, "Regional hosting")."""
+"""API hosts by region of the workspace (Intercom's reference, "Regional hosting")."""
 
 
 class IntercomClient:
-    """The calls, safe for threads; close it, or use it in a `with`.
-
-    Contact searches have a cap of their own per second; conversations only follow what the headers allow, unless
-    given one. `connections` is how many calls may be under way at once over kept-open connections; `budget` is the
-    memory of all their answers together. Who gives a call a `share` of it releases it when the answer was handed on.
+    """Call the API with retries and rate limits. Thread-safe; close it, or use it as a context manager.
 
     Every call raises `UnauthorizedError` (401, 402, 403), `NotFoundError` (404, 410) or `ClientError` (another 4xx)
-    at once, and `ServiceUnavailableError` or `ConnectionFailedError` only after its retries; `CancelledError` when
-    `stop` is set while it waits.
+    at once, and `ServiceUnavailableError` or `ConnectionFailedError` after its retries. It raises `CancelledError` when
+    `stop` is set while it waits. A caller that passes a `share` releases it after passing the response on.
+
+    Args:
+        token: Access token.
+        base_url: Host of the workspace's region.
+        version: API version.
+        contacts_per_second: Cap of contact searches in any second; None for the headers' rate budget alone.
+        conversations_per_second: The same for conversations.
+        connections: Maximum number of concurrent calls, over persistent connections.
+        timeouts: Seconds to connect, and between two bytes of a response.
+        max_response_bytes: Maximum bytes of a response.
+        budget: Memory of all responses in flight.
+        clock: Monotonic seconds.
+        wall: UNIX seconds.
+        sleep: Waits; a parameter for tests.
     """
 
     def __init__(
@@ -51,13 +58,13 @@ class IntercomClient:
         conversations_per_second: int | None = None,
         connections: int = 400,
         timeouts: tuple[float, float] = TIMEOUTS_SECONDS,
-        largest_answer: int = MAX_RESPONSE_BYTES,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         budget: Budget | None = None,
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
         sleep: Sleep = time.sleep,
     ) -> None:
-        give_back_large_blocks()
+        return_freed_memory()
         self.version = version
         caps = {Stream.CONTACTS: contacts_per_second, Stream.CONVERSATIONS: conversations_per_second}
         self.limiters: Mapping[Stream, RateLimiter] = {
@@ -70,7 +77,7 @@ class IntercomClient:
             version=version,
             connections=connections,
             timeouts=timeouts,
-            largest_answer=largest_answer,
+            max_response_bytes=max_response_bytes,
             wall=wall,
         )
         self.budget = budget or Budget()
@@ -88,11 +95,11 @@ class IntercomClient:
 
     @property
     def request_stats(self) -> RequestStats:
-        """Calls made so far by everything that shares this client."""
+        """Return the number of calls made through this client so far."""
         return self._caller.request_stats
 
     def server_time(self) -> datetime | None:
-        """Intercom's own time, by its newest answer; None before any answer with a usable `Date`."""
+        """Return Intercom's time by its newest response; None before a response with a valid `Date`."""
         return self._transport.server_clock.now()
 
     def now(self) -> float:
@@ -101,36 +108,36 @@ class IntercomClient:
         return now.timestamp() if now else time.time()
 
     def me(self) -> dict[str, Any]:
-        """The token's admin and its app: name, region and time zone. A cheap check of the token."""
-        found: dict[str, Any] = self._get("/me", shape=responses.is_object)
-        return found
+        """Fetch the token's admin and app (name, region, time zone); a cheap check of the token."""
+        response: dict[str, Any] = self._get("/me", validator=responses.is_object)
+        return response
 
     def data_attributes(self) -> list[dict[str, Any]]:
-        """Every attribute of contacts with its `full_name`, its `data_type` and whether it is archived."""
-        found = self._get("/data_attributes?model=contact", shape=partial(responses.has_list, "data"))
-        return list(found["data"])
+        """Fetch every contact attribute with its `full_name`, its `data_type` and whether it is archived."""
+        response = self._get("/data_attributes?model=contact", validator=partial(responses.has_list, "data"))
+        return list(response["data"])
 
     def conversation(
         self, conversation_id: str, *, stop: threading.Event | None = None, share: Share | None = None
     ) -> dict[str, Any]:
-        """One conversation with its parts (at most the newest 500), bodies as HTML."""
+        """Fetch one conversation with its parts (at most the newest 500), bodies as HTML."""
         path = f"/conversations/{quote(conversation_id, safe='')}"
-        found: dict[str, Any] = self._get(path, partial(responses.is_conversation, conversation_id), stop, share)
-        return found
+        response: dict[str, Any] = self._get(path, partial(responses.is_conversation, conversation_id), stop, share)
+        return response
 
     def contact(
         self, contact_id: str, *, stop: threading.Event | None = None, share: Share | None = None
     ) -> dict[str, Any]:
-        """One contact; `NotFoundError` says what it was merged into."""
+        """Fetch one contact; `NotFoundError` has the id of the contact it was merged into."""
         path = f"/contacts/{quote(contact_id, safe='')}"
-        found: dict[str, Any] = self._get(path, partial(responses.is_contact, contact_id), stop, share)
-        return found
+        response: dict[str, Any] = self._get(path, partial(responses.is_contact, contact_id), stop, share)
+        return response
 
     def deleted_conversations(self, page: int) -> dict[str, Any]:
-        """One page of the deleted conversations, newest first, by its number from 1 on; `deleted` reads them all."""
+        """Fetch one page of deleted conversations, newest first; pages are numbered from 1."""
         path = f"/conversations/deleted?order=desc&per_page=60&page={page}"
-        found: dict[str, Any] = self._get(path, partial(responses.is_numbered_page, "conversations"))
-        return found
+        response: dict[str, Any] = self._get(path, partial(responses.is_numbered_page, "conversations"))
+        return response
 
     def search(
         self,
@@ -142,35 +149,37 @@ class IntercomClient:
         stop: threading.Event | None = None,
         share: Share | None = None,
     ) -> dict[str, Any]:
-        """One page of a search.
+        """Fetch one page of a search.
 
         Args:
-            stream: What is searched.
+            stream: The stream to search.
             body: The search, from `streams.search`.
-            size: How many records each attempt asks for; shrinks when an answer takes too long or is too large.
+            size: Page size of each attempt; it shrinks when a response times out or is too large.
             permit: A permit of the stream's rate limiter, already acquired.
-            stop: Ends every wait when set.
-            share: Of the budget; holds what the answer takes. None when the answer is used at once.
+            stop: Cancels every wait when set.
+            share: The response's share of the byte budget; None when the caller uses the response at once.
         """
-        asked = size.current
+        requested = size.current
 
-        def paged() -> dict[str, Any]:
-            nonlocal asked
-            asked = size.current
-            return {**body, "pagination": {**body["pagination"], "per_page": asked}}
+        def paginated_body() -> dict[str, Any]:
+            nonlocal requested
+            requested = size.current
+            return {**body, "pagination": {**body["pagination"], "per_page": requested}}
 
         call = ApiRequest(
             "POST",
-            stream.asked(self.version),
+            stream.search_path(self.version),
             validator=partial(responses.is_search_page, stream.key),
-            body=paged,
+            body=paginated_body,
             timed_out=size.shrink,
-            too_large=lambda: size.shrink_below(asked),
+            too_large=lambda: size.shrink_below(requested),
         )
-        found: dict[str, Any] = self._caller.call(call, self.limiters[stream], turn=permit, stop=stop, share=share)
+        response: dict[str, Any] = self._caller.call(call, self.limiters[stream], permit=permit, stop=stop, share=share)
         size.grow()
-        return found
+        return response
 
-    def _get(self, path: str, shape: Validator, stop: threading.Event | None = None, share: Share | None = None) -> Any:
+    def _get(
+        self, path: str, validator: Validator, stop: threading.Event | None = None, share: Share | None = None
+    ) -> Any:
         limiter = self.limiters[Stream.CONVERSATIONS]
-        return self._caller.call(ApiRequest("GET", path, validator=shape), limiter, stop=stop, share=share)
+        return self._caller.call(ApiRequest("GET", path, validator=validator), limiter, stop=stop, share=share)

@@ -1,7 +1,6 @@
-"""Errors of the Intercom API. `http.retry` repeats single requests; these are raised when that did not help.
+"""Errors of the Intercom client, one family under `IntercomError`.
 
-A `RetryableError` may be tried again later, a `FatalError` may not. A message says what to do and carries no answer's
-body, no address of a person and no token.
+A message says what to do, and contains no response body, no email and no token.
 """
 
 import re
@@ -11,25 +10,25 @@ from intercom_sync.domain.errors import FatalError, RetryableError, SyncError
 _QUOTATION = re.compile(r"\"[^\"]*\"|'[^']*'")
 _WORD = re.compile(r"\S+")
 _LONG_NUMBER = re.compile(r"\d{5}")
-_LONGEST_WORD = 39
+_MAX_WORD_CHARACTERS = 39
 
 
 def without_personal_data(text: str) -> str:
-    """Mask what in Intercom's own error text may name a person: addresses, quotations, long numbers and ids."""
-    return _WORD.sub(_masked, _QUOTATION.sub("…", text))[:200]
+    """Mask emails, quotations, long numbers and ids in an error text of Intercom: they may identify a person."""
+    return _WORD.sub(_mask, _QUOTATION.sub("…", text))[:200]
 
 
-def _masked(word: re.Match[str]) -> str:
+def _mask(word: re.Match[str]) -> str:
     text = word[0]
-    return "…" if "@" in text or len(text) > _LONGEST_WORD or _LONG_NUMBER.search(text) else text
+    return "…" if "@" in text or len(text) > _MAX_WORD_CHARACTERS or _LONG_NUMBER.search(text) else text
 
 
 class IntercomError(SyncError):
-    """Intercom failed, or refused a request."""
+    """Base class of the client's errors."""
 
 
 class UnauthorizedError(IntercomError, FatalError):
-    """401, 402 or 403: the token is wrong, or may not read what was asked for. Trying again cannot help."""
+    """401, 402 or 403: the token is invalid or lacks a permission. Not retryable."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(
@@ -41,7 +40,7 @@ class UnauthorizedError(IntercomError, FatalError):
 
 
 class ConnectionFailedError(IntercomError, RetryableError):
-    """No answer came: the host cannot be found, refuses connections, or breaks them off."""
+    """No response: the host is unknown, refuses connections or closes them."""
 
     def __init__(self, base_url: str, reason: str) -> None:
         super().__init__(
@@ -52,7 +51,7 @@ class ConnectionFailedError(IntercomError, RetryableError):
 
 
 class ClientError(IntercomError, FatalError):
-    """Another 4xx (or a redirect): Intercom understood and said no; the same request would be refused again."""
+    """Another 4xx or a redirect: Intercom rejects the request. Not retryable."""
 
     def __init__(self, status: int, code: str, message: str = "") -> None:
         text = f"Intercom refused the request: {status} {code}"
@@ -62,21 +61,21 @@ class ClientError(IntercomError, FatalError):
 
 
 class UnsupportedVersionError(ClientError):
-    """400 `intercom_version_invalid`: the API version asked for has no such thing."""
+    """400 `intercom_version_invalid`: the API version does not have this endpoint."""
 
 
 class NotFoundError(IntercomError, FatalError):
-    """The record is not there: 404 (deleted, archived, never existed) or 410 (merged into another contact)."""
+    """404 (deleted, archived or unknown) or 410 (merged into another contact)."""
 
     def __init__(self, status: int, merged_into: str | None = None) -> None:
         super().__init__(f"Intercom no longer has this record ({status})")
         self.status = status
         self.merged_into = merged_into
-        """The id of the contact it was merged into, from the answer's canonical link (API 2.16 on)."""
+        """Id of the contact that it was merged into, from the response's canonical link (API 2.16 or later)."""
 
 
 class ServiceUnavailableError(IntercomError, RetryableError):
-    """429, 408, 5xx, a time-out or an empty answer, still so after every retry. Later it may work."""
+    """429, 408, 5xx, a time-out or an unusable response, after all retries. A later run may succeed."""
 
     def __init__(self, reason: str, attempts: int, advice: str = "try again later") -> None:
         super().__init__(f"Intercom gave no usable answer after {attempts} attempts ({reason}); {advice}.")
@@ -85,41 +84,41 @@ class ServiceUnavailableError(IntercomError, RetryableError):
 
 
 class ResponseTooLargeError(ServiceUnavailableError):
-    """An answer is larger than what is read of any, also when a single record was asked for."""
+    """A response exceeds the size limit, even with a single record."""
 
     def __init__(self, call: str, reason: str, attempts: int) -> None:
-        advice = "make that record smaller in Intercom, or ask Intercom why its answer is so large"
+        advice = "reduce the size of that record in Intercom, or ask Intercom why its response is so large"
         super().__init__(f"{call}: {reason}", attempts, advice)
 
 
 class PaginationLoopError(IntercomError, FatalError):
-    """A search answered with a page or a cursor it had given before: following it would never end."""
+    """A search returned a page or a cursor a second time, so following it would never end."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"Intercom's search repeated a {what}; the read was stopped rather than go round for ever.")
+        super().__init__(f"Intercom's search repeated a {what}; the scan was stopped, because it would never end.")
 
 
 class TruncatedSearchError(IntercomError, FatalError):
-    """A search said twice that a full page is its last one, though it counts more records."""
+    """A search ended twice at a full page although it counts more records."""
 
     def __init__(self, found: int, total: int | None) -> None:
         super().__init__(
-            f"Intercom's search named no page after {found} records though it counts {total}; "
-            "the read was stopped rather than miss the others."
+            f"Intercom's search ended after {found} records though it counts {total}; "
+            "the scan was stopped, because it would miss the others."
         )
 
 
 class UnexpectedOrderError(IntercomError, FatalError):
-    """A search did not come in the order asked for, so nothing can be concluded from where a page ends."""
+    """A search ignored the requested order, so page boundaries prove nothing."""
 
     def __init__(self, field: str) -> None:
         super().__init__(
-            f"Intercom's search did not sort by {field} as asked; reading on could miss records unnoticed."
+            f"Intercom's search did not sort by {field} as requested; the scan was stopped: it could miss records."
         )
 
 
 class CancelledError(IntercomError, FatalError):
-    """The reader was closed while a call was waiting for its turn."""
+    """The scan was closed while a call waited."""
 
     def __init__(self) -> None:
-        super().__init__("the read was stopped")
+        super().__init__("the scan was cancelled")

@@ -1,7 +1,4 @@
-"""Single records by their ids, fetched side by side: conversations with their parts, contacts that were missed.
-
-Which records are worth a fetch is the caller's decision.
-"""
+"""Fetch single records by id, concurrently, and list deleted conversations."""
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -27,12 +24,12 @@ from intercom_sync.intercom.streams import DELETED_LIST_SINCE, is_at_least
 
 
 class FetchResult(NamedTuple):
-    """A record, or why there is none.
+    """Hold a fetched record or its error.
 
     Attributes:
-        id: what was asked for.
-        answer: the record, `NotFoundError` where there is none any more, or the error after its retries.
-        size: about the bytes of memory that it takes.
+        id: the requested id.
+        answer: the record, `NotFoundError` if it no longer exists, or the error after all retries.
+        size: approximate bytes of memory.
     """
 
     id: str
@@ -41,24 +38,24 @@ class FetchResult(NamedTuple):
 
 
 MAX_CONSECUTIVE_FAILURES = 20
-"""Records that may fail one after another before Intercom is asked for others, to see whether it answers at all.
+"""Consecutive failures after which another record is fetched, to test whether Intercom answers at all.
 
-Calls that fail are repeated and so end last: a few among many come in a row, and say nothing of the others."""
+Failing calls are retried and therefore finish last, so a few consecutive failures prove nothing."""
 MAX_WORKERS = 400
-"""Calls under way at once: enough for 10,000 a minute that take more than two seconds each."""
-_RESERVE = 1.3
-"""More calls under way than the allowance needs: answers do not all take the same time."""
-_MOST_ASKED = 5
-_SMALL = 2**20
+"""Concurrent calls: enough for 10,000 a minute that take more than two seconds each."""
+_CONCURRENCY_MARGIN = 1.3
+"""Factor on the concurrency that the rate budget needs, because response times vary."""
+_MAX_PROBES = 5
+_PROBE_BUDGET_BYTES = 2**20
 
 
 class Fetch(Protocol):
-    """One of the client's calls for a single record."""
+    """Type of the client's calls for a single record."""
 
     def __call__(
-        self, name: str, /, *, stop: threading.Event | None = None, share: Share | None = None
+        self, item_id: str, /, *, stop: threading.Event | None = None, share: Share | None = None
     ) -> dict[str, Any]:
-        """Fetch it."""
+        """Fetch the record."""
         ...
 
 
@@ -69,51 +66,54 @@ def fetch_many(
     limiter: RateLimiter,
     workers: int,
     budget: Budget,
-    known: Callable[[], Sequence[str]] = tuple,
+    known_ids: Callable[[], Sequence[str]] = tuple,
 ) -> Generator[FetchResult, None, None]:
     """Yield each id with its record, `NotFoundError` if it no longer exists, or the error after its retries.
 
-    The order is not defined.
-
-    Takes from `ids` only as many as are under way at once, in the caller's thread: `workers` and, once one has come, as
-    many more as the limiter's allowance has room for. Closing the iterator stops it.
+    The order is not defined. `ids` is consumed lazily in the caller's thread, as calls become free. Closing the
+    iterator cancels the calls.
 
     Args:
         fetch: The client's call.
-        ids: What to fetch.
-        limiter: That of the call.
-        workers: Calls under way at once.
-        budget: The memory of the answers that were not taken yet.
-        known: Asked, in the caller's thread, for some records that Intercom should have, when many have failed.
+        ids: Ids to fetch.
+        limiter: Rate limiter of the call.
+        workers: Initial number of concurrent calls; it grows to what the rate budget allows.
+        budget: Memory of the results that were not yielded yet.
+        known_ids: Returns ids of records that Intercom should have. It is called after many failures, in the caller's
+            thread, to test whether Intercom answers at all.
 
     Raises:
-        Unauthorized: the token may not read such records.
-        IntercomError: `MAX_CONSECUTIVE_FAILURES` records failed, and so did one that had come before and those known.
+        UnauthorizedError: the token may not read such records.
+        IntercomError: `MAX_CONSECUTIVE_FAILURES` records failed in a row, and so did the last good or the known ones.
     """
     stop = threading.Event()
     pool = ThreadPoolExecutor(max(workers, MAX_WORKERS), thread_name_prefix="intercom-details")
-    in_a_row, good = 0, ""
+    consecutive_failures, last_good = 0, ""
 
-    def width() -> int:
-        # Before anything has come, or when nothing comes any more, only a few are asked for in vain.
-        more = int(limiter.target_concurrency() * _RESERVE) if good and in_a_row < MAX_CONSECUTIVE_FAILURES // 2 else 0
-        return max(workers, min(more, MAX_WORKERS))
+    def concurrency() -> int:
+        # Before the first success, and after many failures, few calls are wasted.
+        target = (
+            int(limiter.target_concurrency() * _CONCURRENCY_MARGIN)
+            if last_good and consecutive_failures < MAX_CONSECUTIVE_FAILURES // 2
+            else 0
+        )
+        return max(workers, min(target, MAX_WORKERS))
 
     try:
-        for detail in _side_by_side(fetch, iter(ids), pool, width, stop, budget):
-            name, answer, _ = detail
+        for result in _fetch_concurrently(fetch, iter(ids), pool, concurrency, stop, budget):
+            item_id, answer, _ = result
             if isinstance(answer, UnauthorizedError | CancelledError):
                 raise answer
-            yield detail
+            yield result
             if not _is_failure(answer):
-                in_a_row, good = 0, name
+                consecutive_failures, last_good = 0, item_id
                 continue
-            in_a_row += 1
-            if in_a_row >= MAX_CONSECUTIVE_FAILURES:
-                others = [good] if good else known()
-                if isinstance(answer, IntercomError) and not _is_any_answered(fetch, others, pool, stop):
+            consecutive_failures += 1
+            if consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
+                probes = [last_good] if last_good else known_ids()
+                if isinstance(answer, IntercomError) and not _is_any_answered(fetch, probes, pool, stop):
                     raise answer
-                in_a_row = 0
+                consecutive_failures = 0
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
@@ -124,108 +124,110 @@ def _is_failure(answer: dict[str, Any] | IntercomError) -> bool:
 
 
 def _is_any_answered(fetch: Fetch, names: Sequence[str], pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
-    """Whether Intercom answers for one of some records: then the others' failures are their own.
+    """Test whether Intercom returns any of these records; if so, the failures concern single records only.
 
-    These answers are not kept, and must not wait until those that are kept are taken: that is, for this to end.
+    The probes have a budget of their own: the shared one may be full of results that wait for this test to end.
     """
-    apart = Budget(_SMALL)
-    asked = [pool.submit(_is_answered, fetch, name, stop, apart) for name in names[:_MOST_ASKED]]
-    return any(each.result() for each in asked)
+    probe_budget = Budget(_PROBE_BUDGET_BYTES)
+    futures = [pool.submit(_is_answered, fetch, item_id, stop, probe_budget) for item_id in names[:_MAX_PROBES]]
+    return any(future.result() for future in futures)
 
 
-def _is_answered(fetch: Fetch, name: str, stop: threading.Event, budget: Budget) -> bool:
+def _is_answered(fetch: Fetch, item_id: str, stop: threading.Event, budget: Budget) -> bool:
     with budget.share() as share:
-        return not _is_failure(_one(fetch, name, stop, share).answer)
+        return not _is_failure(_fetch_one(fetch, item_id, stop, share).answer)
 
 
-class _Done:
-    """The answers that were not taken yet, and what each holds of the budget."""
+class _CompletedResults:
+    """Queue of completed results that were not yielded yet, with their shares of the byte budget."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._queue: SimpleQueue[tuple[Future[FetchResult], Share]] = SimpleQueue()
         self._stop = stop
 
     def put(self, share: Share, future: Future[FetchResult]) -> None:
-        """Add an answer."""
+        """Add a result."""
         self._queue.put((future, share))
         if self._stop.is_set():
             self.drop()
 
     def take(self) -> FetchResult:
-        """Wait for the next answer."""
+        """Wait for the next result and release its share."""
         future, share = self._queue.get()
         share.release()
         return future.result()
 
     def drop(self) -> None:
-        """Leave no answer behind."""
+        """Release all remaining results."""
         with suppress(Empty):
             while True:
                 self._queue.get_nowait()[1].release()
 
 
-def _side_by_side(
+def _fetch_concurrently(
     fetch: Fetch,
     ids: Iterator[str],
     pool: ThreadPoolExecutor,
-    width: Callable[[], int],
+    concurrency: Callable[[], int],
     stop: threading.Event,
     budget: Budget,
 ) -> Iterator[FetchResult]:
-    done, under_way = _Done(stop), 0
+    completed, in_flight = _CompletedResults(stop), 0
     try:
         while True:
-            most = width()
-            while under_way < most and (name := next(ids, None)) is not None:
+            limit = concurrency()
+            while in_flight < limit and (item_id := next(ids, None)) is not None:
                 share = budget.share()
-                pool.submit(_one, fetch, name, stop, share).add_done_callback(partial(done.put, share))
-                under_way += 1
-            if not under_way:
+                pool.submit(_fetch_one, fetch, item_id, stop, share).add_done_callback(partial(completed.put, share))
+                in_flight += 1
+            if not in_flight:
                 return
-            yield done.take()
-            under_way -= 1
+            yield completed.take()
+            in_flight -= 1
     finally:
         stop.set()
-        done.drop()
+        completed.drop()
 
 
-def _one(fetch: Fetch, name: str, stop: threading.Event, share: Share) -> FetchResult:
+def _fetch_one(fetch: Fetch, item_id: str, stop: threading.Event, share: Share) -> FetchResult:
     try:
-        return FetchResult(name, fetch(name, stop=stop, share=share), share.held)
+        return FetchResult(item_id, fetch(item_id, stop=stop, share=share), share.held)
     except IntercomError as error:
-        # Many errors may be kept for a while, and each would keep the frames it came through.
-        return FetchResult(name, error.with_traceback(None))
+        # Without its traceback: many errors may be kept for a while, and each would keep its frames in memory.
+        return FetchResult(item_id, error.with_traceback(None))
     except BaseException:
         share.release()
         raise
 
 
 def iter_deleted_conversations(client: IntercomClient, since: int | None) -> Iterator[list[str]]:
-    """The ids of the conversations deleted since a UNIX second (None: ever), a page at a time, newest first.
+    """Yield pages of ids of deleted conversations, newest first; nothing when the API version has no such list.
 
-    The page that reaches beyond it is given whole. Nothing where the API version asked for has no such list.
+    Args:
+        client: The client.
+        since: UNIX second of deletion to read back to, None for all; the last page may have older ones.
 
     Raises:
-        IntercomError: a page that stayed refused, after the pages read before it.
+        IntercomError: a page failed after all retries; the pages before it were yielded.
     """
     if not is_at_least(client.version, DELETED_LIST_SINCE):
         return
-    number, before = 1, None
+    number, previous_items = 1, None
     while True:
         try:
             answer = client.deleted_conversations(number)
         except (NotFoundError, UnsupportedVersionError):
             return
-        listed = answer["conversations"]
-        if not listed or listed == before:  # a page that comes again would come for ever
+        items = answer["conversations"]
+        if not items or items == previous_items:  # a repeated page would repeat forever
             return
-        yield [name for name in map(record_id, listed) if name]
-        # Only whether there is a next page is asked: it is a URL, and the token must not follow it to another host.
-        if next_page(answer) is None or _reaches(listed, since):
+        yield [item_id for item_id in map(record_id, items) if item_id]
+        # Only the existence of a next page counts: it is a URL, and the token must not follow it to another host.
+        if next_page(answer) is None or _is_older(items, since):
             return
-        number, before = number + 1, listed
+        number, previous_items = number + 1, items
 
 
-def _reaches(listed: list[Any], since: int | None) -> bool:
-    times = [usable_timestamp(item.get("deleted_at")) for item in listed if isinstance(item, dict)]
+def _is_older(items: list[Any], since: int | None) -> bool:
+    times = [usable_timestamp(item.get("deleted_at")) for item in items if isinstance(item, dict)]
     return since is not None and min((at for at in times if at is not None), default=since) < since

@@ -1,7 +1,4 @@
-"""How a workspace is read: a window of changes, everything, or single conversations. The package's front door.
-
-Each read is a `plan` carried out by a `workers`; what becomes of the records is the caller's business.
-"""
+"""The interface of the package: full scans, incremental scans, and fetches by id."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -21,10 +18,10 @@ from intercom_sync.intercom.streams import Stream
 
 @dataclass(frozen=True)
 class ScanCounts:
-    """What the last read of a stream delivered against what Intercom counted when it began and when it ended.
+    """Compare the records of a scan with Intercom's own counts at its start and end, which may be None.
 
-    Each record is counted once in a full read. A full read that was not broken off has everything that was there when
-    it began; the counts are a second opinion, and None where Intercom gave none.
+    Records of a full scan are deduplicated. A complete full scan has every record that existed when it started; the
+    counts only reconcile it.
     """
 
     seen: int
@@ -33,11 +30,11 @@ class ScanCounts:
 
 
 class Reader:
-    """The reading strategy over one client. Safe for threads: streams and details may be read at the same time.
+    """Read a workspace's streams and records through one client. Thread-safe; scans and fetches may run in parallel.
 
     Args:
-        client: The workspace.
-        workers: Calls under way at once, for each read.
+        client: The client of the workspace.
+        workers: Concurrent calls of each scan.
         clock: UNIX seconds.
     """
 
@@ -49,29 +46,29 @@ class Reader:
 
     @property
     def request_stats(self) -> RequestStats:
-        """Calls made through the client so far: requests, retries, and errors (calls given up)."""
+        """Return the client's requests, retries and errors (calls that failed after all retries) so far."""
         return self._client.request_stats
 
     def scan_counts(self, stream: Stream) -> ScanCounts:
-        """The last read of a stream, begun or finished, against Intercom's own counts."""
+        """Return the counts of the last scan of a stream, running or finished."""
         plan = self._plans[stream]
         return ScanCounts(plan.seen, plan.first_total, plan.line.total)
 
     def incremental_scan(
         self, stream: Stream, start: int, end: int, resume: Sequence[Checkpoint] = ()
     ) -> Generator[CheckpointedPage, None, None]:
-        """The records whose `updated_at` lies in [start, end), newest first, ending at the first page that is older.
+        """Yield the records whose `updated_at` is in [start, end), newest first, up to the first older page.
 
-        A long window is cut into shards like a full read.
+        A long window is split into shards like a full scan.
 
         Args:
-            stream: What to read.
-            start: The first second of the window, epoch.
-            end: The second after its last.
-            resume: The marks of an earlier, unfinished read of the same window.
+            stream: The stream to scan.
+            start: Start of the window, UNIX seconds.
+            end: End of the window, exclusive.
+            resume: Checkpoints of an unfinished scan of the same window.
 
         Raises:
-            IntercomError: a page that stayed refused, after the pages read before it.
+            IntercomError: a page failed after all retries; the pages before it were yielded.
         """
         now = int(self._clock())
         before = streams.upper_bound(stream, end)
@@ -86,49 +83,50 @@ class Reader:
             before=before if before <= now else None,
             downward=True,
         )
-        return self._read(scope, resume)
+        return self._scan(scope, resume)
 
     def full_scan(
         self, stream: Stream, resume: Sequence[Checkpoint] = (), quantiles: Sequence[int] | None = None
     ) -> Generator[CheckpointedPage, None, None]:
-        """Every record there is, cut into shards of `created_at` that are read side by side.
+        """Yield every record, in shards of `created_at` that are scanned in parallel.
 
         Args:
-            stream: What to read.
-            resume: The marks of an earlier, unfinished full read.
-            quantiles: Creation times that cut the records of the last scan into equal shares; hints for split points.
-                None when nothing is known.
+            stream: The stream to scan.
+            resume: Checkpoints of an unfinished full scan.
+            quantiles: Quantiles of `created_at` in the last scan, as hints for split points; None when unknown.
 
         Raises:
-            IntercomError: a page that stayed refused, after the pages read before it.
+            IntercomError: a page failed after all retries; the pages before it were yielded.
         """
         exact = stream.dates_are_exact(self._client.version)
-        return self._read(ScanScope(stream, "created_at", now=int(self._clock()), exact=exact), resume, quantiles)
+        return self._scan(ScanScope(stream, "created_at", now=int(self._clock()), exact=exact), resume, quantiles)
 
     def conversation_details(
-        self, ids: Iterable[str], known: Callable[[], Sequence[str]] = tuple
+        self, ids: Iterable[str], known_ids: Callable[[], Sequence[str]] = tuple
     ) -> Generator[FetchResult, None, None]:
-        """Each conversation with its parts, as they come; see `details.details`."""
-        return self._details(self._client.conversation, ids, known)
+        """Fetch conversations with their parts; see `fetch_by_id.fetch_many`."""
+        return self._fetch(self._client.conversation, ids, known_ids)
 
     def contact_details(
-        self, ids: Iterable[str], known: Callable[[], Sequence[str]] = tuple
+        self, ids: Iterable[str], known_ids: Callable[[], Sequence[str]] = tuple
     ) -> Generator[FetchResult, None, None]:
-        """Each contact, or why there is none, as they come; see `details.details`."""
-        return self._details(self._client.contact, ids, known)
+        """Fetch contacts; see `fetch_by_id.fetch_many`."""
+        return self._fetch(self._client.contact, ids, known_ids)
 
     def deleted_conversations(self, since: int | None) -> Iterator[list[str]]:
-        """The ids of deleted conversations, newest first; see `deleted.deleted`."""
+        """Yield pages of ids of deleted conversations, newest first; see `fetch_by_id.iter_deleted_conversations`."""
         return iter_deleted_conversations(self._client, since)
 
-    def _details(
-        self, fetch: Fetch, ids: Iterable[str], known: Callable[[], Sequence[str]]
+    def _fetch(
+        self, fetch: Fetch, ids: Iterable[str], known_ids: Callable[[], Sequence[str]]
     ) -> Generator[FetchResult, None, None]:
         limiter = self._client.limiters[Stream.CONVERSATIONS]
-        return fetch_many(fetch, ids, limiter=limiter, workers=self._workers, budget=self._client.budget, known=known)
+        return fetch_many(
+            fetch, ids, limiter=limiter, workers=self._workers, budget=self._client.budget, known_ids=known_ids
+        )
 
-    def _read(
-        self, scope: ScanScope, resume: Sequence[Checkpoint], known: Sequence[int] | None = None
+    def _scan(
+        self, scope: ScanScope, resume: Sequence[Checkpoint], quantiles: Sequence[int] | None = None
     ) -> Generator[CheckpointedPage, None, None]:
-        plan = self._plans[scope.stream] = ScanPlanner(scope, resume, known)
+        plan = self._plans[scope.stream] = ScanPlanner(scope, resume, quantiles)
         return ScanWorkers(self._client, plan, workers=self._workers).pages()

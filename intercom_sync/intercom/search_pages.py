@@ -1,7 +1,4 @@
-"""One page of a search: its records, its next cursor, and the rules that a row of pages must keep.
-
-How a page is asked for is in `queries`; what its end means for a read, in `walks`.
-"""
+"""Pages of a search: parsing, sort order, and adaptive page size."""
 
 import itertools
 import threading
@@ -14,90 +11,87 @@ from intercom_sync.intercom.http import responses
 from intercom_sync.intercom.streams import MAX_PAGE_SIZE, Stream
 
 _MIN_PAGE_SIZE = 10
-_LARGEST_TOTAL = 2**31 - 1
+_MAX_TOTAL = 2**31 - 1
 _GROW_AFTER = 20
 
 
 @dataclass(frozen=True)
 class SearchPage:
-    """What one search answered."""
+    """Hold one page of a search."""
 
     records: list[Any]
     cursor: str | None
-    """Where the next page begins; None after the last."""
+    """Cursor of the next page; None on the last page."""
     total: int | None
-    """How many records the whole search matched at that moment: good for sharing out work, never for stopping."""
+    """Number of records that the whole search matched then; a hint for sharding, and no stop condition."""
     is_full: bool = False
-    """As many records came as were asked for."""
+    """Whether the page has as many records as requested."""
 
 
-def parse_page(stream: Stream, answer: dict[str, Any], asked: int = MAX_PAGE_SIZE) -> SearchPage:
-    """Take a search's answer apart, which has the shape of one (`shapes`), after so many records were asked for."""
+def parse_page(stream: Stream, answer: dict[str, Any], requested: int = MAX_PAGE_SIZE) -> SearchPage:
+    """Parse a validated response of a search that requested this number of records."""
     records = answer[stream.key]
     return SearchPage(
-        records, responses.cursor(responses.next_page(answer)), _total(answer), is_full=len(records) >= asked
+        records, responses.cursor(responses.next_page(answer)), _total(answer), is_full=len(records) >= requested
     )
 
 
 def _total(answer: dict[str, Any]) -> int | None:
-    """Return a count that can be one, or None."""
+    """Return the total count if it is valid, else None."""
     total = answer.get("total_count")
-    return min(total, _LARGEST_TOTAL) if type(total) is int and total >= 0 else None
+    return min(total, _MAX_TOTAL) if type(total) is int and total >= 0 else None
 
 
 def timestamp_of(record: Any, field: str) -> int | None:
-    """A record's time in epoch seconds, or None where it is not a usable one: milliseconds would look like the end."""
+    """Return a record's timestamp in UNIX seconds, or None if invalid, such as milliseconds."""
     return usable_timestamp(record.get(field)) if isinstance(record, dict) else None
 
 
 def identity(record: Any) -> str | None:
-    """A record's id, or None where it has no usable one: several such records are not the same."""
+    """Return a record's id, or None; records without an id are never deduplicated."""
     return record_id(record)
 
 
 def is_sorted(seconds: Sequence[int], *, descending: bool) -> bool:
-    """Whether times come in the order asked for, but for a few that changed after the index was written."""
+    """Tell whether times are in the requested order, except for a few that changed after they were indexed."""
     pairs = list(itertools.pairwise(seconds))
-    wrong = sum(later > earlier if descending else later < earlier for earlier, later in pairs)
-    return wrong <= max(4, len(pairs) // 4)
+    inversions = sum(later > earlier if descending else later < earlier for earlier, later in pairs)
+    return inversions <= max(4, len(pairs) // 4)
 
 
 class PageSize:
-    """How many records the pages of one read hold: halved when Intercom is too slow or a page too large.
+    """Adapt the page size of a scan: halve it after a time-out or a response that is too large, then grow it slowly."""
 
-    They grow back slowly.
-    """
-
-    def __init__(self, most: int = MAX_PAGE_SIZE) -> None:
-        self._most = most
-        self._current = most
-        self._good = 0
+    def __init__(self, max_size: int = MAX_PAGE_SIZE) -> None:
+        self._max_size = max_size
+        self._current = max_size
+        self._successes = 0
         self._lock = threading.Lock()
 
     @property
     def current(self) -> int:
-        """Records to ask for now."""
+        """Return the number of records to request now."""
         with self._lock:
             return self._current
 
     def shrink(self) -> None:
-        """An answer took too long."""
+        """Halve the page size after a time-out."""
         with self._lock:
             self._current = max(self._current // 2, min(_MIN_PAGE_SIZE, self._current))
-            self._good = 0
+            self._successes = 0
 
-    def shrink_below(self, asked: int) -> bool:
-        """An answer with so many records was too large: ask for fewer, down to one; False when it had one."""
+    def shrink_below(self, requested: int) -> bool:
+        """Halve the page size after a response with this many records was too large; return False if it had one."""
         with self._lock:
-            if asked > 1 and self._current >= asked:
-                self._current = asked // 2
-            self._good = 0
-            return asked > 1
+            if requested > 1 and self._current >= requested:
+                self._current = requested // 2
+            self._successes = 0
+            return requested > 1
 
     def grow(self) -> None:
-        """An answer came in time, and whole."""
+        """Count a success; after enough of them double the page size."""
         with self._lock:
-            self._good += 1
-            if self._good >= _GROW_AFTER:
-                self._good = 0
-                self._current = min(self._current * 2, self._most)
+            self._successes += 1
+            if self._successes >= _GROW_AFTER:
+                self._successes = 0
+                self._current = min(self._current * 2, self._max_size)

@@ -1,7 +1,4 @@
-"""The two things read by search, and how Intercom names them.
-
-What a search asks for is in `queries`; what is done with the records is no business of this package.
-"""
+"""The streams of Intercom's search, contacts and conversations, and the body of a search."""
 
 from enum import Enum
 from typing import Any, Literal
@@ -10,31 +7,31 @@ _EXACT_SINCE = (2, 17)
 
 
 class Stream(Enum):
-    """One kind of record that Intercom's search can list: contacts or conversations."""
+    """Name a stream: one kind of record that Intercom's search lists."""
 
     CONTACTS = "contacts"
     CONVERSATIONS = "conversations"
 
     @property
     def path(self) -> str:
-        """The search endpoint, relative to the API's host."""
+        """Return the search endpoint, relative to the API's host."""
         return f"/{self.value}/search"
 
-    def asked(self, version: str) -> str:
-        """The search endpoint with what else is wanted: of users, also who was merged into them; it costs no call."""
-        wanted = self is Stream.CONTACTS and is_at_least(version, MERGE_HISTORY_SINCE)
-        return f"{self.path}?include_merge_history=true" if wanted else self.path
+    def search_path(self, version: str) -> str:
+        """Return the search endpoint with its query: contacts include their merge history, at no extra call."""
+        has_merge_history = self is Stream.CONTACTS and is_at_least(version, MERGE_HISTORY_SINCE)
+        return f"{self.path}?include_merge_history=true" if has_merge_history else self.path
 
     @property
     def key(self) -> str:
-        """The key of the records in the answer: contacts come under `data`, conversations under their own name."""
+        """Return the key of the records in a response."""
         return "data" if self is Stream.CONTACTS else "conversations"
 
     def dates_are_exact(self, version: str) -> bool:
-        """Whether a search compares this stream's dates by the second rather than by the workspace's calendar day.
+        """Tell whether searches compare this stream's dates by the second, not by the workspace's calendar day.
 
-        Conversations always; contacts from API 2.17 on (Intercom's change log). An unknown version counts as by day,
-        the weaker reading. Completeness never depends on the answer, only how finely a large read may be cut.
+        Conversations always; contacts from API 2.17 on (Intercom's change log). An unknown version counts as by day.
+        This only affects the granularity of shards, never completeness.
         """
         return self is Stream.CONVERSATIONS or is_at_least(version, _EXACT_SINCE)
 
@@ -44,35 +41,35 @@ CONVERSATIONS = Stream.CONVERSATIONS
 
 
 MERGE_HISTORY_SINCE = (2, 16)
-"""From here on a merged contact answers 410 with its target, and users carry their merge history."""
+"""Since this version a merged contact returns 410 with its target, and users have a merge history."""
 DELETED_LIST_SINCE = (2, 16)
-"""From here on deleted conversations are listed."""
+"""Since this version deleted conversations are listed."""
 
 
-def is_at_least(version: str, wanted: tuple[int, int]) -> bool:
-    """Whether a version is a numbered one and as new as that; `Preview` and the like count as older."""
+def is_at_least(version: str, minimum: tuple[int, int]) -> bool:
+    """Compare a version with a minimum; `Preview` and other names count as older."""
     numbers = version.split(".")
-    return all(number.isdecimal() for number in numbers) and tuple(map(int, numbers)) >= wanted
+    return all(number.isdecimal() for number in numbers) and tuple(map(int, numbers)) >= minimum
 
 
 Field = Literal["created_at", "updated_at"]
 
 DAY_MARGIN = 26 * 3600
-"""Seconds: the longest local day there is (a clock put back two hours)."""
+"""Seconds of the longest local day (a clock set back by two hours)."""
 EPOCH_FLOOR = 1
-"""The bound below which no record lies; an empty query is refused."""
+"""Lower bound of a full scan; Intercom rejects an empty query."""
 MAX_PAGE_SIZE = 150
-"""The most records a search gives at once (Intercom's reference for search paging)."""
+"""Maximum page size (Intercom's reference for search paging)."""
 
 
 def lower_bound(stream: Stream, second: int) -> int:
-    """The value V for which `> V` finds every record at or after `second`, however V is read."""
-    widening = 1 if stream is Stream.CONVERSATIONS else DAY_MARGIN
-    return max(EPOCH_FLOOR, second - widening)
+    """Return V such that `> V` matches every record at or after `second`, with dates by the second or by day."""
+    margin = 1 if stream is Stream.CONVERSATIONS else DAY_MARGIN
+    return max(EPOCH_FLOOR, second - margin)
 
 
 def upper_bound(stream: Stream, second: int) -> int:
-    """The value V for which `< V` finds every record at or before `second`, however V is read."""
+    """Return V such that `< V` matches every record at or before `second`, with dates by the second or by day."""
     return second + (1 if stream is Stream.CONVERSATIONS else DAY_MARGIN)
 
 
@@ -85,10 +82,10 @@ def search(
     cursor: str | None = None,
     per_page: int = MAX_PAGE_SIZE,
 ) -> dict[str, Any]:
-    """The body of a search for records whose `field` lies after one second and, if given, before another.
+    """Return the body of a search for records whose `field` is between two exclusive bounds.
 
-    The order is always stated (without one Intercom sorts by last seen, which reshuffles under the reader), and the
-    cursor goes into the body (in the URL it is ignored and page one comes back for ever).
+    The order is explicit, because Intercom's default, last seen, changes during a scan. The cursor is in the body,
+    because Intercom ignores it in the URL and would return the first page forever.
     """
     bounds = [{"field": field, "operator": ">", "value": after}]
     if before is not None:

@@ -12,7 +12,7 @@ from intercom_sync.sandbox.faults import Fault, Faults
 from intercom_sync.sandbox.requests import Request
 
 PAGE, TALK = "POST /contacts/search", "GET /conversations/507"
-SHORT = {"timeouts": (5.0, 1.0), "largest_answer": 2**20}
+SHORT = {"timeouts": (5.0, 1.0), "max_response_bytes": 2**20}
 
 REFUSED = "401, 402, 403, also in the middle of a sync"
 THROTTLED = "429, one or a burst, with rate headers or without"

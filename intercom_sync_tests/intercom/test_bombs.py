@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-from intercom_sync.intercom.allocation import give_back_large_blocks
+from intercom_sync.intercom.allocation import return_freed_memory
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import (
     CancelledError,
@@ -29,7 +29,7 @@ from intercom_sync.intercom.errors import (
 from intercom_sync.intercom.fetch_by_id import MAX_CONSECUTIVE_FAILURES
 from intercom_sync.intercom.http import responses
 from intercom_sync.intercom.http.byte_budget import Budget
-from intercom_sync.intercom.http.decompression import PIECE, TooLarge, unpacked
+from intercom_sync.intercom.http.decompression import CHUNK_BYTES, BodyTooLargeError, decompress
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.intercom.search_pages import PageSize
 from intercom_sync.intercom.streams import CONTACTS, search
@@ -67,7 +67,7 @@ def struck(
     fault: Fault | None = None, company: Workspace | None = None, **options: Any
 ) -> Iterator[tuple[Sandbox, IntercomClient]]:
     """A client that reads a megabyte of an answer at most, and a sandbox that answers with a fault."""
-    with Sandbox(company or Workspace()) as sandbox, client_of(sandbox.url, largest_answer=MB, **options) as client:
+    with Sandbox(company or Workspace()) as sandbox, client_of(sandbox.url, max_response_bytes=MB, **options) as client:
         if fault:
             sandbox.faults.add(fault)
         yield sandbox, client
@@ -91,7 +91,7 @@ def test_a_packed_bomb_is_unpacked_no_further_than_an_answer_may_be_large(packin
     with struck(bomb) as (_, client):
         with (
             at_most(8 * MB),
-            pytest.raises(ResponseTooLargeError, match=r"GET /me: an answer of more than 1 MB") as caught,
+            pytest.raises(ResponseTooLargeError, match=r"GET /me: a response of more than 1 MB") as caught,
         ):
             client.me()
         assert client.budget.peak <= MB
@@ -117,7 +117,7 @@ def test_of_any_answer_but_a_200_only_some_words_are_read(kind: str) -> None:
     with struck(bomb, clock=clock, sleep=clock.sleep) as (_, client):
         with at_most(4 * MB), pytest.raises(error, match=r"unknown|status|redirect"):
             client.me()
-        assert client.budget.peak <= 5 * PIECE
+        assert client.budget.peak <= 5 * CHUNK_BYTES
 
 
 def test_pages_shrink_down_to_one_record_while_they_are_too_large() -> None:
@@ -139,7 +139,7 @@ def test_a_record_that_is_too_large_alone_is_an_error_that_names_it_and_costs_on
         found = {one.id: one.answer for one in Reader(client).conversation_details(["1000", "1001"])}
         assert isinstance(found["1000"], dict)
         assert isinstance(found["1001"], ResponseTooLargeError)
-        assert "GET /conversations/1001: an answer of more than 1 MB" in str(found["1001"])
+        assert "GET /conversations/1001: a response of more than 1 MB" in str(found["1001"])
         assert "secret" not in str(found["1001"])
         assert len(sandbox.requests) == 1 + 4
 
@@ -164,7 +164,7 @@ def test_the_memory_of_an_answer_is_not_thought_less_than_it_is(kind: str) -> No
     tracemalloc.start()
     try:
         found = responses.decode(body)
-        assert tracemalloc.get_traced_memory()[0] <= responses.memory(body)
+        assert tracemalloc.get_traced_memory()[0] <= responses.estimate_memory(body)
         assert found
     finally:
         tracemalloc.stop()
@@ -179,15 +179,15 @@ def test_an_answer_within_its_size_that_takes_too_much_memory_is_not_read() -> N
 def test_what_is_packed_to_nothing_is_read_no_further_either() -> None:
     """Members without a byte: what they are packed in is as large as any bomb, what they hold is nothing."""
     bomb = gzip.compress(gzip.compress(b"") * 100_000)
-    with pytest.raises(TooLarge):
-        list(unpacked(iter([bomb]), "gzip, gzip", MB))
+    with pytest.raises(BodyTooLargeError):
+        list(decompress(iter([bomb]), "gzip, gzip", MB))
     empty = b"\x00\x00\x00\xff\xff" * 300_000
-    with pytest.raises(TooLarge):
-        list(unpacked((empty[at : at + PIECE] for at in range(0, len(empty), PIECE)), "deflate", MB))
+    with pytest.raises(BodyTooLargeError):
+        list(decompress((empty[at : at + CHUNK_BYTES] for at in range(0, len(empty), CHUNK_BYTES)), "deflate", MB))
 
 
 @pytest.mark.parametrize("packing", ["gzip", "deflate", "Deflate", "gzip, gzip"])
-@pytest.mark.parametrize("size", [1, 7, PIECE, MB])
+@pytest.mark.parametrize("size", [1, 7, CHUNK_BYTES, MB])
 def test_what_is_packed_comes_whole_in_small_pieces(packing: str, size: int) -> None:
     body = b"".join(b"%d," % (n * n) for n in range(6_000)) + b"z" * MB
     packed = {
@@ -196,9 +196,9 @@ def test_what_is_packed_comes_whole_in_small_pieces(packing: str, size: int) -> 
         "Deflate": _raw_deflate(body),
         "gzip, gzip": gzip.compress(gzip.compress(body)),
     }[packing]
-    pieces = list(unpacked((packed[at : at + size] for at in range(0, len(packed), size)), packing, 2 * MB))
+    pieces = list(decompress((packed[at : at + size] for at in range(0, len(packed), size)), packing, 2 * MB))
     assert b"".join(pieces) == body
-    assert max(map(len, pieces)) <= PIECE
+    assert max(map(len, pieces)) <= CHUNK_BYTES
 
 
 @contextmanager
@@ -235,7 +235,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_a_body_without_end_is_read_no_further_than_an_answer_may_be_large(kind: str) -> None:
-    with endless(*ENDLESS[kind]) as url, client_of(url, largest_answer=MB) as client:
+    with endless(*ENDLESS[kind]) as url, client_of(url, max_response_bytes=MB) as client:
         with at_most(8 * MB), pytest.raises(ResponseTooLargeError):
             client.me()
         assert client.budget.peak <= MB
@@ -350,13 +350,13 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(not give_back_large_blocks(), reason="not glibc, or its user set it otherwise")
+@pytest.mark.skipif(not return_freed_memory(), reason="not glibc, or its user set it otherwise")
 def test_threads_that_read_large_answers_keep_no_memory_of_them() -> None:
     def read(_: int) -> None:
         for _ in range(3):
             block = bytearray()
-            for _ in range(20 * MB // PIECE):
-                block += bytes(PIECE)
+            for _ in range(20 * MB // CHUNK_BYTES):
+                block += bytes(CHUNK_BYTES)
             text = block.decode()
             pinned.append([bytearray(5_000), len(text)])
             barrier.wait()

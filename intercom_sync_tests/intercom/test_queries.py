@@ -68,5 +68,5 @@ ASKED = {"2.15": "/contacts/search", "Preview": "/contacts/search"} | dict.fromk
 
 @pytest.mark.parametrize(("version", "path"), ASKED.items())
 def test_who_was_merged_into_a_user_is_asked_for_where_the_version_tells_it(version: str, path: str) -> None:
-    assert CONTACTS.asked(version) == path
-    assert CONVERSATIONS.asked(version) == "/conversations/search"
+    assert CONTACTS.search_path(version) == path
+    assert CONVERSATIONS.search_path(version) == "/conversations/search"

@@ -32,7 +32,7 @@ def test_the_time_goes_on_after_the_newest_answer_that_told_it() -> None:
     now = 1_000_000_000.0
     clock = ServerClock(lambda: now)
     assert clock.now() is None
-    clock.note({"Date": _DATE})
+    clock.update({"Date": _DATE})
     now += 90
-    clock.note({"Date": "garbage"})
+    clock.update({"Date": "garbage"})
     assert clock.now() == _TOLD + timedelta(seconds=90)

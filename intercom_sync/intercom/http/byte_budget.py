@@ -1,6 +1,6 @@
-"""A limit on the memory that all answers in flight take together: each holds its bytes, and waits for those of others.
+"""A byte budget that bounds the memory of all responses in flight (R5.10).
 
-An answer holds bytes from the first piece of its body until its records were handed to who asked for them.
+A response reserves bytes from the first chunk of its body until the caller has its records.
 """
 
 import threading
@@ -8,85 +8,85 @@ from typing import Self
 
 from intercom_sync.intercom.errors import CancelledError
 
-TOTAL = 96 * 2**20
-"""Bytes of all answers together, but for the one that may go beyond: some hundred pages of the usual size."""
-_NAP = 0.2
-"""Seconds after which a waiting answer looks whether its read was stopped."""
+TOTAL_BYTES = 96 * 2**20
+"""Budget of all responses except the one that may exceed it; about a hundred usual pages."""
+_POLL_SECONDS = 0.2
+"""How often a waiting response checks for cancellation."""
 
 
 class Budget:
-    """Bytes that answers hold. Safe for threads.
+    """Track the bytes that responses hold. Thread-safe.
 
-    An answer that would go beyond the total waits until others give bytes back. The one that grows for the longest
-    time waits only until the others fit: so one can always be read to its end, and no two wait for each other. All
-    together never hold more than the total and the largest answer.
+    A response that would exceed the total waits until others release bytes. The oldest growing response waits only
+    until the others are within the total, so one response can always finish and a deadlock is impossible. The maximum
+    is the total plus the largest response.
     """
 
-    def __init__(self, total: int = TOTAL) -> None:
+    def __init__(self, total: int = TOTAL_BYTES) -> None:
         self._total = total
         self._growing: dict[Share, None] = {}
         self._changed = threading.Condition()
         self.used = 0
-        """Bytes held now."""
+        """Bytes held now, by all responses."""
         self.peak = 0
-        """The most that was ever held."""
+        """Maximum of `used` so far."""
 
     def share(self) -> "Share":
-        """Return what one answer will hold; nothing as yet."""
+        """Return an empty share for one response."""
         return Share(self)
 
-    def resize(self, share: "Share", held: int, stop: threading.Event | None) -> None:
-        """Let an answer hold so many bytes; see `Share.hold`."""
+    def resize(self, share: "Share", size: int, stop: threading.Event | None) -> None:
+        """Set the bytes of a growing response; see `Share.hold`."""
         with self._changed:
             self._growing.setdefault(share)
-            while not self._fits(share, held):
+            while not self._fits(share, size):
                 if stop is not None and stop.is_set():
                     raise CancelledError
-                self._changed.wait(_NAP)
-            self._set(share, held)
+                self._changed.wait(_POLL_SECONDS)
+            self._set(share, size)
 
-    def settle(self, share: "Share", held: int) -> None:
-        """Let an answer that will not grow any more hold so many bytes."""
+    def settle(self, share: "Share", size: int) -> None:
+        """Set the final bytes of a response."""
         with self._changed:
             self._growing.pop(share, None)
-            self._set(share, held)
+            self._set(share, size)
 
-    def _fits(self, share: "Share", held: int) -> bool:
+    def _fits(self, share: "Share", size: int) -> bool:
         others = self.used - share.held
-        if held <= share.held or others + held <= self._total:
+        if size <= share.held or others + size <= self._total:
             return True
         return others <= self._total and next(iter(self._growing)) is share
 
-    def _set(self, share: "Share", held: int) -> None:
-        less = held < share.held
-        self.used += held - share.held
-        share.held = held
+    def _set(self, share: "Share", size: int) -> None:
+        is_smaller = size < share.held
+        self.used += size - share.held
+        share.held = size
         self.peak = max(self.peak, self.used)
-        if less or share not in self._growing:
+        if is_smaller or share not in self._growing:
             self._changed.notify_all()
 
 
 class Share:
-    """The bytes that one answer holds. Use it in a `with`, or release it when its records are handed on."""
+    """Hold the bytes of one response. Use it as a context manager, or release it after passing the records on."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self.held = 0
 
     def hold(self, size: int, stop: threading.Event | None = None) -> None:
-        """Hold so many bytes in all, after a wait where others hold too many.
+        """Resize to this number of bytes; wait while the budget is exhausted.
 
         Raises:
-            Stopped: `stop` was set during the wait.
+            CancelledError: `stop` was set during the wait.
         """
         self._budget.resize(self, size, stop)
 
     def settle(self, size: int) -> None:
-        """Hold so many bytes from now on, and no more."""
+        """Set the final number of bytes."""
         self._budget.settle(self, size)
 
     def release(self) -> None:
-        """Give everything back; what was given back may be held again."""
+        """Release all bytes; the share can be used again."""
         self._budget.settle(self, 0)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
-"""How long a whole answer may take: a server that sends a byte now and then would hold a call for ever otherwise.
+"""A deadline for whole responses.
 
-A socket's own time-out starts anew with every byte. Which time-outs there are is said in `transport`.
+A socket's own time-out restarts with every byte, so a server that sends single bytes could block a call forever.
 """
 
 import http.client
@@ -14,32 +14,32 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 TOTAL_TIMEOUT_FACTOR = 2
-"""An answer must be whole after so many times the time that may pass before its first byte."""
+"""Deadline of a whole response, as a multiple of the read time-out."""
 
 
-class _Bytes(io.RawIOBase):
-    """A connection's bytes until the time is over."""
+class _DeadlineReader(io.RawIOBase):
+    """Read a connection's bytes until the deadline."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._source = connection.makefile("rb", buffering=0)
-        self._patience = connection.gettimeout()
-        self._until = time.monotonic() + TOTAL_TIMEOUT_FACTOR * (self._patience or 0.0)
+        self._read_timeout = connection.gettimeout()
+        self._deadline = time.monotonic() + TOTAL_TIMEOUT_FACTOR * (self._read_timeout or 0.0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self._patience is None:
+        if self._read_timeout is None:
             return self._source.readinto(buffer)
-        left = self._until - time.monotonic()
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        self._connection.settimeout(min(left, self._patience))
+        self._connection.settimeout(min(left, self._read_timeout))
         try:
             return self._source.readinto(buffer)
         finally:
-            self._connection.settimeout(self._patience)
+            self._connection.settimeout(self._read_timeout)
 
     def close(self) -> None:
         self._source.close()
@@ -47,12 +47,12 @@ class _Bytes(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose head and body are read against the clock."""
+    """Response whose head and body have a deadline."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.fp.close()
-        self.fp = io.BufferedReader(_Bytes(sock))
+        self.fp = io.BufferedReader(_DeadlineReader(sock))
 
 
 class _Connection(HTTPConnection):
@@ -72,18 +72,18 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Connections, also through a proxy, on which no answer takes longer than `TOTAL_TIMEOUT_FACTOR` read time-outs."""
+    """Limit responses to `TOTAL_TIMEOUT_FACTOR` read time-outs, on direct connections and through proxies."""
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the connection pools."""
+        """Create the connection pools."""
         super().init_poolmanager(*arguments, **options)
-        _bound(self.poolmanager)
+        _with_deadline(self.poolmanager)
 
     def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
         """Return the connection pools of a proxy."""
-        return _bound(super().proxy_manager_for(*arguments, **options))
+        return _with_deadline(super().proxy_manager_for(*arguments, **options))
 
 
-def _bound(manager: PoolManager) -> PoolManager:
+def _with_deadline(manager: PoolManager) -> PoolManager:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
     return manager

@@ -1,6 +1,6 @@
-"""Unpacking a body piece by piece: a kilobyte may hold a gigabyte, so nothing is ever unpacked at once.
+"""Decompress a body in bounded chunks, because a kilobyte can expand to a gigabyte.
 
-Only what Python's own library unpacks is asked for and unpacked. Other packings are passed on as they are.
+Only encodings of Python's standard library are requested and decompressed; other ones are passed through.
 """
 
 import zlib
@@ -8,77 +8,77 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 
-PIECE = 2**16
-"""Bytes of a piece, packed or unpacked."""
+CHUNK_BYTES = 2**16
+"""Maximum size of a chunk, compressed or not."""
 _GZIP = zlib.MAX_WBITS + 16
 _RAW = -zlib.MAX_WBITS
 
 
-class TooLarge(Exception):
-    """A body, or what it is packed in, has more bytes than it may."""
+class BodyTooLargeError(Exception):
+    """The body, compressed or not, exceeds the size limit."""
 
 
-def unpacked(pieces: Iterator[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """The pieces of a body without its packings, none longer than `PIECE` but those that come so.
+def decompress(chunks: Iterator[bytes], encoding: str, limit: int) -> Iterator[bytes]:
+    """Yield the decompressed chunks of a body, none longer than `CHUNK_BYTES` unless sent that way.
 
     Args:
-        pieces: The body as it was sent.
-        encoding: Its Content-Encoding: packings in the order in which they were applied.
-        limit: Bytes that the body may have, also as it was sent and between two packings.
+        chunks: The body as sent.
+        encoding: Its Content-Encoding: the encodings in the order of their application.
+        limit: Maximum bytes of the body, as sent, between two encodings, and decompressed.
 
     Raises:
-        TooLarge: it has more.
-        zlib.error: it is not packed as its header says.
+        BodyTooLargeError: the body exceeds the limit.
+        zlib.error: the body does not match its encoding.
     """
-    names = [name for name in (word.strip().lower() for word in encoding.split(",")) if name not in ("", "identity")]
-    pieces = _bounded(pieces, limit)
-    if any(name not in _PACKINGS for name in names):
-        return pieces
+    names = [name for name in (token.strip().lower() for token in encoding.split(",")) if name not in ("", "identity")]
+    chunks = _limited(chunks, limit)
+    if any(name not in _DECODERS for name in names):
+        return chunks
     for name in reversed(names):
-        pieces = _bounded(_PACKINGS[name](pieces), limit)
-    return pieces
+        chunks = _limited(_DECODERS[name](chunks), limit)
+    return chunks
 
 
-def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+def _limited(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
     size = 0
-    for piece in pieces:
-        size += len(piece)
+    for chunk in chunks:
+        size += len(chunk)
         if size > limit:
-            raise TooLarge
-        yield piece
+            raise BodyTooLargeError
+        yield chunk
 
 
-def _inflated(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
-    unpacker, is_first = zlib.decompressobj(window), True
-    for piece in pieces:
-        rest = piece
+def _inflate(chunks: Iterator[bytes], window: int) -> Iterator[bytes]:
+    decompressor, is_first = zlib.decompressobj(window), True
+    for chunk in chunks:
+        rest = chunk
         while rest:
             try:
-                found = unpacker.decompress(rest, PIECE)
+                output = decompressor.decompress(rest, CHUNK_BYTES)
             except zlib.error:
                 if is_first:
                     raise
-                return  # bytes after the end, which others ignore too
-            if found:
-                yield found
-            rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
-            if unpacker.eof:
-                unpacker, is_first = zlib.decompressobj(window), False
-    # All input is in: what is left is what the last call had no place for, less than a piece.
-    yield unpacker.flush()
+                return  # trailing bytes, which other clients ignore too
+            if output:
+                yield output
+            rest = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
+            if decompressor.eof:
+                decompressor, is_first = zlib.decompressobj(window), False
+    # The remaining output of the last call, less than a chunk.
+    yield decompressor.flush()
 
 
-def _deflated(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Either of the two forms that are called deflate: with zlib's header, as the standard says, or without."""
+def _inflate_deflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress deflate with zlib's header, as the standard says, or without it."""
     first = b""
-    while len(first) < 2 and (piece := next(pieces, b"")):
-        first += piece
+    while len(first) < 2 and (chunk := next(chunks, b"")):
+        first += chunk
     has_header = len(first) > 1 and first[0] & 15 == zlib.DEFLATED and int.from_bytes(first[:2], "big") % 31 == 0
-    return _inflated(chain([first], pieces), zlib.MAX_WBITS if has_header else _RAW)
+    return _inflate(chain([first], chunks), zlib.MAX_WBITS if has_header else _RAW)
 
 
-_PACKINGS: Mapping[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
-    "gzip": partial(_inflated, window=_GZIP),
-    "x-gzip": partial(_inflated, window=_GZIP),
-    "deflate": _deflated,
+_DECODERS: Mapping[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
+    "gzip": partial(_inflate, window=_GZIP),
+    "x-gzip": partial(_inflate, window=_GZIP),
+    "deflate": _inflate_deflate,
 }

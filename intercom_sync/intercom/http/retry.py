@@ -1,7 +1,4 @@
-"""A call that gets as many attempts as its failures deserve, each in its turn, and is counted.
-
-Turns are the limiter's (`limits`), verdicts on an answer those of `answers`; which calls to make is decided elsewhere.
-"""
+"""Retries with exponential backoff (R5.3): attempts, waits and request statistics of one call."""
 
 import logging
 import random
@@ -35,20 +32,20 @@ from intercom_sync.intercom.http.responses import RetryableResponseError, Valida
 from intercom_sync.intercom.http.transport import NoResponseError, RawResponse, Transport
 
 RETRIES = 3
-"""Further attempts after a network error, a time-out, a 5xx or an unusable answer."""
+"""Retries after a network error, a time-out, a 5xx or an unusable response."""
 THROTTLED_RETRIES = 8
-"""Further attempts after a 429, each after the window's reset: waiting one's turn is no failure, but has an end."""
+"""Retries after a 429, each after the window's reset. More than `RETRIES`, because throttling is no failure."""
 MAX_WAIT_SECONDS = 60.0
-"""Seconds that no single wait exceeds, whatever a Retry-After says."""
+"""Maximum of a single wait, also with a longer Retry-After."""
 _MEMORY_PER_BYTE = 5
-"""How many times its largest size an answer may take once it is read: one of the largest that is mostly text fits."""
+"""Maximum memory of a parsed response per byte of the size limit; enough for a maximum response of mostly text."""
 
 _LOG = logging.getLogger("intercom_sync.intercom")
 
 
 @dataclass(frozen=True)
 class RequestStats:
-    """API calls so far: attempts sent, those of them that were retries, and calls given up."""
+    """Count the API calls so far: attempts sent, retries among them, and calls that failed after all retries."""
 
     requests: int = 0
     retries: int = 0
@@ -57,7 +54,7 @@ class RequestStats:
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """What to ask: the body is made anew for each attempt, so that a page can shrink after a time-out."""
+    """Describe a request. The body is built for each attempt, so that a page can shrink after a time-out."""
 
     method: str
     path: str
@@ -65,16 +62,16 @@ class ApiRequest:
     body: Callable[[], Mapping[str, Any] | None] = lambda: None
     timed_out: Callable[[], None] = lambda: None
     too_large: Callable[[], bool] = lambda: False
-    """Asks for less from the next attempt on; False where that cannot be."""
+    """Reduces the size of the next attempt; returns False when it cannot be reduced."""
 
 
 def backoff(attempt: int) -> float:
-    """Seconds to wait before the retry after attempt 0, 1, 2…: exponential, with full jitter."""
+    """Return the seconds to wait after attempt 0, 1, 2…: exponential backoff with full jitter."""
     return random.uniform(0.1, min(2.0**attempt, MAX_WAIT_SECONDS))  # noqa: S311  (jitter, no secret)
 
 
 def throttled_wait(headers: Mapping[str, str], attempt: int, now: float) -> float:
-    """Seconds to wait after a 429: its Retry-After, else until the window's reset, else exponential backoff."""
+    """Return the seconds to wait after a 429: by Retry-After, else until the window's reset, else by backoff."""
     stated = number(headers, "Retry-After")
     wait = float(stated) if stated is not None else seconds_to_reset(headers, now)
     jitter = backoff(min(attempt, 3)) / 4
@@ -82,7 +79,7 @@ def throttled_wait(headers: Mapping[str, str], attempt: int, now: float) -> floa
 
 
 class RetryingCaller:
-    """Makes calls over one transport and counts them. Safe for threads."""
+    """Call the API over one transport, with retries and statistics. Thread-safe."""
 
     def __init__(
         self, transport: Transport, budget: Budget, *, wall: Clock = time.time, sleep: Sleep = time.sleep
@@ -96,7 +93,7 @@ class RetryingCaller:
 
     @property
     def request_stats(self) -> RequestStats:
-        """Calls made so far."""
+        """Return the statistics so far."""
         with self._lock:
             return self._counts
 
@@ -105,104 +102,104 @@ class RetryingCaller:
         call: ApiRequest,
         limiter: RateLimiter,
         *,
-        turn: Permit | None = None,
+        permit: Permit | None = None,
         stop: threading.Event | None = None,
         share: Share | None = None,
     ) -> Any:
-        """The JSON value that a call answers; see `IntercomClient.search` for its arguments and what it raises."""
+        """Return the JSON value of a response; see `IntercomClient.search` for arguments and errors."""
         if share is not None:
-            return self._made(call, limiter, turn, stop, share)
+            return self._call_with_retries(call, limiter, permit, stop, share)
         with self.budget.share() as own:
-            return self._made(call, limiter, turn, stop, own)
+            return self._call_with_retries(call, limiter, permit, stop, own)
 
-    def _made(
-        self, call: ApiRequest, limiter: RateLimiter, turn: Permit | None, stop: threading.Event | None, share: Share
+    def _call_with_retries(
+        self, call: ApiRequest, limiter: RateLimiter, permit: Permit | None, stop: threading.Event | None, share: Share
     ) -> Any:
         failures = throttled = 0
         while True:
-            turn = limiter.acquire(stop) if turn is None else turn
+            permit = limiter.acquire(stop) if permit is None else permit
             self._count(requests=1, retries=int(failures + throttled > 0))
-            found = self._outcome(call, limiter, turn, throttled, stop, share)
-            if not isinstance(found, RetryableResponseError | NoResponseError):
-                return found
-            is_429 = isinstance(found, RetryableResponseError) and found.throttled
+            outcome = self._attempt_outcome(call, limiter, permit, throttled, stop, share)
+            if not isinstance(outcome, RetryableResponseError | NoResponseError):
+                return outcome
+            is_429 = isinstance(outcome, RetryableResponseError) and outcome.throttled
             failures, throttled = failures + (not is_429), throttled + is_429
-            is_smaller = isinstance(found, NoResponseError) and found.too_large and call.too_large()
+            is_smaller = isinstance(outcome, NoResponseError) and outcome.too_large and call.too_large()
             if (failures > RETRIES and not is_smaller) or throttled > THROTTLED_RETRIES:
-                raise self._given_up(call, found, failures + throttled)
-            if found.timed_out:
+                raise self._final_error(call, outcome, failures + throttled)
+            if outcome.timed_out:
                 call.timed_out()
-            turn = None
+            permit = None
             if not is_429:
                 interruptible_sleep(backoff(min(failures - 1, RETRIES)), self._sleep, stop)
 
-    def _outcome(
+    def _attempt_outcome(
         self,
         call: ApiRequest,
         limiter: RateLimiter,
-        turn: Permit,
+        permit: Permit,
         throttled: int,
         stop: threading.Event | None,
         share: Share,
     ) -> Any:
-        """The value of one attempt, or why there is none.
+        """Return the value of one attempt, or its retryable error.
 
-        The reason is returned without its traceback, whose frames would keep the answer in memory.
+        The error is returned without its traceback, whose frames would keep the response in memory.
         """
         try:
-            return self._attempt(call, limiter, turn, throttled, stop, share)
-        except (RetryableResponseError, NoResponseError) as verdict:
+            return self._attempt(call, limiter, permit, throttled, stop, share)
+        except (RetryableResponseError, NoResponseError) as error:
             share.release()
-            verdict.__context__ = None
-            return verdict.with_traceback(None)
-        except IntercomError as error:
+            error.__context__ = None
+            return error.with_traceback(None)
+        except IntercomError as fatal:
             share.release()
-            self._count(errors=int(not isinstance(error, NotFoundError | UnsupportedVersionError | CancelledError)))
+            self._count(errors=int(not isinstance(fatal, NotFoundError | UnsupportedVersionError | CancelledError)))
             raise
 
     def _attempt(
         self,
         call: ApiRequest,
         limiter: RateLimiter,
-        turn: Permit,
+        permit: Permit,
         throttled: int,
         stop: threading.Event | None,
         share: Share,
     ) -> Any:
-        limiter.mark_sent(turn)
+        limiter.mark_sent(permit)
         try:
-            answer = self._transport.send(call.method, call.path, call.body(), share, stop)
+            response = self._transport.send(call.method, call.path, call.body(), share, stop)
         except BaseException:
-            limiter.on_failure(turn)
+            limiter.on_failure(permit)
             raise
-        limiter.on_response(turn, answer.headers)
-        if answer.status == 429:
-            limiter.pause(throttled_wait(answer.headers, throttled, self._wall()))
-        return self._value(call, answer, share, stop)
+        limiter.on_response(permit, response.headers)
+        if response.status == 429:
+            limiter.pause(throttled_wait(response.headers, throttled, self._wall()))
+        return self._parse(call, response, share, stop)
 
-    def _value(self, call: ApiRequest, answer: RawResponse, share: Share, stop: threading.Event | None) -> Any:
-        """What an answer says, which takes memory of its own once it is read."""
-        memory = responses.memory(answer.body)
-        largest = _MEMORY_PER_BYTE * self._transport.largest_answer
-        if memory > largest:
-            raise NoResponseError(f"an answer that takes more than {largest >> 20} MB of memory", too_large=True)
-        share.hold(len(answer.body) + memory, stop)
-        found = responses.parse_response(answer.status, answer.headers, answer.body, call.validator)
+    def _parse(self, call: ApiRequest, response: RawResponse, share: Share, stop: threading.Event | None) -> Any:
+        """Parse a response, after reserving memory for its parsed value."""
+        memory = responses.estimate_memory(response.body)
+        max_memory = _MEMORY_PER_BYTE * self._transport.max_response_bytes
+        if memory > max_memory:
+            raise NoResponseError(f"a response that takes more than {max_memory >> 20} MB of memory", too_large=True)
+        share.hold(len(response.body) + memory, stop)
+        outcome = responses.parse_response(response.status, response.headers, response.body, call.validator)
         share.settle(memory)
-        return found
+        return outcome
 
-    def _given_up(
-        self, call: ApiRequest, verdict: RetryableResponseError | NoResponseError, attempts: int
+    def _final_error(
+        self, call: ApiRequest, error: RetryableResponseError | NoResponseError, attempts: int
     ) -> IntercomError:
         self._count(errors=1)
-        _LOG.warning("Intercom: a call was given up after %d attempts (%s)", attempts, verdict.reason)
-        if isinstance(verdict, NoResponseError) and verdict.too_large:
-            return ResponseTooLargeError(f"{call.method} {call.path}", verdict.reason, attempts)
-        if isinstance(verdict, NoResponseError) and not verdict.timed_out:
-            return ConnectionFailedError(self._transport.base_url, verdict.reason)
-        return ServiceUnavailableError(verdict.reason, attempts)
+        _LOG.warning("Intercom: a call failed after %d attempts (%s)", attempts, error.reason)
+        if isinstance(error, NoResponseError) and error.too_large:
+            return ResponseTooLargeError(f"{call.method} {call.path}", error.reason, attempts)
+        if isinstance(error, NoResponseError) and not error.timed_out:
+            return ConnectionFailedError(self._transport.base_url, error.reason)
+        return ServiceUnavailableError(error.reason, attempts)
 
     def _count(self, requests: int = 0, retries: int = 0, errors: int = 0) -> None:
         with self._lock:
-            was = self._counts
-            self._counts = RequestStats(was.requests + requests, was.retries + retries, was.errors + errors)
+            counts = self._counts
+            self._counts = RequestStats(counts.requests + requests, counts.retries + retries, counts.errors + errors)

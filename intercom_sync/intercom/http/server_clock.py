@@ -1,4 +1,4 @@
-"""Intercom's clock, as far as the headers of its answers tell it."""
+"""Intercom's clock, read from the headers of its responses."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,35 +8,35 @@ from intercom_sync.intercom.http.rate_limiter import Clock, number
 
 
 def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the time at which an answer arrived, by its `Date`; None where there is none that can be read.
+    """Return the server time at arrival from `Date`; None when it is missing or invalid.
 
-    An answer out of a cache bears the time at which it was made, and its `Age` in seconds since then.
+    A cached response has its original `Date`, and its `Age` in seconds since then.
     """
     try:
-        made = parsedate_to_datetime(headers.get("Date", ""))
-        # A zone of -0000 says that the time is UTC, and is parsed as no zone.
-        made = made.replace(tzinfo=UTC) if made.tzinfo is None else made.astimezone(UTC)
-        return made + timedelta(seconds=number(headers, "Age") or 0)
+        created_at = parsedate_to_datetime(headers.get("Date", ""))
+        # The zone -0000 means UTC, and is parsed as no zone.
+        created_at = created_at.replace(tzinfo=UTC) if created_at.tzinfo is None else created_at.astimezone(UTC)
+        return created_at + timedelta(seconds=number(headers, "Age") or 0)
     except (ValueError, TypeError, OverflowError):
         return None
 
 
 class ServerClock:
-    """The difference between Intercom's clock and this machine's, by the newest answer. Safe for threads."""
+    """Track the offset of Intercom's clock from this machine's, by the newest response. Thread-safe."""
 
     def __init__(self, wall: Clock) -> None:
         self._wall = wall
-        self._ahead: timedelta | None = None
+        self._offset: timedelta | None = None
 
-    def note(self, headers: Mapping[str, str]) -> None:
-        """Note an answer that has just arrived."""
+    def update(self, headers: Mapping[str, str]) -> None:
+        """Update the offset from a response that has just arrived."""
         time = server_time(headers)
         if time is not None:
-            self._ahead = time - self._machine()
+            self._offset = time - self._machine_time()
 
     def now(self) -> datetime | None:
-        """Return Intercom's time; None before any answer with a usable `Date`."""
-        return None if self._ahead is None else self._machine() + self._ahead
+        """Return Intercom's time; None before the first response with a valid `Date`."""
+        return None if self._offset is None else self._machine_time() + self._offset
 
-    def _machine(self) -> datetime:
+    def _machine_time(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), UTC)

@@ -1,7 +1,4 @@
-"""One HTTP request to Intercom: host, headers, connections, time-outs, and an answer or none.
-
-Nothing is tried again here and no answer judged: see `calls` and `answers`.
-"""
+"""One HTTP request to Intercom: headers, connections, time-outs, size limits."""
 
 import os
 import threading
@@ -19,23 +16,23 @@ from requests.utils import get_environ_proxies
 
 from intercom_sync.intercom.http.byte_budget import Share
 from intercom_sync.intercom.http.deadline import DeadlineAdapter
-from intercom_sync.intercom.http.decompression import PIECE, TooLarge, unpacked
+from intercom_sync.intercom.http.decompression import CHUNK_BYTES, BodyTooLargeError, decompress
 from intercom_sync.intercom.http.rate_limiter import Clock
 from intercom_sync.intercom.http.server_clock import ServerClock
 
 TIMEOUTS_SECONDS = (10.0, 75.0)
-"""Seconds to connect, and that may pass without a byte; a page of conversations may take most of a minute.
+"""Time-outs to connect and between two bytes; a page of conversations may take most of a minute.
 
-A whole answer may take twice the latter (see `deadline`)."""
+A whole response may take twice the latter (see `deadline`)."""
 MAX_RESPONSE_BYTES = 32 * 2**20
-"""Bytes of an answer, packed or unpacked: far more than the largest page. Several are in memory at once (`budget`)."""
-_LARGEST_ERROR = 2**16
-"""Bytes that are read of any answer but a 200: its words fit into them, and nothing else of it is used."""
+"""Maximum size of a response, compressed or not; far more than the largest page."""
+_MAX_ERROR_BYTES = 2**16
+"""Bytes read of an error response; enough for its code and message."""
 
 
 @dataclass(frozen=True)
 class RawResponse:
-    """What came back, unjudged."""
+    """Hold a response that was not validated yet."""
 
     status: int
     headers: Mapping[str, str]
@@ -43,17 +40,17 @@ class RawResponse:
 
 
 class NoResponseError(Exception):
-    """Nothing usable came back: the network failed, or the answer took too long or was too large."""
+    """No usable response: the network failed, or the response was too slow or too large."""
 
-    def __init__(self, reason: str, *, too_slow: bool = False, too_large: bool = False) -> None:
+    def __init__(self, reason: str, *, timed_out: bool = False, too_large: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.timed_out = too_slow
+        self.timed_out = timed_out
         self.too_large = too_large
 
 
 class _Token(requests.auth.AuthBase):
-    """Sets the header per request, since requests would let a .netrc entry replace one of the session's."""
+    """Set the token per request, because requests lets a .netrc entry replace a session header."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -64,15 +61,15 @@ class _Token(requests.auth.AuthBase):
 
 
 class _Session(requests.Session):
-    """Sees no redirect in an answer: requests would unpack the whole body of one before it leaves it alone."""
+    """Ignore redirects, because requests would decompress the whole body of one, without a limit."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return nothing."""
+        """Return None, which means no redirect."""
         del resp
 
 
 class Transport:
-    """Kept-open connections to one host, for as many threads as `connections`. Safe for threads."""
+    """Send requests to one host over persistent connections, one for each of `connections` threads. Thread-safe."""
 
     def __init__(
         self,
@@ -82,15 +79,15 @@ class Transport:
         version: str,
         connections: int,
         timeouts: tuple[float, float] = TIMEOUTS_SECONDS,
-        largest_answer: int = MAX_RESPONSE_BYTES,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         wall: Clock = time.time,
     ) -> None:
         self.server_clock = ServerClock(wall)
         self.base_url = base_url.rstrip("/")
         self._timeouts = timeouts
-        self.largest_answer = largest_answer
+        self.max_response_bytes = max_response_bytes
         self._session = _Session()
-        # Looked up once: requests would ask the environment and the proxy settings again for every call.
+        # Read once: requests would read environment and proxy settings at every call.
         self._session.trust_env = False
         self._session.proxies = get_environ_proxies(self.base_url)
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
@@ -100,7 +97,7 @@ class Transport:
             {
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
-                # A proxy's copy of an answer would tell an old time, and perhaps of another workspace.
+                # A cached response would have an old time, and perhaps another workspace's data.
                 "Cache-Control": "no-cache",
                 "Content-Type": "application/json",
                 "Intercom-Version": version,
@@ -115,72 +112,72 @@ class Transport:
         self,
         method: str,
         path: str,
-        asked: Mapping[str, Any] | None,
+        payload: Mapping[str, Any] | None,
         share: Share,
         stop: threading.Event | None = None,
     ) -> RawResponse:
-        """Send one request and read the whole answer. Redirects are not followed: the token stays with its host.
+        """Send one request and read the whole response. Redirects are not followed, so the token stays with its host.
 
         Args:
-            method: Of HTTP.
-            path: Below the base URL, with its query.
-            asked: The body, as JSON.
-            share: Holds the bytes of the answer's body.
-            stop: Ends the wait for those bytes when set.
+            method: HTTP method.
+            path: Path below the base URL, with its query.
+            payload: JSON body.
+            share: Holds the bytes of the response body.
+            stop: Cancels the wait for these bytes when set.
 
         Raises:
-            NoAnswer: no connection, a broken one, or the answer took longer or was larger than it may be.
-            Stopped: `stop` was set.
+            NoResponseError: the connection failed, or the response was too slow or too large.
+            CancelledError: `stop` was set.
         """
         try:
             with self._session.request(
                 method,
                 self.base_url + path,
-                data=None if asked is None else orjson.dumps(asked),
+                data=None if payload is None else orjson.dumps(payload),
                 timeout=self._timeouts,
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                self.server_clock.note(response.headers)
-                body = self._body(response, share, stop)
+                self.server_clock.update(response.headers)
+                body = self._read_body(response, share, stop)
                 return RawResponse(response.status_code, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # The name alone: the text of some holds a proxy's password.
+            # Only the class name, because some messages contain a proxy's password.
             timed_out = isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error)
-            raise NoResponseError(type(error).__name__, too_slow=timed_out) from None
+            raise NoResponseError(type(error).__name__, timed_out=timed_out) from None
         except zlib.error:
-            raise NoResponseError("an answer that is not packed as its header says") from None
-        except TooLarge:
-            raise NoResponseError(f"an answer of more than {self.largest_answer >> 20} MB", too_large=True) from None
+            raise NoResponseError("a response that does not match its Content-Encoding") from None
+        except BodyTooLargeError:
+            raise NoResponseError(f"a response of more than {self.largest_answer >> 20} MB", too_large=True) from None
 
-    def _body(self, response: requests.Response, share: Share, stop: threading.Event | None) -> bytearray:
+    def _read_body(self, response: requests.Response, share: Share, stop: threading.Event | None) -> bytearray:
         if response.status_code == 200:
-            return _whole(response, bytearray(), self.largest_answer, share, stop)
+            return _append_body(response, bytearray(), self.max_response_bytes, share, stop)
         body = bytearray()
-        with suppress(TooLarge):
-            _whole(response, body, _LARGEST_ERROR, share, stop)
-        # An error may repeat the request, and its text is shown to people.
+        with suppress(BodyTooLargeError):
+            _append_body(response, body, _MAX_ERROR_BYTES, share, stop)
+        # An error may echo the request's token, and its message is shown to people.
         return body.replace(self._token, b"***") if self._token else body
 
     def close(self) -> None:
         """Close the connections."""
-        # The session only lets go of its pools; one that an error of the past still refers to would stay open.
+        # The session drops its pools without closing them; one that an old error still references would stay open.
         for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
             for pool in [manager.pools[key] for key in manager.pools.keys()]:  # noqa: SIM118  (no iteration of its own)
                 pool.close()
         self._session.close()
 
 
-def _whole(
+def _append_body(
     response: requests.Response, body: bytearray, limit: int, share: Share, stop: threading.Event | None
 ) -> bytearray:
-    """Append a body to the bytes given, and return them; what was read stays there when it turns out too large."""
-    for piece in unpacked(_as_sent(response), response.headers.get("Content-Encoding", ""), limit):
-        share.hold(len(body) + len(piece), stop)
-        body += piece
+    """Append a response body to `body` and return it; when it is too large, `body` keeps what was read."""
+    for chunk in decompress(_raw_chunks(response), response.headers.get("Content-Encoding", ""), limit):
+        share.hold(len(body) + len(chunk), stop)
+        body += chunk
     return body
 
 
-def _as_sent(response: requests.Response) -> Iterator[bytes]:
-    while piece := response.raw.read(PIECE, decode_content=False):
-        yield piece
+def _raw_chunks(response: requests.Response) -> Iterator[bytes]:
+    while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
+        yield chunk

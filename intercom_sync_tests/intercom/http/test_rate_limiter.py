@@ -12,8 +12,8 @@ from intercom_sync_tests.intercom.scenario import HandClock
 
 
 def limiter_on(clock: HandClock, per_second: int | None = None) -> RateLimiter:
-    allowance = RateBudget(clock=clock, wall=clock)
-    return RateLimiter(per_second, allowance, clock=clock, sleep=clock.sleep)
+    budget = RateBudget(clock=clock, wall=clock)
+    return RateLimiter(per_second, budget, clock=clock, sleep=clock.sleep)
 
 
 def headers(limit: object, remaining: object, reset: object) -> dict[str, str]:
