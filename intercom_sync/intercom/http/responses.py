@@ -149,7 +149,8 @@ def parse_response(status: int, headers: Mapping[str, str], body: bytes | bytear
     """Return the JSON value of a response that passes the validator.
 
     Raises:
-        RetryableResponseError: 408, 425, 429, 5xx, another 2xx, 304, or a 200 whose body is empty, no JSON or of another shape.
+        RetryableResponseError: 408, 425, 429, 5xx, another 2xx, 304, or a 200 whose body is empty, no JSON or of
+            another shape.
         UnauthorizedError: 401, 402, 403.
         NotFoundError: 404, 410.
         UnsupportedVersionError: 400 because the API version does not have the endpoint.

@@ -148,7 +148,8 @@ class Transport:
         except zlib.error:
             raise NoResponseError("a response that does not match its Content-Encoding") from None
         except BodyTooLargeError:
-            raise NoResponseError(f"a response of more than {self.max_response_bytes >> 20} MB", too_large=True) from None
+            reason = f"a response of more than {self.max_response_bytes >> 20} MB"
+            raise NoResponseError(reason, too_large=True) from None
 
     def _read_body(self, response: requests.Response, share: Share, stop: threading.Event | None) -> bytearray:
         if response.status_code == 200:
