@@ -24,11 +24,7 @@ from intercom_sync.pipeline.record_incidents import record
 from intercom_sync.redaction import redact_unexpected
 from intercom_sync.settings import Settings
 from intercom_sync.slack.blocks import DIGEST_THRESHOLD
-from intercom_sync.slack.slack_client import (
-    LONGEST_WAIT,
-    channels,
-    post_message,
-)
+from intercom_sync.slack.slack_client import MAX_WAIT_SECONDS, channels, post_message
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import read_present
 
@@ -79,7 +75,7 @@ def slack_alerts(
             context.update_cursor(json.dumps({"logged": max((alert.id for alert in waiting), default=0)}))
             return dg.SkipReason(f"no SLACK_BOT_TOKEN: {len(waiting)} alerts wait in customer_alerts")
         # A wait that seems longer was noted while the clock was ahead.
-        if 0 < state.get("not_before", 0) - time.time() <= LONGEST_WAIT:
+        if 0 < state.get("not_before", 0) - time.time() <= MAX_WAIT_SECONDS:
             left = outbox.backlog(session).pending
             return dg.SkipReason(f"Slack asks to wait until {_clock(state['not_before'])}, {left} waiting")
         settings = Settings.load()

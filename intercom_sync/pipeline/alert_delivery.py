@@ -122,7 +122,7 @@ class AlertDispatcher:
         while self._wait_for_turn():
             answer = self._send(self._channels.of(message), message)
             self._next_at = self._clock() + MESSAGE_INTERVAL_SECONDS
-            if answer.verdict is Outcome.WAIT:
+            if answer.outcome is Outcome.RATE_LIMITED:
                 self._next_at = self._clock() + answer.wait_seconds
                 done.wait_seconds = answer.wait_seconds
                 continue
@@ -141,19 +141,19 @@ class AlertDispatcher:
         return True
 
     def _note(self, message: Message, answer: PostResult, done: Delivery) -> None:
-        if answer.verdict is Outcome.TAKEN:
+        if answer.outcome is Outcome.DELIVERED:
             outbox.mark_delivered(self._session, message.ids, datetime.now(UTC))
             done.alerts += len(message.ids)
             done.messages += 1
             return
-        outbox.mark_failed(self._session, message.ids, answer.reason, answer.verdict is Outcome.REFUSED)
-        if answer.verdict is Outcome.UNKNOWN:
+        outbox.mark_failed(self._session, message.ids, answer.reason, answer.outcome is Outcome.REJECTED)
+        if answer.outcome is Outcome.UNKNOWN_REJECTION:
             done.unknown_refusal = answer.reason
-        if answer.verdict is Outcome.CHANNEL:
+        if answer.outcome is Outcome.CHANNEL_MISCONFIGURED:
             done.refusals[self._channels.of(message)] = answer.reason
-        if answer.verdict is Outcome.SETUP:
+        if answer.outcome is Outcome.MISCONFIGURED:
             raise SlackMisconfiguredError(f"{answer.reason} {self._left()}")
-        if answer.verdict is Outcome.AWAY:
+        if answer.outcome is Outcome.UNAVAILABLE:
             raise SlackUnavailableError(f"{answer.reason}; {done.alerts} were delivered before. {self._left()}")
 
     def _left(self) -> str:

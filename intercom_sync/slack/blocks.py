@@ -1,7 +1,7 @@
-"""What is said in Slack: waiting alerts in, messages out. Pure.
+"""Build Slack messages from pending alerts.
 
-A few alerts of one run are a message each; many are one digest: their kinds with counts, the largest customers by MRR,
-and the table for the rest. Every message keeps Slack's limits: 50 blocks, 3,000 characters a text.
+Up to `DIGEST_THRESHOLD` alerts of one run are a message each. More of them are one digest with counts by kind, the
+largest customers by MRR, and a query for the rest. Messages keep Slack's limits: 50 blocks, 3,000 characters a text.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,21 +14,21 @@ from intercom_sync.domain.incidents import INCIDENT_KINDS
 from intercom_sync.slack.formatting import KINDS, details, kind_of, line, summary
 
 DIGEST_THRESHOLD = 5
-"""More alerts of one run than this become a digest."""
+"""Maximum number of alerts of one run that are sent one by one."""
 
 SECTION_LIMIT = 3_000
-_LISTED = 10
+_MAX_LISTED = 10
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message.
+    """Hold one message.
 
     Attributes:
-        ids: the alerts it tells of.
-        text: it in plain words, for notifications, and in place of the blocks.
-        blocks: it as Slack lays it out; None where Slack has refused them before.
-        operations: whether it concerns the sync itself rather than customers; no message is about both.
+        ids: ids of its alerts.
+        text: plain text, for notifications and as a fallback for the blocks.
+        blocks: Slack's layout blocks; None after Slack has rejected them.
+        operations: whether it is about incidents and not about customers; no message is about both.
     """
 
     ids: tuple[int, ...]
@@ -37,24 +37,24 @@ class Message:
     operations: bool = False
 
 
-def build_messages(waiting: Iterable[Alert]) -> list[Message]:
-    """Return the messages that tell of all these alerts, the oldest first; each alert is in exactly one."""
+def build_messages(pending: Iterable[Alert]) -> list[Message]:
+    """Return the messages for all pending alerts, oldest first; each alert is in exactly one message."""
     groups: dict[str | None, list[Alert]] = {}
-    for alert in waiting:
-        # Troubles of several runs go together: a bad week shall not be a message an hour.
+    for alert in pending:
+        # Incidents of all runs form one group, so that a bad week is not one message an hour.
         groups.setdefault(None if alert.kind in INCIDENT_KINDS else alert.run_id, []).append(alert)
-    made = [
+    messages = [
         replace(message, operations=group[0].kind in INCIDENT_KINDS)
         for group in groups.values()
-        for message in _of_group(group)
+        for message in _group_messages(group)
     ]
-    return sorted(made, key=lambda message: message.ids[0])
+    return sorted(messages, key=lambda message: message.ids[0])
 
 
-def _of_group(group: Sequence[Alert]) -> Iterator[Message]:
-    refused = [alert for alert in group if alert.refusal_count]
-    fresh = [alert for alert in group if not alert.refusal_count]
-    for part in (fresh, refused):
+def _group_messages(group: Sequence[Alert]) -> Iterator[Message]:
+    rejected = [alert for alert in group if alert.refusal_count]
+    new = [alert for alert in group if not alert.refusal_count]
+    for part in (new, rejected):
         if len(part) > DIGEST_THRESHOLD:
             yield _digest(part)
         else:
@@ -69,7 +69,7 @@ def _single(alert: Alert) -> Message:
 
 
 def _digest(group: Sequence[Alert]) -> Message:
-    """Many alerts as one message; after a refusal only counts, which nobody's name can spoil."""
+    """Combine alerts into one message; after a rejection it has counts only, which contain no customer text."""
     ordered = sorted(group, key=lambda alert: (_rank(alert), -alert.mrr, alert.id))
     kinds = [list(of_kind) for _, of_kind in groupby(ordered, key=lambda alert: alert.kind)]
     counts = ", ".join(kind_of(of_kind[0]).counted(len(of_kind)) for of_kind in kinds)
@@ -91,21 +91,21 @@ def _list(of_kind: Sequence[Alert]) -> dict[str, Any]:
     heading = f"{kind.emoji} *{kind.counted(len(of_kind))}*"
     lines = [heading]
     size = len(heading)
-    for alert in of_kind[:_LISTED]:
-        told = line(alert)
-        if size + len(told) > SECTION_LIMIT - 100:
+    for alert in of_kind[:_MAX_LISTED]:
+        entry = line(alert)
+        if size + len(entry) > SECTION_LIMIT - 100:
             break
-        lines.append(told)
-        size += len(told) + 1
-    rest = len(of_kind) - len(lines) + 1
-    return _section("\n".join([*lines, f"… and {rest:,} more"] if rest else lines))
+        lines.append(entry)
+        size += len(entry) + 1
+    hidden = len(of_kind) - len(lines) + 1
+    return _section("\n".join([*lines, f"… and {hidden:,} more"] if hidden else lines))
 
 
 def _where(group: Sequence[Alert]) -> str:
     runs = {alert.run_id for alert in group}
     first, last = min(alert.id for alert in group), max(alert.id for alert in group)
-    of = f"run = '{_run_id(group[0])}'" if len(runs) == 1 else f"id BETWEEN {first} AND {last}"
-    return f"All of them: SELECT * FROM customer_alerts WHERE {of} · {group[0].created_at:%Y-%m-%d %H:%M} UTC"
+    condition = f"run = '{_run_id(group[0])}'" if len(runs) == 1 else f"id BETWEEN {first} AND {last}"
+    return f"All of them: SELECT * FROM customer_alerts WHERE {condition} · {group[0].created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _run(alert: Alert) -> str:
@@ -117,7 +117,7 @@ def _run_id(alert: Alert) -> str:
 
 
 def _section(text: str) -> dict[str, Any]:
-    # verbatim: Slack makes no links, channels or mentions of what it finds in the words.
+    # verbatim: Slack does not convert parts of the text to links, channels or mentions.
     return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 

@@ -1,7 +1,4 @@
-"""One alert in words: its headline, its line in a list, and the facts under it.
-
-How lines become messages is `message`'s; how customers' words are made harmless, `mrkdwn`'s.
-"""
+"""Format one alert: headline, line in a list, details."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,20 +10,20 @@ from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.revenue.money import DEFAULT_CURRENCY, format_amount, read_currency
 from intercom_sync.slack.mrkdwn import escape_mrkdwn, link, literal
 
-_NAME, _EMAIL, _PLAN, _WORDS, _LINE_WORDS, _SENTENCE = 120, 400, 120, 900, 160, 1_200
+_MAX_NAME, _MAX_EMAIL, _MAX_PLAN, _MAX_EXCERPT, _MAX_LINE_EXCERPT, _MAX_SENTENCE = 120, 400, 120, 900, 160, 1_200
 _STRIPE = "https://dashboard.stripe.com/customers/"
 
 
 class Kind(NamedTuple):
-    """How a kind is shown: one of them, and many."""
+    """Hold the display names of an alert kind, singular and plural."""
 
     emoji: str
-    one: str
-    many: str
+    singular: str
+    plural: str
 
     def counted(self, number: int) -> str:
-        """Return how many there are, in words."""
-        return f"{number:,} {self.many}" if number != 1 else f"1 {self.one[:1].lower()}{self.one[1:]}"
+        """Format a count of this kind, as in "3 cancel mentions"."""
+        return f"{number:,} {self.plural}" if number != 1 else f"1 {self.singular[:1].lower()}{self.singular[1:]}"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -36,50 +33,51 @@ KINDS: Mapping[str, Kind] = {
     alerts.MRR_CHANGE: Kind(":chart_with_upwards_trend:", "Large MRR change", "large MRR changes"),
     incidents.FAILED_RUN: Kind(":red_circle:", "Sync failed", "failed syncs"),
     incidents.FAILED_CHECK: Kind(":large_orange_circle:", "Check failed", "failed checks"),
-    incidents.PARTIAL_FAILURE: Kind(":large_yellow_circle:", "Sync done with errors", "syncs done with errors"),
+    incidents.PARTIAL_FAILURE: Kind(":large_yellow_circle:", "Sync finished with errors", "syncs with errors"),
     incidents.MISSED_WINDOWS: Kind(":red_circle:", "Windows never synced", "gaps between syncs"),
 }
 
 
 def kind_of(alert: Alert) -> Kind:
-    """Return how an alert's kind is shown, also one that is not known here."""
-    return KINDS.get(alert.kind) or Kind(":bell:", escape_mrkdwn(alert.kind, _NAME), escape_mrkdwn(alert.kind, _NAME))
+    """Return the display names of an alert's kind; unknown kinds are escaped."""
+    name = escape_mrkdwn(alert.kind, _MAX_NAME)
+    return KINDS.get(alert.kind) or Kind(":bell:", name, name)
 
 
-def who(alert: Alert) -> str:
-    """Return the customer: name and email."""
-    email = literal(alert.email or "", _EMAIL)
-    name = escape_mrkdwn(str(alert.details.get("name") or ""), _NAME)
+def customer(alert: Alert) -> str:
+    """Format the customer's name and email."""
+    email = literal(alert.email or "", _MAX_EMAIL)
+    name = escape_mrkdwn(str(alert.details.get("name") or ""), _MAX_NAME)
     return f"{name} ({email})" if name else email
 
 
 def summary(alert: Alert) -> str:
-    """Return an alert as one line without a mark-up of ours: kind, customer and money, or the sentence of a trouble."""
+    """Format an alert as one line of plain text: kind, customer and money, or the sentence of an incident."""
     if alert.email is None:
-        return f"{kind_of(alert).one}: {_sentence(alert)}"
-    return f"{kind_of(alert).one}: {who(alert)} · {_money(alert)}"
+        return f"{kind_of(alert).singular}: {_sentence(alert)}"
+    return f"{kind_of(alert).singular}: {customer(alert)} · {_money(alert)}"
 
 
 def line(alert: Alert) -> str:
-    """Return an alert's line in a list of its kind."""
+    """Format an alert as a line in a list of its kind."""
     if alert.email is None:
         return f"• {_sentence(alert)}"
-    said = escape_mrkdwn(str(alert.details.get("excerpt") or ""), _LINE_WORDS)
-    return " · ".join(filter(None, (f"• {who(alert)}", _money(alert), said and f"“{said}”", _links(alert))))
+    excerpt = escape_mrkdwn(str(alert.details.get("excerpt") or ""), _MAX_LINE_EXCERPT)
+    return " · ".join(filter(None, (f"• {customer(alert)}", _money(alert), excerpt and f"“{excerpt}”", _links(alert))))
 
 
 def details(alert: Alert) -> str:
-    """Return all that is known of an alert, in lines."""
+    """Format all details of an alert, one per line."""
     kind = kind_of(alert)
-    headline = f"{kind.emoji} *{kind.one}*"
+    headline = f"{kind.emoji} *{kind.singular}*"
     if alert.email is None:
         return f"{headline}\n{_sentence(alert)}"
-    lines = (f"{headline}: {who(alert)}", _money(alert), _payment(alert), _said(alert), _links(alert))
+    lines = (f"{headline}: {customer(alert)}", _money(alert), _payment(alert), _excerpt(alert), _links(alert))
     return "\n".join(filter(None, lines))
 
 
 def _sentence(alert: Alert) -> str:
-    return literal(str(alert.details.get("sentence") or "no more is known"), _SENTENCE)
+    return literal(str(alert.details.get("sentence") or "no details are known"), _MAX_SENTENCE)
 
 
 def _money(alert: Alert) -> str:
@@ -90,7 +88,7 @@ def _money(alert: Alert) -> str:
     if (details.get("previous_mrr"), before) != (details.get("mrr"), currency):
         change = f", {details['change_percent']} %" if "change_percent" in details and before == currency else ""
         now += f" (before: {money(details.get('previous_mrr'), before)}{change})"
-    plan = escape_mrkdwn(str(details.get("plan_name") or ""), _PLAN)
+    plan = escape_mrkdwn(str(details.get("plan_name") or ""), _MAX_PLAN)
     return f"{now} · {plan}" if plan else now
 
 
@@ -102,20 +100,20 @@ def _payment(alert: Alert) -> str:
     return f"Last payment: {money(amount, currency)}, {moment(at)}" if amount or at else "No payment is known."
 
 
-def _said(alert: Alert) -> str:
-    words = escape_mrkdwn(str(alert.details.get("excerpt") or ""), _WORDS)
-    return f"> {words}\nWritten {moment(alert.details.get('said_at'))}" if words else ""
+def _excerpt(alert: Alert) -> str:
+    excerpt = escape_mrkdwn(str(alert.details.get("excerpt") or ""), _MAX_EXCERPT)
+    return f"> {excerpt}\nWritten {moment(alert.details.get('said_at'))}" if excerpt else ""
 
 
 def _links(alert: Alert) -> str:
     conversation = str(alert.details.get("conversation_url") or "")
-    customer = str(alert.details.get("stripe_customer_id") or "")
-    found = (link(conversation, "Open the conversation"), link(f"{_STRIPE}{customer}" if customer else "", "Stripe"))
-    return " · ".join(filter(None, found))
+    stripe_id = str(alert.details.get("stripe_customer_id") or "")
+    links = (link(conversation, "Open the conversation"), link(f"{_STRIPE}{stripe_id}" if stripe_id else "", "Stripe"))
+    return " · ".join(filter(None, links))
 
 
 def money(amount: Any, currency: Any) -> str:
-    """Return an amount, given as exact text, as people write it in its currency; `unknown` for none."""
+    """Format an amount, given as exact text, in its currency; "unknown" for None."""
     if amount is None:
         return "unknown"
     try:
@@ -125,7 +123,7 @@ def money(amount: Any, currency: Any) -> str:
 
 
 def moment(text: Any) -> str:
-    """Return an ISO 8601 time for people, to the minute in UTC; `at an unknown time` for none."""
+    """Format an ISO 8601 time to the minute in UTC; "at an unknown time" for None."""
     try:
         return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
     except ValueError:

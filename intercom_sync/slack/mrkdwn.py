@@ -1,52 +1,52 @@
-"""Words of customers as Slack's mrkdwn, so that they are shown and never obeyed.
+"""Escape text for Slack's mrkdwn, so that customer text is shown and never interpreted.
 
-Slack's own three characters become entities; what would format or link gets a zero-width space, since Slack knows no
-escape for it. Lengths are those of the result, as Slack counts them.
+Slack's three reserved characters become entities. Formatting and link characters get a zero-width space, because Slack
+has no escape for them. Length limits apply to the escaped text, as in Slack.
 """
 
 from urllib.parse import quote
 
-_GAP = "\u200b"
-_INERT = {
+_ZERO_WIDTH_SPACE = "\u200b"
+_ESCAPES = {
     "&": "&amp;",
     "<": "&lt;",
     ">": "&gt;",
     "`": "'",
-    "*": f"*{_GAP}",
-    "_": f"_{_GAP}",
-    "~": f"~{_GAP}",
-    ":": f":{_GAP}",
-    "@": f"@{_GAP}",
-    "#": f"#{_GAP}",
+    "*": f"*{_ZERO_WIDTH_SPACE}",
+    "_": f"_{_ZERO_WIDTH_SPACE}",
+    "~": f"~{_ZERO_WIDTH_SPACE}",
+    ":": f":{_ZERO_WIDTH_SPACE}",
+    "@": f"@{_ZERO_WIDTH_SPACE}",
+    "#": f"#{_ZERO_WIDTH_SPACE}",
 }
-_LITERAL = {char: _INERT[char] for char in "&<>`"}
-# What joins characters or turns their direction could hide or reorder the words around it.
-_UNSEEN = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
+_LITERAL = {char: _ESCAPES[char] for char in "&<>`"}
+# Joiners and direction marks could hide or reorder the text around them.
+_REMOVED = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
 
 
-def escape_mrkdwn(text: str, most: int) -> str:
-    """Return a customer's words on one line, at most so many characters of mrkdwn; what is cut off ends in …."""
-    return _pieces(text, most, _INERT)
+def escape_mrkdwn(text: str, max_length: int) -> str:
+    """Escape customer text to one line of at most `max_length` characters; a truncated text ends in …."""
+    return _escape(text, max_length, _ESCAPES)
 
 
-def literal(text: str, most: int) -> str:
-    """Return something that people copy, like an email: only what Slack would read as markup of its own is changed."""
-    return _pieces(text, most, _LITERAL)
+def literal(text: str, max_length: int) -> str:
+    """Escape a text that people copy, such as an email: only Slack's reserved characters and backticks are changed."""
+    return _escape(text, max_length, _LITERAL)
 
 
-def link(url: str, words: str) -> str:
-    """Return a link on words of our own; an address that is none of http is left out."""
+def link(url: str, label: str) -> str:
+    """Return a link with a fixed label; "" for a URL that is not HTTP."""
     if not url.startswith(("https://", "http://")):
         return ""
-    return f"<{quote(url, safe=':/?#=%_-.~')}|{words}>"
+    return f"<{quote(url, safe=':/?#=%_-.~')}|{label}>"
 
 
-def _pieces(text: str, most: int, replaced: dict[str, str]) -> str:
+def _escape(text: str, max_length: int, escapes: dict[str, str]) -> str:
     pieces: list[str] = []
     size = 0
-    for char in " ".join(text.translate(_UNSEEN).split()):
-        piece = replaced.get(char, char)
-        if size + len(piece) > most - 1:
+    for char in " ".join(text.translate(_REMOVED).split()):
+        piece = escapes.get(char, char)
+        if size + len(piece) > max_length - 1:
             return "".join(pieces).rstrip() + "…"
         pieces.append(piece)
         size += len(piece)

@@ -1,6 +1,6 @@
-"""One message to Slack, and what the answer means. What to do about it is decided in `pipeline.alert_delivery`.
+"""Post one message to Slack and classify the response.
 
-Nothing is tried again here: a second request where the answer to the first was lost would be a second message.
+There are no retries here: if only the response was lost, a retry would post the message twice.
 """
 
 import logging
@@ -17,38 +17,38 @@ from intercom_sync.domain.errors import FatalError, RetryableError
 from intercom_sync.slack.blocks import Message
 
 TIMEOUT_SECONDS = 8
-LONGEST_WAIT = 86_400
-_CHANNEL = {
-    "channel_not_found": "does not exist, or the bot may not see it",
+MAX_WAIT_SECONDS = 86_400
+_CHANNEL_ERRORS = {
+    "channel_not_found": "does not exist, or the bot cannot see it",
     "not_in_channel": "does not have the bot in it: invite it there",
     "is_archived": "is archived",
-    "restricted_action": "does not let the bot post",
+    "restricted_action": "does not allow the bot to post",
     "restricted_action_read_only_channel": "is read-only",
-    "restricted_action_non_threadable_channel": "takes no messages",
-    "restricted_action_thread_only_channel": "takes answers only",
-    "cannot_reply_to_message": "takes no messages",
+    "restricted_action_non_threadable_channel": "accepts no messages",
+    "restricted_action_thread_only_channel": "accepts replies only",
+    "cannot_reply_to_message": "accepts no messages",
 }
-_TOKEN = {
+_TOKEN_ERRORS = {
     "invalid_auth": "is not valid",
     "not_authed": "is not valid",
     "account_inactive": "belongs to a bot or a workspace that was deleted",
     "token_revoked": "was revoked",
     "token_expired": "has expired",
-    "no_permission": "lacks the right to post",
+    "no_permission": "lacks the permission to post",
     "missing_scope": "lacks the scope chat:write",
-    "not_allowed_token_type": "is of a kind that may not post: give a bot token, xoxb-…",
-    "ekm_access_denied": "is not let in by the workspace's administrators",
-    "access_denied": "is not let in by the workspace's administrators",
-    "org_login_required": "is not let in: the workspace is being moved",
-    "team_access_not_granted": "is not let into the workspace",
-    "enterprise_is_restricted": "is not let in by the workspace's administrators",
-    "accesslimited": "is not let in by the workspace's administrators",
+    "not_allowed_token_type": "has a type that cannot post: use a bot token, xoxb-…",
+    "ekm_access_denied": "is blocked by the workspace's administrators",
+    "access_denied": "is blocked by the workspace's administrators",
+    "org_login_required": "is blocked while the workspace is being migrated",
+    "team_access_not_granted": "has no access to the workspace",
+    "enterprise_is_restricted": "is blocked by the workspace's administrators",
+    "accesslimited": "is blocked by the workspace's administrators",
 }
-_PASSING = {
+_TEMPORARY_ERRORS = {
     "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org", "ratelimited",
     "rate_limited", "message_limit_exceeded",
 }  # fmt: skip
-_CONTENT = {
+_CONTENT_ERRORS = {
     "invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text", "invalid_arguments",
     "invalid_charset", "invalid_json", "invalid_post_type", "block_mismatch", "slack_connect_blocked_text",
     "invalid_arg_name", "invalid_array_arg", "message_blocked", "cannot_parse_attachment", "as_user_not_supported",
@@ -56,15 +56,15 @@ _CONTENT = {
 
 
 class SlackMisconfiguredError(FatalError):
-    """Slack takes nothing until a setting is mended; the message names it."""
+    """Slack rejects all messages until a setting is fixed; the message names the setting."""
 
 
 class SlackUnavailableError(RetryableError):
-    """Slack does not answer, or answers that it cannot; it may have taken the message all the same."""
+    """Slack does not respond or reports an outage; it may have accepted the message nevertheless."""
 
 
 class Channel(NamedTuple):
-    """A channel, and the setting that names it."""
+    """A channel and the setting that names it."""
 
     name: str
     setting: str
@@ -72,7 +72,7 @@ class Channel(NamedTuple):
 
 @dataclass(frozen=True)
 class Channels:
-    """Where messages go: those about customers, and those about the sync itself."""
+    """The channels for customer alerts and for incidents."""
 
     customers: Channel
     operations: Channel
@@ -83,96 +83,101 @@ class Channels:
 
 
 def channels(customers: str, operations: str) -> Channels:
-    """Return both channels, which may be one."""
-    first = Channel(customers, "SLACK_CHANNEL")
-    return Channels(first, first if operations == customers else Channel(operations, "SLACK_OPERATIONS_CHANNEL"))
+    """Return both channels, which may be the same."""
+    customer_channel = Channel(customers, "SLACK_CHANNEL")
+    if operations == customers:
+        return Channels(customer_channel, customer_channel)
+    return Channels(customer_channel, Channel(operations, "SLACK_OPERATIONS_CHANNEL"))
 
 
 class Outcome(Enum):
-    """What an answer means."""
+    """Name the meaning of Slack's response."""
 
-    TAKEN = auto()
-    WAIT = auto()
-    REFUSED = auto()
-    UNKNOWN = auto()
-    AWAY = auto()
-    CHANNEL = auto()
-    SETUP = auto()
+    DELIVERED = auto()
+    RATE_LIMITED = auto()
+    REJECTED = auto()  # because of its content
+    UNKNOWN_REJECTION = auto()
+    UNAVAILABLE = auto()
+    CHANNEL_MISCONFIGURED = auto()
+    MISCONFIGURED = auto()
 
 
 @dataclass(frozen=True)
 class PostResult:
-    """Slack's answer.
+    """Hold the outcome of a post.
 
     Attributes:
-        verdict: taken; wait and try again; refused for what it says; refused for a reason not known here; no answer;
-            the channel takes nothing until it is set up; nothing is taken at all until that is done.
-        reason: Slack's word, or a sentence.
-        wait: seconds that Slack asks to wait.
+        outcome: the meaning of the response.
+        reason: Slack's error code, or a sentence.
+        wait_seconds: seconds to wait before the next message, when rate limited.
     """
 
-    verdict: Outcome
+    outcome: Outcome
     reason: str = ""
     wait_seconds: int = 0
 
 
 def quiet_client(token: str, base_url: str) -> WebClient:
-    """Return a client that sends every request once and logs nothing of what it sends."""
+    """Return a client without retries and without logs, which would contain the messages."""
     silent = logging.getLogger("intercom_sync.slack.client")
     silent.setLevel(logging.CRITICAL)
     return WebClient(token, base_url=base_url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=silent)
 
 
 def post_message(client: WebClient, channel: Channel, message: Message) -> PostResult:
-    """Send a message once."""
+    """Post a message once."""
     try:
         client.chat_postMessage(
             channel=channel.name, text=message.text, blocks=message.blocks, parse="none", link_names=False,
             unfurl_links=False, unfurl_media=False,
         )  # fmt: skip
     except SlackApiError as error:
-        return _answer(error, channel)
+        return _classify(error, channel)
     except (SlackClientError, OSError, HTTPException, ValueError) as error:
-        return PostResult(Outcome.AWAY, f"Slack does not answer ({type(error).__name__})")
-    return PostResult(Outcome.TAKEN)
+        return PostResult(Outcome.UNAVAILABLE, f"Slack does not answer ({type(error).__name__})")
+    return PostResult(Outcome.DELIVERED)
 
 
-def _answer(error: SlackApiError, channel: Channel) -> PostResult:
+def _classify(error: SlackApiError, channel: Channel) -> PostResult:
     status = error.response.status_code
-    word = error_word(error)
-    if word == "ratelimited":
-        return PostResult(Outcome.WAIT, "Slack asks to wait", _seconds(error.response.headers))
-    if status >= 500 or word in _PASSING:
-        return PostResult(Outcome.AWAY, f"Slack is out of order ({word if word in _PASSING else status})")
-    if word in _CHANNEL:
-        return PostResult(Outcome.CHANNEL, channel_refusal(channel, word))
-    if word in _TOKEN:
-        return PostResult(Outcome.SETUP, token_refusal(word))
-    if not word:
-        return PostResult(Outcome.SETUP, f"What answered ({status}) is not Slack: see SLACK_API_URL.")
-    return PostResult(Outcome.REFUSED if word in _CONTENT else Outcome.UNKNOWN, word)
+    code = error_code(error)
+    if code == "ratelimited":
+        return PostResult(Outcome.RATE_LIMITED, "Slack asks to wait", _retry_after_seconds(error.response.headers))
+    if status >= 500 or code in _TEMPORARY_ERRORS:
+        reason = code if code in _TEMPORARY_ERRORS else status
+        return PostResult(Outcome.UNAVAILABLE, f"Slack is unavailable ({reason})")
+    if code in _CHANNEL_ERRORS:
+        return PostResult(Outcome.CHANNEL_MISCONFIGURED, channel_refusal(channel, code))
+    if code in _TOKEN_ERRORS:
+        return PostResult(Outcome.MISCONFIGURED, token_refusal(code))
+    if not code:
+        return PostResult(
+            Outcome.MISCONFIGURED, f"The server that answered ({status}) is not Slack: see SLACK_API_URL."
+        )
+    return PostResult(Outcome.REJECTED if code in _CONTENT_ERRORS else Outcome.UNKNOWN_REJECTION, code)
 
 
-def error_word(error: SlackApiError) -> str:
-    """Return Slack's word for an error; empty where what answered is not Slack."""
+def error_code(error: SlackApiError) -> str:
+    """Return Slack's error code; "" when the response is not from Slack."""
     data = error.response.data
-    word = str(data.get("error", "")) if isinstance(data, dict) else ""
-    if error.response.status_code == 429 or word == "rate_limited":
+    code = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if error.response.status_code == 429 or code == "rate_limited":
         return "ratelimited"
-    return word if re.fullmatch(r"[a-z][a-z0-9_]*", word) else ""
+    return code if re.fullmatch(r"[a-z][a-z0-9_]*", code) else ""
 
 
-def channel_refusal(channel: Channel, word: str) -> str:
-    """Return the sentence of a channel that takes no messages, by Slack's word for it."""
-    return f"The Slack channel {channel.name} {_CHANNEL.get(word, 'is refused')} ({word}): see {channel.setting}."
+def channel_refusal(channel: Channel, code: str) -> str:
+    """Return the sentence for a channel that accepts no messages, by Slack's error code."""
+    problem = _CHANNEL_ERRORS.get(code, "rejects messages")
+    return f"The Slack channel {channel.name} {problem} ({code}): see {channel.setting}."
 
 
-def token_refusal(word: str) -> str:
-    """Return the sentence of a token that Slack refuses, by its word for it."""
-    return f"The Slack token {_TOKEN.get(word, 'is refused')} ({word}): see SLACK_BOT_TOKEN."
+def token_refusal(code: str) -> str:
+    """Return the sentence for a token that Slack rejects, by Slack's error code."""
+    return f"The Slack token {_TOKEN_ERRORS.get(code, 'was rejected')} ({code}): see SLACK_BOT_TOKEN."
 
 
-def _seconds(headers: dict[str, str]) -> int:
-    found = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    text = str(found[0] if isinstance(found, list) and found else found)
-    return min(max(int(text), 1), LONGEST_WAIT) if text.isdigit() else 30
+def _retry_after_seconds(headers: dict[str, str]) -> int:
+    value = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    text = str(value[0] if isinstance(value, list) and value else value)
+    return min(max(int(text), 1), MAX_WAIT_SECONDS) if text.isdigit() else 30

@@ -1,4 +1,4 @@
-"""What doctor says of Slack, against a local one: the token, both channels, and what could not be asked."""
+"""What doctor says of Slack, against a local one: the token, both channels, and what could not be checked."""
 
 from typing import Any
 
@@ -59,8 +59,8 @@ def test_a_channel_may_be_given_by_name_or_id_and_be_private(full: LocalSlack, n
         ("C00000004", "does not have the bot in it: invite it there (not_in_channel)"),
         ("#old", "is archived (is_archived)"),
         ("C00000005", "is archived (is_archived)"),
-        ("#nowhere", "does not exist, or the bot may not see it (channel_not_found)"),
-        ("C00000009", "does not exist, or the bot may not see it (channel_not_found)"),
+        ("#nowhere", "does not exist, or the bot cannot see it (channel_not_found)"),
+        ("C00000009", "does not exist, or the bot cannot see it (channel_not_found)"),
     ],
 )
 @pytest.mark.parametrize("setting", ["SLACK_CHANNEL", "SLACK_OPERATIONS_CHANNEL"])
@@ -80,8 +80,8 @@ def test_both_channels_are_asked_for_and_one_that_is_both_once(full: LocalSlack)
 @pytest.mark.parametrize(
     ("scopes", "name", "expected"),
     [
-        ("chat:write", "#customer-alerts", (True, "could not be asked (the token lacks the scope channels:read)")),
-        ("chat:write", "C00000002", (True, "could not be asked (the token lacks the scope channels:read)")),
+        ("chat:write", "#customer-alerts", (True, "could not be checked (the token lacks the scope channels:read)")),
+        ("chat:write", "C00000002", (True, "could not be checked (the token lacks the scope channels:read)")),
         ("chat:write,channels:read", "#customer-alerts", (True, "the bot may post there")),
         ("chat:write,channels:read", "#secret", (True, "the token lacks the scope groups:read")),
         ("chat:write,channels:read", "#old", (False, "is archived")),
@@ -105,10 +105,10 @@ def test_what_the_token_may_not_ask_is_said_and_is_no_fault(
         ("auth.test", "token_revoked", (False, "was revoked (token_revoked): see SLACK_BOT_TOKEN.")),
         ("auth.test", ("wait", 30), (True, "Slack asks to wait")),
         ("auth.test", 404, (False, "is not Slack: see SLACK_API_URL.")),
-        ("conversations.list", ("wait", 30), (True, "could not be asked (Slack asks to wait)")),
-        ("conversations.list", 500, (True, "could not be asked (Slack answers oddly)")),
-        ("conversations.list", "fatal_error", (True, "could not be asked (Slack answers fatal_error)")),
-        ("conversations.list", "enterprise_is_restricted", (True, "could not be asked")),
+        ("conversations.list", ("wait", 30), (True, "could not be checked (Slack asks to wait)")),
+        ("conversations.list", 500, (True, "could not be checked (Slack answers with an unknown error)")),
+        ("conversations.list", "fatal_error", (True, "could not be checked (Slack answers fatal_error)")),
+        ("conversations.list", "enterprise_is_restricted", (True, "could not be checked")),
     ],
 )
 def test_a_slack_that_does_not_answer_properly_is_said(

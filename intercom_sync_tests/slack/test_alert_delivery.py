@@ -120,11 +120,11 @@ def test_a_slack_that_is_down_delays_alerts_and_loses_none(session, slack, deliv
     put(session, 3)
     slack.trouble = lambda message: 500 if "c1@" in message["text"] else None
     with pytest.raises(
-        SlackUnavailableError, match=r"^Slack is out of order \(500\); 1 were delivered before. 2 alerts wait"
+        SlackUnavailableError, match=r"^Slack is unavailable \(500\); 1 were delivered before. 2 alerts wait"
     ):
         deliver()
     assert rows(session, "delivered_at IS NOT NULL, attempts, last_error") == [
-        (True, 1, None), (False, 1, "Slack is out of order (500)"), (False, 0, None),
+        (True, 1, None), (False, 1, "Slack is unavailable (500)"), (False, 0, None),
     ]  # fmt: skip
     slack.trouble = lambda message: None
     assert str(deliver()) == "delivered 2, 0 waiting"
