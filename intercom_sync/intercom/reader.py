@@ -52,7 +52,7 @@ class Reader:
     def scan_counts(self, stream: Stream) -> ScanCounts:
         """Return the counts of the last scan of a stream, running or finished."""
         plan = self._plans[stream]
-        return ScanCounts(plan.seen, plan.first_total, plan.line.total)
+        return ScanCounts(plan.seen, plan.first_total, plan.shard_list.total)
 
     def incremental_scan(
         self, stream: Stream, start: int, end: int, resume: Sequence[Checkpoint] = ()

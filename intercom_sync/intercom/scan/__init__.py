@@ -1,1 +1,1 @@
-"""The sharded scan: reads a stream with several cursors at once and resumes from checkpoints."""
+"""The sharded scan: reads a stream with several cursors in parallel and resumes from checkpoints."""

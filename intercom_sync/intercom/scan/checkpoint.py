@@ -1,6 +1,6 @@
-"""The shards of a read as the marks of its walks left them, so that a killed read goes on where it was.
+"""Restore the shards of a scan from its checkpoints, so that a later run resumes a dead one.
 
-Only what was delivered in the order of its pages is trusted: a seam or a walk without a mark is taken as never read.
+Only checkpoints count: a boundary or a cursor without one is treated as never read.
 """
 
 from collections.abc import Sequence
@@ -13,70 +13,77 @@ from intercom_sync.intercom.scan.shards import MAX_TIME, ScanScope, Shard
 
 @dataclass(frozen=True)
 class Restored:
-    """What is left of a read."""
+    """Hold the restored state of a scan."""
 
     shards: list[Shard]
     total: int | None
     retired: int
-    """Records delivered by walks that are over."""
+    """Number of records that finished cursors delivered."""
 
 
-def restore(scope: ScanScope, marks: Sequence[Checkpoint]) -> Restored:
-    """The shards between the seams that the marks know, each with the walks that were in it."""
-    walks = [_walk(scope, mark) for mark in {mark["walk"]: mark for mark in marks}.values()]
-    ups = {scope.floor if walk.start is None else walk.start: walk for walk in walks if walk.ascending}
-    downs = [walk for walk in walks if not walk.ascending]
-    for walk in downs:
-        walk.start = _seam(walk, walks)
-    seams = {scope.floor, *ups, *(walk.start for walk in downs if walk.start is not None)}
-    shards = [Shard(seam, up=ups.get(seam)) for seam in sorted(seams)]
-    over = min((seam for seam, walk in ups.items() if walk.ended), default=MAX_TIME)
+def restore(scope: ScanScope, checkpoints: Sequence[Checkpoint]) -> Restored:
+    """Return the shards between the boundaries in the checkpoints, each with its cursors."""
+    cursors = [
+        _shard_cursor(scope, checkpoint)
+        for checkpoint in {checkpoint["walk"]: checkpoint for checkpoint in checkpoints}.values()
+    ]
+    ups = {scope.floor if cursor.start is None else cursor.start: cursor for cursor in cursors if cursor.ascending}
+    downs = [cursor for cursor in cursors if not cursor.ascending]
+    for cursor in downs:
+        cursor.start = _start_of(cursor, cursors)
+    boundaries = {scope.floor, *ups, *(cursor.start for cursor in downs if cursor.start is not None)}
+    shards = [Shard(boundary, up=ups.get(boundary)) for boundary in sorted(boundaries)]
+    ended_at = min((boundary for boundary, cursor in ups.items() if cursor.ended), default=MAX_TIME)
     for shard in shards:
-        shard.closed = shard.lower_bound > over  # that walk went on to the end of the read
-    for walk in sorted(downs, key=_reached):
-        _place(scope, shards, walk)
-    kept = {id(walk) for shard in shards for walk in shard.cursors()}
-    total = next((walk.total for walk in walks if scope.has_base(walk) and walk.total is not None), None)
-    return Restored(shards, total, sum(walk.read for walk in walks if id(walk) not in kept))
+        shard.closed = shard.lower_bound > ended_at  # that cursor continued to the end of the scan
+    for cursor in sorted(downs, key=_reached):
+        _place(scope, shards, cursor)
+    kept = {id(cursor) for shard in shards for cursor in shard.cursors()}
+    total = next((cursor.total for cursor in cursors if scope.has_base(cursor) and cursor.total is not None), None)
+    return Restored(shards, total, sum(cursor.read for cursor in cursors if id(cursor) not in kept))
 
 
-def _seam(down: ShardCursor, walks: Sequence[ShardCursor]) -> int | None:
-    """Where a walk down began: at the first record above its bound, if it was marked before that one was known."""
-    above = (walk for walk in walks if walk.ascending and streams.upper_bound(walk.stream, walk.after) == down.before)
-    return next((walk.start for walk in above), down.start)
+def _start_of(down: ShardCursor, cursors: Sequence[ShardCursor]) -> int | None:
+    """Return the start of a descending cursor, which its checkpoint may lack: the first record above its bound."""
+    above = (
+        cursor
+        for cursor in cursors
+        if cursor.ascending and streams.upper_bound(cursor.stream, cursor.after) == down.before
+    )
+    return next((cursor.start for cursor in above), down.start)
 
 
-def _place(scope: ScanScope, shards: list[Shard], walk: ShardCursor) -> None:
-    """Close the shards a downward walk has gone through, and put it into the one it is in, if no other is further."""
-    top, reached = MAX_TIME if walk.start is None else walk.start, _reached(walk)
+def _place(scope: ScanScope, shards: list[Shard], cursor: ShardCursor) -> None:
+    """Close the shards that a descending cursor has passed, and assign it to its shard unless one is further there."""
+    top, reached = MAX_TIME if cursor.start is None else cursor.start, _reached(cursor)
     spans = list(zip(shards, [*(shard.lower_bound for shard in shards[1:]), scope.ceiling], strict=True))
     for shard, end in spans:
         shard.closed = shard.closed or (end <= top and shard.lower_bound > reached)
     below = [(shard, end) for shard, end in spans if shard.lower_bound < top and shard.lower_bound <= reached]
-    here = next((shard for shard, end in below if reached < end or end == top or shard is shards[-1]), None)
-    if here is not None and here.down is None:
-        here.down = walk
+    current = next((shard for shard, end in below if reached < end or end == top or shard is shards[-1]), None)
+    if current is not None and current.down is None:
+        current.down = cursor
 
 
 def _reached(down: ShardCursor) -> int:
-    """The time down to which a walk delivered everything."""
+    """Return the time down to which a descending cursor delivered everything."""
     return -1 if down.ended else MAX_TIME if down.position is None else down.position
 
 
-def _walk(scope: ScanScope, mark: Checkpoint) -> ShardCursor:
+def _shard_cursor(scope: ScanScope, checkpoint: Checkpoint) -> ShardCursor:
     return ShardCursor(
-        mark["walk"],
+        checkpoint["walk"],
         scope.stream,
         scope.field,
-        mark["up"],
-        mark["after"],
-        mark["before"],
-        mark["start"],
+        checkpoint["up"],
+        checkpoint["after"],
+        checkpoint["before"],
+        checkpoint["start"],
         scope.index_lag_cutoff,
-        position=mark["position"],
-        cursor=mark["cursor"],
-        total=mark["total"],
-        read=mark["read"],
-        found=mark["found"],
-        ended=mark["ended"],
+        position=checkpoint["position"],
+        cursor=checkpoint["cursor"],
+        total=checkpoint["total"],
+        read=checkpoint["read"],
+        found=checkpoint["found"],
+        ended=checkpoint["ended"],
     )

@@ -1,7 +1,4 @@
-"""A walk: one cursor going through a stream's records in one direction, and what it may conclude on the way.
-
-How many walks share a read, and which way each goes, is decided in `shards`.
-"""
+"""A shard cursor: reads a stream's records in one direction, page by page, and its checkpoint."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,15 +9,15 @@ from intercom_sync.intercom.errors import PaginationLoopError, TruncatedSearchEr
 from intercom_sync.intercom.search_pages import SearchPage, identity, is_sorted, timestamp_of
 from intercom_sync.intercom.streams import Field, Stream
 
-_REFUSALS = 3
+_MAX_REJECTIONS = 3
 
 
 class Checkpoint(TypedDict):
-    """How far one walk had come with one page: plain JSON, the last one of each `walk` is enough to go on from.
+    """Hold the position of one shard cursor after a page, as JSON. The last one of each cursor is enough to resume.
 
-    `start` is where the walk began (upwards: its first record's time; downwards: the bound it lies below, None for the
-    top), `position` the time of its last record, both in epoch seconds; `read` the records delivered so far, `found`
-    those that its present search has given.
+    `walk` is the cursor's name. `start` is its first record's time (ascending) or its exclusive upper bound
+    (descending, None without a bound), and `position` the time of its last record, in UNIX seconds. `read` counts the
+    records delivered, and `found` those that the current search has returned.
     """
 
     walk: str
@@ -38,7 +35,7 @@ class Checkpoint(TypedDict):
 
 @dataclass(eq=False)
 class ShardCursor:
-    """One cursor's way up or down the times of a stream."""
+    """Read a stream in one direction, ascending or descending by time."""
 
     name: str
     stream: Stream
@@ -48,7 +45,7 @@ class ShardCursor:
     before: int | None = None
     start: int | None = None
     index_lag_cutoff: int | None = None
-    """Upwards, times beyond it say nothing of the position: the index still holds an older time of that record."""
+    """Ascending, later times do not move the position, because the index may still have an older time of the record."""
     position: int | None = None
     cursor: str | None = None
     total: int | None = None
@@ -56,34 +53,34 @@ class ShardCursor:
     ended: bool = False
     busy: bool = False
     ids_at_position: set[str] = dataclasses.field(default_factory=set)
-    """The ids seen at exactly `position`: where walks meet within one second, these are not delivered twice."""
+    """Ids read at exactly `position`, to deduplicate records where two cursors meet within one second."""
     first: int | None = None
-    """The time of the first record this process saw of it."""
+    """Time of the first record read by this process."""
     span: int | None = None
-    """Seconds that the last page covered: how dense the records lie here."""
+    """Seconds that the last page covers, a measure of the density of records."""
     _cursors: set[str] = dataclasses.field(default_factory=set)
     _last_ids: list[str | None] = dataclasses.field(default_factory=list)
-    _refusals: int = 0
+    _rejections: int = 0
     found: int = 0
-    """Records that the present search has given, wanted or not."""
-    _doubted: bool = False
+    """Number of records that the current search has returned, needed or not."""
+    _end_rechecked: bool = False
 
     def body(self) -> dict[str, Any]:
-        """The search for this walk's next page."""
+        """Return the search body of the next page."""
         return streams.search(
             self.field, descending=not self.ascending, after=self.after, before=self.before, cursor=self.cursor
         )
 
     def advance(self, found: SearchPage) -> None:
-        """Take in the page just read.
+        """Move past the page just read.
 
         Raises:
-            CursorRepeated: the page, or the cursor after it, is one this walk has seen.
-            OutOfOrder: the page is not sorted as asked.
-            TruncatedSearchError: a full page is said to be the last one, again and against the search's own count.
+            PaginationLoopError: the page or its next cursor was seen before.
+            UnexpectedOrderError: the page is not sorted as requested.
+            TruncatedSearchError: the search ended a second time at a full page, although it counts more records.
         """
         ids = [identity(record) for record in found.records]
-        if any(ids) and ids == self._last_ids:  # pages of records without an id say nothing
+        if any(ids) and ids == self._last_ids:  # pages without ids cannot be compared
             raise PaginationLoopError("page")
         if found.cursor is not None and found.cursor in self._cursors:
             raise PaginationLoopError("cursor")
@@ -97,29 +94,29 @@ class ShardCursor:
         self.found += len(found.records)
         self._move([(at, name) for at, name in times if at is not None])
         if self.ended and self.total is not None and self.total > self.found:
-            self._doubt(found)
+            self._recheck_end(found)
 
-    def refused(self) -> bool:
-        """Go on without a cursor that Intercom no longer takes, from the last position; False when that cannot be."""
-        self._refusals += 1
-        if self.cursor is None or self.position is None or self._refusals > _REFUSALS:
+    def restart_after_rejection(self) -> bool:
+        """Restart from the last position after Intercom rejected the cursor; return False when that is impossible."""
+        self._rejections += 1
+        if self.cursor is None or self.position is None or self._rejections > _MAX_REJECTIONS:
             return False
-        self._begin_again()
+        self._restart()
         return True
 
-    def _doubt(self, found: SearchPage) -> None:
-        """Ask once more from the last position before an end is believed that the search's own count contradicts.
+    def _recheck_end(self, found: SearchPage) -> None:
+        """Search again from the last position before accepting an end that contradicts the search's own count.
 
-        Counts may be a little off, but a full page that nothing follows is then no end.
+        Counts may be slightly wrong, but a second end at a full page is an error.
         """
-        if self._doubted and found.is_full:
+        if self._end_rechecked and found.is_full:
             raise TruncatedSearchError(self.found, found.total)
-        if not self._doubted:
-            self._begin_again()
-            self.ended, self._doubted = False, True
+        if not self._end_rechecked:
+            self._restart()
+            self.ended, self._end_rechecked = False, True
 
-    def _begin_again(self) -> None:
-        """Search anew from the last position, without a cursor."""
+    def _restart(self) -> None:
+        """Start a new search at the last position, without a cursor."""
         if self.position is None:
             pass
         elif self.ascending:
@@ -133,7 +130,7 @@ class ShardCursor:
         self._cursors.clear()
 
     def checkpoint(self) -> Checkpoint:
-        """How far this walk has come."""
+        """Return the current checkpoint."""
         return Checkpoint(
             walk=self.name,
             up=self.ascending,
@@ -149,7 +146,7 @@ class ShardCursor:
         )
 
     def has_delivered(self, at: int, name: str | None) -> bool:
-        """Whether a record of that time and id lies on the way this walk has come."""
+        """Return whether the cursor has passed a record with this time and id."""
         if self.position is None:
             return False
         if at == self.position:
@@ -171,12 +168,12 @@ class ShardCursor:
         if self.position is not None:
             further = max(reached, self.position) if self.ascending else min(reached, self.position)
             if further == self.position and reached != self.position:
-                return  # a page read again after a refused cursor
+                return  # a page read again after a rejected cursor
             reached = further
         if self.position is None:
             self.first = min(seconds) if self.ascending else max(seconds)
         if reached != self.position:
             self.ids_at_position = set()
-            self._refusals, self._doubted = 0, False
+            self._rejections, self._end_rechecked = 0, False
         self.position = reached
         self.ids_at_position |= {name for at, name in times if at == reached and name is not None}

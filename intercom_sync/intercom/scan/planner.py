@@ -1,8 +1,8 @@
-"""Who reads what next: a pure plan for many walks through one read, without threads or calls.
+"""Plan a sharded scan: which cursor reads the next page. Without threads or calls.
 
-A cursor can only be followed one page after another, so a large read is cut into shards (`seams`), each read up from
-its lower end and down from its upper end side by side. A cut's search also tells how many records lie above it, which
-sizes the shards without a call of its own. No count ever decides where a read ends.
+A cursor is sequential, so a large scan is split into shards, each read by an ascending and a descending cursor in
+parallel. The first page of a split also returns how many records are above it, which estimates the shard sizes without
+extra calls. Counts never decide where a scan ends.
 """
 
 import math
@@ -17,226 +17,234 @@ from intercom_sync.intercom.scan.shards import MAX_TIME, ScanScope, Shard, Shard
 from intercom_sync.intercom.search_pages import SearchPage, identity, timestamp_of
 from intercom_sync.intercom.streams import MAX_PAGE_SIZE
 
-_MISSES = 3
-"""Cuts of a shard that may find next to nothing before its records are taken to lie too close for cutting."""
-_CUT_PAGES = 2.5
-"""Pages that must be left of a shard for a cut, which costs about half a page, to be worth it."""
-_WALKS = 2
-"""Those that read a shard side by side."""
-_UNEVEN = 0.6
-"""Pages, one after another, by which a shard may outlast the others before it is cut."""
-_TOUCHING = 2
-"""Walks that meet without as many records in common do not know yet that they have met: the next page tells."""
-_OVERLAP = 40
-"""Records that a walk down from a guessed seam may read in vain."""
+_MAX_SPLIT_MISSES = 3
+"""Useless splits of a shard after which its records count as too dense to split."""
+_MIN_SPLIT_PAGES = 2.5
+"""Remaining pages that justify a split, which costs about half a page."""
+_CURSORS_PER_SHARD = 2
+"""An ascending and a descending one."""
+_MAX_LAG_PAGES = 0.6
+"""Sequential pages by which a shard may take longer than the others before it is split."""
+_MEETING_MARGIN = 2
+"""Cursors that meet with fewer common records learn it from the next page only."""
+_MAX_OVERLAP_RECORDS = 40
+"""Records that a descending cursor from a guessed boundary may read twice."""
 
 Step = Callable[[], ShardCursor]
 
 
 class ScanPlanner:
-    """The plan of one read. Not safe for threads: its owner locks.
+    """Plan one scan. Not thread-safe: the owner locks.
 
     Args:
-        scope: What it is a read of.
-        resume: The marks of an earlier, unfinished one.
-        known: Times that parted the stream into equal shares when it was read before; None when it never was.
+        scope: The scope of the scan.
+        resume: Checkpoints of an unfinished scan.
+        quantiles: Quantiles of the record times in the last scan; None without one.
     """
 
-    def __init__(self, scope: ScanScope, resume: Sequence[Checkpoint] = (), known: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, scope: ScanScope, resume: Sequence[Checkpoint] = (), quantiles: Sequence[int] | None = None
+    ) -> None:
         self.scope = scope
         self.first_total: int | None = None
         self.first_page_slow = False
-        """The first answer is slow: cut by guess rather than wait for it."""
-        self._guesses = [] if resume else boundaries.initial_split_points(scope, known)
+        """The first page is slow, so split at guessed times instead of waiting for it."""
+        self._split_points = [] if resume else boundaries.initial_split_points(scope, quantiles)
         self._retired = 0
-        self._width = 1
-        self._timeless: set[str] = set()
-        self.line = ShardList(scope, [], 1 + max((int(mark["walk"]) for mark in resume), default=-1))
+        self._max_in_flight = 1
+        self._ids_without_time: set[str] = set()
+        self.shard_list = ShardList(scope, [], 1 + max((int(saved["walk"]) for saved in resume), default=-1))
         if resume:
-            self._go_on(resume)
+            self._resume(resume)
         else:
-            self.line.shards.append(self._first())
+            self.shard_list.shards.append(self._first_shard())
 
     @property
     def is_over(self) -> bool:
-        """Whether every record was delivered."""
-        return not self.line.open()
+        """Return whether every record was delivered."""
+        return not self.shard_list.open()
 
     @property
     def seen(self) -> int:
-        """Records delivered, those before a resumption included."""
-        return self._retired + sum(walk.read for walk in self.line.cursors())
+        """Return the number of records delivered, also before a resumption."""
+        return self._retired + sum(cursor.read for cursor in self.shard_list.cursors())
 
     def can_take(self) -> bool:
-        """Whether there is something to read for one more worker."""
+        """Return whether there is a page to read for another worker."""
         return self._next() is not None
 
     def next_task(self) -> ShardCursor | None:
-        """The walk to make one call for, marked busy; None when there is nothing to do just now."""
+        """Return the cursor whose next page to fetch, marked busy; None when there is nothing to do now."""
         step = self._next()
         if step is None:
             return None
-        walk = step()
-        walk.busy = True
-        self._width = max(self._width, sum(shard.in_flight for shard in self.line.shards))
-        return walk
+        cursor = step()
+        cursor.busy = True
+        self._max_in_flight = max(self._max_in_flight, sum(shard.in_flight for shard in self.shard_list.shards))
+        return cursor
 
-    def finish(self, walk: ShardCursor) -> None:
-        """Say that the page of a walk was handed on, and the walk may go further."""
-        walk.busy = False
+    def finish(self, cursor: ShardCursor) -> None:
+        """Release a cursor after its page was delivered."""
+        cursor.busy = False
 
-    def accept(self, walk: ShardCursor, found: SearchPage) -> list[Any] | None:
-        """Take in a page; what of it is to be delivered, None when the page turned out to be of no use."""
-        is_whole = self.scope.has_base(walk)
-        walk.advance(found)
-        if is_whole and found.total is not None:
-            self.line.total = found.total
+    def accept(self, cursor: ShardCursor, found: SearchPage) -> list[Any] | None:
+        """Accept a page; return the records to deliver, or None when the page is useless."""
+        covers_scope = self.scope.has_base(cursor)
+        cursor.advance(found)
+        if covers_scope and found.total is not None:
+            self.shard_list.total = found.total
             self.first_total = found.total if self.first_total is None else self.first_total
-        shard = self.line.of(walk)
-        if shard is None and walk not in self.line.passed:
+        shard = self.shard_list.of(cursor)
+        if shard is None and cursor not in self.shard_list.retired:
             return None
         if shard is not None:
-            if shard.pending and walk is shard.up and not boundaries.confirm(self.line, shard, walk, found):
+            if shard.pending and cursor is shard.up and not boundaries.confirm(self.shard_list, shard, cursor, found):
                 return None
-            boundaries.resolve(self.line, shard)
-        others = [each for each in self.line.cursors() if each is not walk and each.position is not None]
-        kept = [record for record in found.records if self._is_due(record, others)]
-        walk.read += len(kept)
+            boundaries.resolve(self.shard_list, shard)
+        others = [other for other in self.shard_list.cursors() if other is not cursor and other.position is not None]
+        kept = [record for record in found.records if self._must_deliver(record, others)]
+        cursor.read += len(kept)
         return kept
 
-    # What to do next.
+    # Choose the next step.
 
     def _next(self) -> Step | None:
-        shards = self.line.open()
+        shards = self.shard_list.open()
         for shard in shards:
-            if shard.up is None and shard.down is None and self.line.end(shard) is not None:
-                return partial(boundaries.open_down, self.line, shard)
-        uneven = self._even_out(shards)
+            if shard.up is None and shard.down is None and self.shard_list.end(shard) is not None:
+                return partial(boundaries.open_down, self.shard_list, shard)
+        uneven = self._rebalance(shards)
         if uneven is not None:
             return uneven
-        ready = [(shard, walk) for shard in shards for walk in shard.cursors() if self._is_ready(shard, walk)]
+        ready = [(shard, cursor) for shard in shards for cursor in shard.cursors() if self._is_ready(shard, cursor)]
         if ready:
-            _, walk = max(ready, key=lambda pair: self._worth(pair[0]))
-            return lambda: walk
-        return self._share(shards)
+            _, cursor = max(ready, key=lambda pair: self._priority(pair[0]))
+            return lambda: cursor
+        return self._add_cursor(shards)
 
-    def _is_ready(self, shard: Shard, walk: ShardCursor) -> bool:
-        if walk.busy or walk.ended:
+    def _is_ready(self, shard: Shard, cursor: ShardCursor) -> bool:
+        if cursor.busy or cursor.ended:
             return False
-        above = self.line.above(shard)
-        if above is not None and above.pending and (walk.position or 0) >= above.lower_bound:
+        above = self.shard_list.above(shard)
+        if above is not None and above.pending and (cursor.position or 0) >= above.lower_bound:
             return False
         if (
-            walk is shard.down
+            cursor is shard.down
             and shard.pending
-            and (walk.position or MAX_TIME) <= shard.lower_bound + boundaries.granularity_margin(self.scope)
+            and (cursor.position or MAX_TIME) <= shard.lower_bound + boundaries.granularity_margin(self.scope)
         ):
             return False
-        spare = self.line.spare(shard)
-        return not shard.in_flight or spare is None or spare > -_TOUCHING
+        spare = self.shard_list.spare(shard)
+        return not shard.in_flight or spare is None or spare > -_MEETING_MARGIN
 
-    def _worth(self, shard: Shard) -> float:
-        remaining = self.line.remaining(shard)
+    def _priority(self, shard: Shard) -> float:
+        remaining = self.shard_list.remaining(shard)
         return float(MAX_TIME) if remaining is None else remaining
 
-    def _even_out(self, shards: Sequence[Shard]) -> Step | None:
-        """Cut a shard that would outlast the others, while there is still enough of it to share."""
-        if self.line.total is None:
+    def _rebalance(self, shards: Sequence[Shard]) -> Step | None:
+        """Split a shard that would take longer than the others, while enough of it is left."""
+        if self.shard_list.total is None:
             return None
-        spares = [max(self.line.spare(shard) or 0.0, 0.0) for shard in shards]
-        each = sum(spares) / self._width  # what every call under way has still to bring, if all bring as much
+        spares = [max(self.shard_list.spare(shard) or 0.0, 0.0) for shard in shards]
+        average = sum(spares) / self._max_in_flight  # what each concurrent call must still fetch, if all fetch the same
         for spare, index in sorted(((spare, index) for index, spare in enumerate(spares)), reverse=True):
-            if spare / _WALKS < each + _UNEVEN * MAX_PAGE_SIZE:
+            if spare / _CURSORS_PER_SHARD < average + _MAX_LAG_PAGES * MAX_PAGE_SIZE:
                 return None
-            if self._is_sure(shards[index]) and shards[index].misses < _MISSES:
-                parts = max(2, math.ceil(spare / _WALKS / max(each, MAX_PAGE_SIZE / 2) - 0.3))
-                cut = self._cut(shards[index], (parts - parts // 2) / parts)
-                if cut is not None:
-                    return cut
+            if self._has_known_bounds(shards[index]) and shards[index].misses < _MAX_SPLIT_MISSES:
+                parts = max(2, math.ceil(spare / _CURSORS_PER_SHARD / max(average, MAX_PAGE_SIZE / 2) - 0.3))
+                split = self._split(shards[index], (parts - parts // 2) / parts)
+                if split is not None:
+                    return split
         return None
 
-    def _is_sure(self, shard: Shard) -> bool:
-        """Whether neither end of a shard is a guess."""
-        return not shard.pending and self.line.end(shard) is not None
+    def _has_known_bounds(self, shard: Shard) -> bool:
+        """Return whether both bounds of a shard are known."""
+        return not shard.pending and self.shard_list.end(shard) is not None
 
-    def _share(self, shards: Sequence[Shard]) -> Step | None:
-        """Let one more walk help where most is left: from the other end, else from a cut in the middle."""
-        if self.line.total is None:
-            return self._guess(shards[0]) if shards and self.first_page_slow else None
-        by_spare = sorted(((self.line.spare(shard) or 0, index) for index, shard in enumerate(shards)), reverse=True)
+    def _add_cursor(self, shards: Sequence[Shard]) -> Step | None:
+        """Add a cursor where most is left: descending from the upper end, else by a split in the middle."""
+        if self.shard_list.total is None:
+            return self._start_early(shards[0]) if shards and self.first_page_slow else None
+        by_spare = sorted(
+            ((self.shard_list.spare(shard) or 0, index) for index, shard in enumerate(shards)), reverse=True
+        )
         for spare, index in by_spare:
-            # The other end costs no page, a cut about half of one: prefer it wherever it helps nearly as much.
+            # A descending cursor costs no page and a split about half of one, so it is preferred if nearly as useful.
             shard = shards[index]
-            if spare >= max(1, by_spare[0][0] / 3) and self._can_go_down(shard):
-                return partial(boundaries.open_down, self.line, shard)
+            if spare >= max(1, by_spare[0][0] / 3) and self._can_descend(shard):
+                return partial(boundaries.open_down, self.shard_list, shard)
         for spare, index in by_spare:
-            if spare >= _CUT_PAGES * MAX_PAGE_SIZE and shards[index].misses < _MISSES:
-                cut = self._cut(shards[index], 0.5)
-                if cut is not None:
-                    return cut
+            if spare >= _MIN_SPLIT_PAGES * MAX_PAGE_SIZE and shards[index].misses < _MAX_SPLIT_MISSES:
+                split = self._split(shards[index], 0.5)
+                if split is not None:
+                    return split
         return None
 
-    def _can_go_down(self, shard: Shard) -> bool:
+    def _can_descend(self, shard: Shard) -> bool:
         if shard.down is not None or shard.pending:
             return False
-        return self.line.end(shard) is not None or (self.scope.immutable and self._is_thin(shard))
+        return self.shard_list.end(shard) is not None or (self.scope.immutable and self._is_sparse(shard))
 
-    def _is_thin(self, shard: Shard) -> bool:
-        """Whether so few records lie near a shard's guessed end that overlapping with the next one costs little."""
-        remaining, span = self.line.remaining(shard), boundaries.span(self.line, shard)
-        return remaining is not None and span is not None and remaining * streams.DAY_MARGIN < _OVERLAP * span
-
-    def _cut(self, shard: Shard, share: float) -> Step | None:
-        at = boundaries.middle(self.line, shard, 1 - share)
-        return None if at is None else partial(boundaries.split, self.line, shard, at, share)
-
-    def _guess(self, bottom: Shard) -> Step | None:
-        """Before anything is known: from the other end, then cuts at plausible ages, up and down from each."""
-        if self.scope.downward or bottom is not self.line.shards[0]:
-            return None
-        for shard in self.line.shards:
-            if shard.down is None:
-                return partial(boundaries.open_down, self.line, shard)
-        return partial(self._cut_at, self._guesses[0]) if self._guesses else None
-
-    # Doing it.
-
-    def _first(self) -> Shard:
-        scope = self.scope
-        walk = self.line.new_cursor(up=not scope.downward, after=scope.after, before=scope.before)
-        return Shard(scope.floor, down=walk) if scope.downward else Shard(scope.floor, up=walk)
-
-    def _cut_at(self, at: int) -> ShardCursor:
-        self._guesses.remove(at)
-        return boundaries.split(
-            self.line, next(each for each in reversed(self.line.shards) if each.lower_bound < at), at
+    def _is_sparse(self, shard: Shard) -> bool:
+        """Return whether a shard is so sparse that reading beyond its guessed end costs little."""
+        remaining, span = self.shard_list.remaining(shard), boundaries.span(self.shard_list, shard)
+        return (
+            remaining is not None and span is not None and remaining * streams.DAY_MARGIN < _MAX_OVERLAP_RECORDS * span
         )
 
-    # What a page tells.
+    def _split(self, shard: Shard, share: float) -> Step | None:
+        at = boundaries.middle(self.shard_list, shard, 1 - share)
+        return None if at is None else partial(boundaries.split, self.shard_list, shard, at, share)
 
-    def _is_due(self, record: Any, others: Sequence[ShardCursor]) -> bool:
-        """Whether a record is of this read and not delivered by another walk."""
+    def _start_early(self, bottom: Shard) -> Step | None:
+        """Start before any count is known: descending cursors first, then splits at the initial split points."""
+        if self.scope.downward or bottom is not self.shard_list.shards[0]:
+            return None
+        for shard in self.shard_list.shards:
+            if shard.down is None:
+                return partial(boundaries.open_down, self.shard_list, shard)
+        return partial(self._split_at, self._split_points[0]) if self._split_points else None
+
+    # Carry out a step.
+
+    def _first_shard(self) -> Shard:
+        scope = self.scope
+        cursor = self.shard_list.new_cursor(up=not scope.downward, after=scope.after, before=scope.before)
+        return Shard(scope.floor, down=cursor) if scope.downward else Shard(scope.floor, up=cursor)
+
+    def _split_at(self, at: int) -> ShardCursor:
+        self._split_points.remove(at)
+        return boundaries.split(
+            self.shard_list, next(shard for shard in reversed(self.shard_list.shards) if shard.lower_bound < at), at
+        )
+
+    # Evaluate a page.
+
+    def _must_deliver(self, record: Any, others: Sequence[ShardCursor]) -> bool:
+        """Return whether a record is in scope and was not delivered by another cursor."""
         at, name = timestamp_of(record, self.scope.field), identity(record)
         if at is None:
             return self._is_new(name)
         if not self.scope.floor <= at < self.scope.ceiling:
             return False
-        # By what was delivered and not by whose shard it is in: then a record is either here or was there before.
-        return not (self.scope.immutable and any(each.has_delivered(at, name) for each in others))
+        # Deduplicate by what other cursors delivered, not by shard, because shards change during the scan.
+        return not (self.scope.immutable and any(other.has_delivered(at, name) for other in others))
 
     def _is_new(self, name: str | None) -> bool:
-        """Whether a record without a usable time was not delivered yet: it has no place in a shard."""
-        if name is None or name in self._timeless:
+        """Deduplicate a record without a valid time by its id, because it belongs to no shard."""
+        if name is None or name in self._ids_without_time:
             return name is None
-        self._timeless.add(name)
+        self._ids_without_time.add(name)
         return True
 
-    def _go_on(self, marks: Sequence[Checkpoint]) -> None:
-        found = checkpoint.restore(self.scope, marks)
-        self.line.shards, self.line.total, self._retired = found.shards, found.total, found.retired
+    def _resume(self, checkpoints: Sequence[Checkpoint]) -> None:
+        found = checkpoint.restore(self.scope, checkpoints)
+        self.shard_list.shards, self.shard_list.total, self._retired = found.shards, found.total, found.retired
         self.first_total = found.total
-        for shard in self.line.open():
-            if shard.up is None and not (self.scope.downward and shard is self.line.shards[0]):
-                # Its first page was read but never landed: begin again a little below the seam, which is certain.
+        for shard in self.shard_list.open():
+            if shard.up is None and not (self.scope.downward and shard is self.shard_list.shards[0]):
+                # Its first page was never landed: restart slightly below the boundary, which is certain.
                 at = max(self.scope.after, streams.lower_bound(self.scope.stream, shard.lower_bound))
-                shard.up = self.line.new_cursor(up=True, after=at, before=self.scope.before, start=shard.lower_bound)
+                shard.up = self.shard_list.new_cursor(
+                    up=True, after=at, before=self.scope.before, start=shard.lower_bound
+                )

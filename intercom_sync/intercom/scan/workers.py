@@ -1,7 +1,4 @@
-"""Threads that carry out a plan side by side and hand its pages to one consumer, few at a time.
-
-What is read next is decided in `plan`; how one call is made, in `client`.
-"""
+"""Worker threads of a sharded scan. Pages reach one consumer through a bounded queue."""
 
 import logging
 import queue
@@ -21,28 +18,28 @@ from intercom_sync.intercom.scan.planner import ScanPlanner
 
 _LOG = logging.getLogger("intercom_sync.intercom")
 _POLL_SECONDS = 0.15
-"""Seconds without any answer after which waiting workers cut by guess."""
+"""Time without a response after which idle workers split shards at guessed times."""
 _MAX_QUEUED_PAGES = 8
 
 
 @dataclass(frozen=True)
 class CheckpointedPage:
-    """Some records of a read, cut to what was asked for, and how far the read has come with them.
+    """Hold the in-scope records of one page and the checkpoint after them.
 
-    Land the records before the mark, and pages in the order they come: a mark may count on the pages before it.
-    Records whose time is not a usable one are passed through uncut.
+    Land the pages in order, and the records of a page before its checkpoint, because a checkpoint relies on all pages
+    before it. Records without a valid time are included.
     """
 
     records: list[Any]
     checkpoint: Checkpoint
     total: int | None
-    """How many records the search matched, as far as known: for a progress bar, not for a decision."""
+    """Number of records that the search matched, when known; for progress only."""
     size: int = 0
-    """About the bytes of memory that the records take."""
+    """Approximate bytes of memory."""
 
 
 class ScanWorkers:
-    """Workers for one plan."""
+    """Run the workers of one scan."""
 
     def __init__(self, client: IntercomClient, plan: ScanPlanner, *, workers: int) -> None:
         self._client = client
@@ -50,17 +47,17 @@ class ScanWorkers:
         self._limiter: RateLimiter = client.limiters[plan.scope.stream]
         self._size = search_pages.PageSize()
         self._workers = workers
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._delivery = threading.Lock()
         self._queue: queue.Queue[tuple[CheckpointedPage | BaseException | None, Share]] = queue.Queue(_MAX_QUEUED_PAGES)
         self._stop = threading.Event()
         self._closed = threading.Event()
 
     def pages(self) -> Generator[CheckpointedPage, None, None]:
-        """The pages as they come; closing the iterator stops the workers.
+        """Yield the pages as they arrive; closing the iterator stops the workers.
 
         Raises:
-            IntercomError: what a worker met, after the pages read before it.
+            IntercomError: a call of a worker failed; the pages before it were yielded.
         """
         if self._plan.is_over:
             return
@@ -82,7 +79,7 @@ class ScanWorkers:
         return item
 
     def _drop(self) -> None:
-        """Leave no page behind: an error that the reader may keep refers to all this."""
+        """Release the queued pages: an error that the caller keeps may reference this object."""
         with suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()[1].release()
@@ -90,72 +87,74 @@ class ScanWorkers:
     def _work(self) -> None:
         try:
             while self._has_work():
-                turn = self._limiter.acquire(self._stop)
-                with self._news:
-                    walk = self._plan.next_task()
-                if walk is None:
-                    self._limiter.release(turn)
+                permit = self._limiter.acquire(self._stop)
+                with self._changed:
+                    cursor = self._plan.next_task()
+                if cursor is None:
+                    self._limiter.release(permit)
                     continue
-                self._read(walk, turn)
+                self._read(cursor, permit)
         except CancelledError:
             return
         except BaseException as error:
             self._finish(error)
 
     def _has_work(self) -> bool:
-        """Wait for something to do; False when there will be nothing more."""
-        with self._news:
+        """Wait for a page to read; return False when the scan has ended."""
+        with self._changed:
             while not self._stop.is_set() and not self._plan.can_take():
-                if not self._news.wait(_POLL_SECONDS):
+                if not self._changed.wait(_POLL_SECONDS):
                     self._plan.first_page_slow = True
             return not self._stop.is_set()
 
-    def _read(self, walk: ShardCursor, turn: Permit) -> None:
+    def _read(self, cursor: ShardCursor, permit: Permit) -> None:
         share = self._client.budget.share()
         try:
-            self._read_holding(share, walk, turn)
+            self._read_page(share, cursor, permit)
         except BaseException:
             share.release()
             raise
 
-    def _read_holding(self, share: Share, walk: ShardCursor, turn: Permit) -> None:
-        """Read a walk's next page and hand it on, in the same order in which the plan heard of it."""
+    def _read_page(self, share: Share, cursor: ShardCursor, permit: Permit) -> None:
+        """Fetch a cursor's next page and deliver it, in the same order in which the planner accepted it."""
         try:
-            answer = self._client.search(
-                walk.stream, walk.body(), self._size, permit=turn, stop=self._stop, share=share
+            response = self._client.search(
+                cursor.stream, cursor.body(), self._size, permit=permit, stop=self._stop, share=share
             )
         except ClientError as error:
-            self._start_over(walk, error)
+            self._start_over(cursor, error)
             return
         with self._delivery:
-            with self._news:
-                kept = self._plan.accept(walk, search_pages.parse_page(walk.stream, answer, self._size.current))
+            with self._changed:
+                records = self._plan.accept(
+                    cursor, search_pages.parse_page(cursor.stream, response, self._size.current)
+                )
                 page = (
                     None
-                    if kept is None
-                    else CheckpointedPage(kept, walk.checkpoint(), self._plan.line.total, share.held)
+                    if records is None
+                    else CheckpointedPage(records, cursor.checkpoint(), self._plan.shard_list.total, share.held)
                 )
-                self._news.notify_all()
+                self._changed.notify_all()
             if page is None:
                 share.release()
             else:
                 self._put(page, share)
-        self._release(walk)
+        self._release(cursor)
 
-    def _start_over(self, walk: ShardCursor, error: ClientError) -> None:
-        """A cursor may be refused in the middle of a read: go on from the last position without it."""
-        with self._news:
-            if error.status != 400 or not walk.refused():
+    def _start_over(self, cursor: ShardCursor, error: ClientError) -> None:
+        """Restart a cursor that Intercom rejected during a scan from its last position."""
+        with self._changed:
+            if error.status != 400 or not cursor.restart_after_rejection():
                 raise error
-        _LOG.info("Intercom: a search's cursor was refused (%s); going on from the last position", error.code)
-        self._release(walk)
+        _LOG.info("Intercom: a search cursor was rejected (%s); the scan continues from the last position", error.code)
+        self._release(cursor)
 
-    def _release(self, walk: ShardCursor) -> None:
-        with self._news:
-            self._plan.finish(walk)
-            over = self._plan.is_over
-            self._news.notify_all()
-        if over:
+    def _release(self, cursor: ShardCursor) -> None:
+        with self._changed:
+            self._plan.finish(cursor)
+            is_over = self._plan.is_over
+            self._changed.notify_all()
+        if is_over:
             self._finish(None)
 
     def _finish(self, last: BaseException | None) -> None:
@@ -165,8 +164,8 @@ class ScanWorkers:
 
     def _halt(self) -> None:
         self._stop.set()
-        with self._news:
-            self._news.notify_all()
+        with self._changed:
+            self._changed.notify_all()
 
     def _put(self, item: CheckpointedPage | BaseException | None, share: Share) -> None:
         while not self._closed.is_set():

@@ -77,7 +77,7 @@ zones = st.sampled_from([None, -12, -7, 0, 5.5, 10, 12, 14])
 
 @settings(max_examples=60)
 @example(
-    times=[1754447999], zone=None, seed=138, exact=False, killed=3, known=None
+    times=[1754447999], zone=None, seed=138, exact=False, killed=3, quantiles=None
 )  # a walk that had ended was read again
 @given(
     times=olden,
@@ -85,20 +85,20 @@ zones = st.sampled_from([None, -12, -7, 0, 5.5, 10, 12, 14])
     seed=st.integers(0, 999),
     exact=st.booleans(),
     killed=st.integers(0, 60),
-    known=st.none() | st.lists(st.integers(NOW - 1200 * DAY, NOW + 9 * DAY), max_size=9),
+    quantiles=st.none() | st.lists(st.integers(NOW - 1200 * DAY, NOW + 9 * DAY), max_size=9),
 )
 def test_walks_from_both_sides_of_a_guess_lose_nothing_in_any_zone_nor_after_a_kill(
-    times: list[int], zone: float | None, seed: int, exact: bool, killed: int, known: list[int] | None
+    times: list[int], zone: float | None, seed: int, exact: bool, killed: int, quantiles: list[int] | None
 ) -> None:
     records = Records(times, None if zone is None else int(zone * 3600))
     scope = ScanScope(CONTACTS, "created_at", now=NOW, exact=exact)
-    plan = ScanPlanner(scope, known=known)
+    plan = ScanPlanner(scope, quantiles=quantiles)
     plan.first_page_slow = True
     before, marks = carry_out(plan, records.answer, seed=seed, most=killed)
     assert len(before) == len(set(before)) == plan.seen
     after, _ = carry_out(ScanPlanner(scope, marks), records.answer, seed=seed + 1)
     assert {*before, *after} == {str(number) for number in range(len(times))}
-    whole = ScanPlanner(scope, known=known)
+    whole = ScanPlanner(scope, quantiles=quantiles)
     whole.first_page_slow = True
     found, _ = carry_out(whole, records.answer, seed=seed)
     assert sorted(found, key=int) == [str(number) for number in range(len(times))]
