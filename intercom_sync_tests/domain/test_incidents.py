@@ -27,7 +27,7 @@ def test_every_failed_evaluation_is_its_own():
     assert failed_check("a/b", "WARN", "", "r", NOW).details["sentence"] == "The check a/b failed (WARN)."
 
 
-@pytest.mark.parametrize(("errors", "words"), [(1, "1 call was"), (3, "3 calls were")])
+@pytest.mark.parametrize(("errors", "words"), [(1, "1 API call failed"), (3, "3 API calls failed")])
 def test_errors_survived_are_counted(errors, words):
     assert words in partial_failure("r", errors, NOW).details["sentence"]
 
