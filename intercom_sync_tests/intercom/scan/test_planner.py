@@ -188,4 +188,4 @@ def test_a_page_that_is_not_sorted_as_asked_is_not_built_upon() -> None:
 
 
 def test_a_first_page_that_is_refused_has_nowhere_to_go_on_from() -> None:
-    assert not walk().refused()
+    assert not walk().restart_after_rejection()
