@@ -28,7 +28,7 @@ def describe_offset(offset: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Clocks:
-    """Hold the clocks as read at one moment.
+    """Hold a snapshot of the clocks.
 
     Attributes:
         machine: this machine's clock.

@@ -45,8 +45,8 @@ TRANSFER_SCHEMA: dict[str, pl.DataType] = {
 
 def counted_mrr() -> pl.Expr:
     """Return the counted MRR after a sync, from the rows of `domain.customers`; null until an MRR has been known."""
-    nothing = pl.when(pl.col("wrote_counted_mrr").is_not_null()).then(_ZERO)
-    return pl.when("held").then(pl.coalesce("writing_mrr", nothing)).otherwise(nothing)
+    nothing = pl.when(pl.col("last_written_counted_mrr").is_not_null()).then(_ZERO)
+    return pl.when("linked").then(pl.coalesce("next_mrr", nothing)).otherwise(nothing)
 
 
 def changes(rows: pl.DataFrame, *, reopened: bool = False) -> pl.DataFrame:
@@ -57,28 +57,28 @@ def changes(rows: pl.DataFrame, *, reopened: bool = False) -> pl.DataFrame:
             other rules than those of the sync before.
         reopened: whether the ledger holds nothing, so that every counted MRR is a change from 0.
     """
-    was_deleted = pl.col("row_intercom_deleted_at").is_not_null()
-    # What was written while the customer was deleted says nothing of a change of data.
-    compared = pl.col("held") & pl.col("known") & ~was_deleted
-    null_or_known = pl.col("wrote_mrr").is_null() != pl.col("writing_mrr").is_null()
-    before = _ZERO if reopened else pl.col("wrote_counted_mrr").fill_null(_ZERO)
-    contact_after = pl.when("held").then("writing_intercom_contact_id")
-    stripe_after = pl.when("held").then("writing_stripe_customer_id")
+    was_deleted = pl.col("current_intercom_deleted_at").is_not_null()
+    # Values written while the customer was deleted do not show a change of data.
+    compared = pl.col("linked") & pl.col("known") & ~was_deleted
+    null_or_known = pl.col("last_written_mrr").is_null() != pl.col("next_mrr").is_null()
+    before = _ZERO if reopened else pl.col("last_written_counted_mrr").fill_null(_ZERO)
+    contact_after = pl.when("linked").then("next_intercom_contact_id")
+    stripe_after = pl.when("linked").then("next_stripe_customer_id")
     another = pl.col("contact_before").ne_missing(pl.col("contact_after"))
     another_customer = (pl.col("stripe_before") != pl.col("stripe_after")).fill_null(False)
     moved = another | pl.col("stripe_before").ne_missing(pl.col("stripe_after"))
     made = rows.select(
         "email_key",
         before.alias("mrr_before"),
-        pl.col("writing_counted_mrr").fill_null(_ZERO).alias("mrr_after"),
-        pl.when(~was_deleted).then("wrote_intercom_contact_id").alias("contact_before"),
+        pl.col("next_counted_mrr").fill_null(_ZERO).alias("mrr_after"),
+        pl.when(~was_deleted).then("last_written_intercom_contact_id").alias("contact_before"),
         contact_after.alias("contact_after"),
-        pl.when(~was_deleted).then("wrote_stripe_customer_id").alias("stripe_before"),
+        pl.when(~was_deleted).then("last_written_stripe_customer_id").alias("stripe_before"),
         stripe_after.alias("stripe_after"),
-        pl.col("wrote_plan_name").alias("plan_before"),
-        pl.when("held").then("writing_plan_name").alias("plan_after"),
-        (~pl.col("held")).alias("deleted"),
-        (compared & null_or_known & pl.col("wrote_counted_mrr").is_not_null()).alias("availability_changed"),
+        pl.col("last_written_plan_name").alias("plan_before"),
+        pl.when("linked").then("next_plan_name").alias("plan_after"),
+        (~pl.col("linked")).alias("deleted"),
+        (compared & null_or_known & pl.col("last_written_counted_mrr").is_not_null()).alias("availability_changed"),
         (compared & pl.col("other_rules").fill_null(False)).alias("rules_changed"),
         compared.alias("contact_replaced"),
     ).with_columns(contact_replaced=pl.col("contact_replaced") & another & another_customer)

@@ -13,9 +13,9 @@ MONEY = pl.Decimal(38, 6)
 WRITTEN = {"mrr": MONEY, "counted_mrr": MONEY, "intercom_contact_id": pl.String, "stripe_customer_id": pl.String,
            "plan_name": pl.String}  # fmt: skip
 ROWS = {
-    "email_key": pl.String, "held": pl.Boolean, "known": pl.Boolean, "other_rules": pl.Boolean,
-    "row_intercom_deleted_at": pl.Datetime("us", "UTC"),
-    **{f"{prefix}_{name}": kind for prefix in ("wrote", "writing") for name, kind in WRITTEN.items()},
+    "email_key": pl.String, "linked": pl.Boolean, "known": pl.Boolean, "other_rules": pl.Boolean,
+    "current_intercom_deleted_at": pl.Datetime("us", "UTC"),
+    **{f"{prefix}_{name}": kind for prefix in ("last_written", "next") for name, kind in WRITTEN.items()},
 }  # fmt: skip
 
 
@@ -31,17 +31,18 @@ def row(
 ) -> dict[str, Any]:
     """A customer as `build_customers` makes it; `counted` is the counted MRR before, by default the MRR."""
     written = {
-        "wrote_mrr": before, "writing_mrr": after, "wrote_counted_mrr": before if counted == "as before" else counted,
-        "wrote_intercom_contact_id": contact[0], "writing_intercom_contact_id": contact[1],
-        "wrote_stripe_customer_id": stripe[0], "writing_stripe_customer_id": stripe[1],
+        "last_written_mrr": before, "next_mrr": after,
+        "last_written_counted_mrr": before if counted == "as before" else counted,
+        "last_written_intercom_contact_id": contact[0], "next_intercom_contact_id": contact[1],
+        "last_written_stripe_customer_id": stripe[0], "next_stripe_customer_id": stripe[1],
     }  # fmt: skip
     money = {name: Decimal(value) for name, value in written.items() if name.endswith("mrr") and value is not None}
-    flags = {"held": True, "known": True, "other_rules": False}
+    flags = {"linked": True, "known": True, "other_rules": False}
     return dict.fromkeys(ROWS) | {"email_key": email} | flags | written | money | fields
 
 
 def changed(*rows: dict[str, Any], **how: Any) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, schema=ROWS).with_columns(writing_counted_mrr=counted_mrr())
+    frame = pl.DataFrame(rows, schema=ROWS).with_columns(next_counted_mrr=counted_mrr())
     return changes(frame, **how)
 
 
@@ -96,7 +97,7 @@ def test_an_mrr_that_is_unknown_now_is_no_churn() -> None:
 
 def test_a_deleted_customer_churns_and_is_reactivated_when_it_returns() -> None:
     assert moves(row(before="100", held=False)) == [("churn", "deleted", -100)]
-    deleted = {"row_intercom_deleted_at": pl.Series([0]).cast(pl.Datetime("us", "UTC"))[0]}
+    deleted = {"current_intercom_deleted_at": pl.Series([0]).cast(pl.Datetime("us", "UTC"))[0]}
     back = row(before="100", after="80", counted="0", contact=("c1", "c9"), stripe=("cus_1", "cus_9"), **deleted)
     assert moves(back, paid=True) == [("reactivation", "subscriptions", 80)]
     assert moves(row(before="100", counted="0", held=False, **deleted)) == []
