@@ -23,13 +23,13 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "f9ce2f20ff183182")
+PARSING = RuleVersion(2, ("contacts", "conversations"), "a98bd62fd6c4ef27")
 """Validity and columns of contacts and conversations."""
 
-REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "e6b7a5f69b02618a")
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "db53db56ccac9755")
 """Revenue of a contact."""
 
-TEXT = RuleVersion(2, ("messages",), "e41694205e4f824d")
+TEXT = RuleVersion(2, ("messages",), "4038aaa271f017b1")
 """Visible text of a message. The HTML is not stored, so after a change the conversations are fetched again."""
 
 MATCHING = RuleVersion(2, ("cancel_mentions",), "53822de53afbab77")

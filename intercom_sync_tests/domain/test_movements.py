@@ -96,18 +96,18 @@ def test_an_mrr_that_is_unknown_now_is_no_churn() -> None:
 
 
 def test_a_deleted_customer_churns_and_is_reactivated_when_it_returns() -> None:
-    assert moves(row(before="100", held=False)) == [("churn", "deleted", -100)]
+    assert moves(row(before="100", linked=False)) == [("churn", "deleted", -100)]
     deleted = {"current_intercom_deleted_at": pl.Series([0]).cast(pl.Datetime("us", "UTC"))[0]}
     back = row(before="100", after="80", counted="0", contact=("c1", "c9"), stripe=("cus_1", "cus_9"), **deleted)
     assert moves(back, paid=True) == [("reactivation", "subscriptions", 80)]
-    assert moves(row(before="100", counted="0", held=False, **deleted)) == []
+    assert moves(row(before="100", counted="0", linked=False, **deleted)) == []
 
 
 def test_other_rules_correct_what_was_written_and_nothing_else() -> None:
     assert moves(row(before="100", after="500", other_rules=True)) == [("correction", "settings", 400)]
     assert moves(row(before=None, after="500", other_rules=True)) == [("correction", "settings", 500)]
     assert moves(row(known=False, after="500", other_rules=True)) == [("new", "subscriptions", 500)]
-    assert moves(row(before="100", held=False, other_rules=None)) == [("churn", "deleted", -100)]
+    assert moves(row(before="100", linked=False, other_rules=None)) == [("churn", "deleted", -100)]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_ledger_that_holds_nothing_counts_every_mrr_from_zero() -> None:
 
 
 def test_a_transfer_is_the_amount_that_both_share_and_its_remainder_a_decision() -> None:
-    left = row("a@x.io", before="100", held=False, contact=("c1", None))
+    left = row("a@x.io", before="100", linked=False, contact=("c1", None))
     came = row("b@x.io", known=False, after="120", contact=(None, "c1"), stripe=(None, "cus_1"))
     one = pair("a@x.io", "b@x.io", source_before="100", target_before="0", target_after="120")
     found = moves(left, came, pairs=pl.DataFrame([one], schema=movements.PAIR_SCHEMA))
@@ -147,7 +147,7 @@ def test_a_transfer_is_the_amount_that_both_share_and_its_remainder_a_decision()
 
 
 def test_a_smaller_target_leaves_the_rest_to_the_source() -> None:
-    left = row("a@x.io", before="100", held=False)
+    left = row("a@x.io", before="100", linked=False)
     came = row("b@x.io", known=False, after="80")
     one = pair("a@x.io", "b@x.io", source_before="100", target_before="0", target_after="80")
     found = moves(left, came, pairs=pl.DataFrame([one], schema=movements.PAIR_SCHEMA))
@@ -197,7 +197,7 @@ def test_only_customers_that_pay_or_changed_may_take_part_in_a_transfer() -> Non
 
 
 def test_every_movement_adds_up() -> None:
-    left = row("a@x.io", before="33.333333", held=False)
+    left = row("a@x.io", before="33.333333", linked=False)
     came = row("b@x.io", known=False, after="0.1")
     one = pair("a@x.io", "b@x.io", source_before="33.333333", target_before="0", target_after="0.1")
     frame = changed(left, came).join(
