@@ -1,7 +1,7 @@
-"""The command line: what it understands, and how it ends.
+"""The `intercom-sync` command line: argument parsing and exit codes.
 
-Exit codes: 0 done, 1 failed, 2 wrong use or configuration, and 128 plus the signal's number for a command that was
-stopped (130 by Ctrl-C; see `commands.stop_signals`). What a command does is in `commands`.
+Exit codes: 0 success, 1 failure, 2 usage or configuration error, and 128 plus the signal number when a signal stops
+the command (130 for Ctrl-C; see `commands.stop_signals`). `commands` implements the commands.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from intercom_sync.pipeline.run_plan import parse_time, parse_window
 from intercom_sync.redaction import describe
 from intercom_sync.settings import SETTINGS, Settings, SettingsError
 
-FAILED, WRONG_USE = 1, 2
+FAILED, USAGE_ERROR = 1, 2
 _Value = TypeVar("_Value")
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except SettingsError as error:
         print(error, file=sys.stderr)
-        return WRONG_USE
+        return USAGE_ERROR
     except SyncError as error:
         print(error, file=sys.stderr)
         return FAILED
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     settings = "\n".join(
-        f"  {one.name}{f' ({one.default})' if one.default else ''}\n      {one.meaning}" for one in SETTINGS
+        f"  {setting.name}{f' ({setting.default})' if setting.default else ''}\n      {setting.meaning}"
+        for setting in SETTINGS
     )
     parser = argparse.ArgumentParser(
         "intercom-sync",
@@ -50,14 +51,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('intercom-sync')}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    _add_up(commands.add_parser("up", help="Dagster UI, daemon, schedules and sensors, until Ctrl-C"))
-    _add_demo(commands.add_parser("demo", help="the same on a sandbox Intercom and a database of its own"))
-    _add_sync(commands.add_parser("sync", help="one sync in the foreground; by default all since the last one"))
-    _add_forget(commands.add_parser("forget", help="erases one person from every table and keeps them out"))
-    _add_doctor(commands.add_parser("doctor", help="looks at all that a sync needs, a line each"))
-    _add_migrate(commands.add_parser("migrate", help="brings the tables up to date; a sync does the same first"))
-    _add_psql(commands.add_parser("psql", help="opens psql on the database, or prints its URL"))
-    _add_sandbox(commands.add_parser("sandbox", help="a local Intercom with an invented company, until Ctrl-C"))
+    _add_up(commands.add_parser("up", help="run the Dagster UI, daemon, schedules and sensors until Ctrl-C"))
+    _add_demo(commands.add_parser("demo", help="run the same on a sandbox Intercom with a separate database"))
+    _add_sync(commands.add_parser("sync", help="run one sync in the foreground; default: changes since the last sync"))
+    _add_forget(
+        commands.add_parser("forget", help="erase one person from every table and exclude them from later syncs")
+    )
+    _add_doctor(commands.add_parser("doctor", help="check everything that a sync needs, one line per check"))
+    _add_migrate(
+        commands.add_parser("migrate", help="migrate the tables to the current schema; a sync does this first")
+    )
+    _add_psql(commands.add_parser("psql", help="open psql on the database, or print its URL"))
+    _add_sandbox(commands.add_parser("sandbox", help="run a local Intercom with a generated workspace until Ctrl-C"))
     return parser
 
 
@@ -66,7 +71,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address of the UI (default: %(default)s)")
 
     def run(options: argparse.Namespace) -> int:
-        from intercom_sync.commands.up import up  # noqa: PLC0415  (a second of imports that other commands spare)
+        from intercom_sync.commands.up import up  # noqa: PLC0415  (saves the other commands a second of imports)
 
         return up(Settings.load(), options.host, options.port)
 
@@ -75,7 +80,7 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, help="port of the UI (default: 3000, or the next free one)")
-    _add_company(parser)
+    _add_workspace(parser)
 
     def run(options: argparse.Namespace) -> int:
         from intercom_sync.commands.demo import demo  # noqa: PLC0415
@@ -86,13 +91,15 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sync(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--full", action="store_true", help="read everything, and find what was deleted")
-    what.add_argument("--window", type=_readable(parse_window), metavar="START/END", help="read one window, UTC")
-    parser.add_argument(
-        "--as-of", type=_readable(parse_time), metavar="TIME", help="the sync's now (default: the clock)"
+    scope = parser.add_mutually_exclusive_group()
+    scope.add_argument("--full", action="store_true", help="extract all records and detect deletions")
+    scope.add_argument(
+        "--window", type=_argument_type(parse_window), metavar="START/END", help="extract one window, UTC"
     )
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--as-of", type=_argument_type(parse_time), metavar="TIME", help="the sync's now (default: the current time)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the statistics as JSON")
 
     def run(options: argparse.Namespace) -> int:
         from intercom_sync.commands.sync import SyncRequest, sync  # noqa: PLC0415
@@ -105,11 +112,13 @@ def _add_sync(parser: argparse.ArgumentParser) -> None:
 
 def _add_forget(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Erases whoever has an email from every table, the row of unified_customers with what other systems wrote in "
-        "it included, and keeps them out of all later syncs. There is no way back. Intercom itself and Slack are out "
-        "of reach: delete them there as well."
+        "Erases everyone with this email from every table, including the row of unified_customers and the values that "
+        "other systems wrote to it, and excludes them from all later syncs. This cannot be undone. It does not delete "
+        "data in Intercom or Slack: delete it there as well."
     )
-    parser.add_argument("email", type=_readable(_address), metavar="EMAIL", help="in any case")
+    parser.add_argument(
+        "email", type=_argument_type(_email), metavar="EMAIL", help="upper or lower case does not matter"
+    )
 
     def run(options: argparse.Namespace) -> int:
         from intercom_sync.commands.forget import forget  # noqa: PLC0415
@@ -129,7 +138,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_migrate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="only print what would be changed")
+    parser.add_argument("--dry-run", action="store_true", help="only print the pending changes")
 
     def run(options: argparse.Namespace) -> int:
         from intercom_sync.commands.migrate_database import migrate  # noqa: PLC0415
@@ -140,8 +149,8 @@ def _add_migrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_psql(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", action="store_true", help="print the URL, without its password, and end")
-    parser.add_argument("-c", "--command", metavar="SQL", help="run one statement and end")
+    parser.add_argument("--url", action="store_true", help="print the URL without its password and exit")
+    parser.add_argument("-c", "--command", metavar="SQL", help="run one statement and exit")
 
     def run(options: argparse.Namespace) -> int:
         from intercom_sync.commands.psql import psql  # noqa: PLC0415
@@ -153,10 +162,10 @@ def _add_psql(parser: argparse.ArgumentParser) -> None:
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=8787, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--rate", type=float, help="requests a second and budget (default: 10,000 a minute)")
-    parser.add_argument("--latency-ms", type=float, default=0, help="wait before each answer (default: %(default)s)")
-    parser.add_argument("--token", help="the only access token it takes (default: any)")
-    _add_company(parser)
+    parser.add_argument("--rate", type=float, help="requests per second (default: 10,000 per minute)")
+    parser.add_argument("--latency-ms", type=float, default=0, help="delay before each response (default: %(default)s)")
+    parser.add_argument("--token", help="the only access token it accepts (default: any)")
+    _add_workspace(parser)
 
     def run(options: argparse.Namespace) -> int:
         from intercom_sync.sandbox.server import serve  # noqa: PLC0415
@@ -167,45 +176,49 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_company(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--contacts", type=int, default=1_200, help="contacts of the company (default: %(default)s)")
-    parser.add_argument("--conversations", type=int, default=1_800, help="its conversations (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="another seed invents another company")
+def _add_workspace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--contacts", type=int, default=1_200, help="number of contacts (default: %(default)s)")
+    parser.add_argument(
+        "--conversations", type=int, default=1_800, help="number of conversations (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="random seed of the generated workspace (default: %(default)s)"
+    )
 
 
 def _port(text: str) -> int:
-    """Read a port.
+    """Parse a port number.
 
     Raises:
-        argparse.ArgumentTypeError: when it is none.
+        argparse.ArgumentTypeError: the text is not a valid port.
     """
     if not text.isdecimal() or not 0 <= int(text) <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return int(text)
 
 
-def _address(text: str) -> str:
-    """Read an email.
+def _email(text: str) -> str:
+    """Parse an email address.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: the text is not a valid address.
     """
     try:
         email = clean_email(text)
     except InvalidRecordError:
         email = None
     if email is None:
-        raise ValueError("that is no email address")
+        raise ValueError("this is not a valid email address")
     return email
 
 
-def _readable(read: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """Return a reader whose error argparse shows as it is."""
+def _argument_type(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Return a parser whose error message argparse shows unchanged."""
 
-    def reader(text: str) -> _Value:
+    def parse_argument(text: str) -> _Value:
         try:
-            return read(text)
+            return parse(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    return reader
+    return parse_argument

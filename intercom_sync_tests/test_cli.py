@@ -232,7 +232,7 @@ def test_a_second_daemon_on_one_home_is_refused_with_the_address_of_the_first(
     monkeypatch.setenv("INTERCOM_SYNC_HOME", str(tmp_path))
     with deployment_lock(tmp_path, "http://127.0.0.1:3456"):
         assert main(["up"]) == 1
-    assert capsys.readouterr().err == "It is up already: http://127.0.0.1:3456\n"
+    assert capsys.readouterr().err == "This deployment is already running: http://127.0.0.1:3456\n"
 
 
 def test_help_lists_every_setting_and_command(capsys: pytest.CaptureFixture[str]) -> None:

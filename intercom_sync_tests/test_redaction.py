@@ -26,7 +26,7 @@ def _told(act: Callable[[], object]) -> str:
     return describe(caught.value)
 
 
-def test_an_unforeseen_error_goes_on_without_its_words_or_a_trace_of_itself() -> None:
+def test_an_unexpected_error_is_replaced_without_its_message_or_traceback() -> None:
     with pytest.raises(UnexpectedError) as caught, redact_unexpected(KeyError):
         int(_PERSON)
     shown = "".join(traceback.format_exception(caught.value))
@@ -45,7 +45,7 @@ def test_an_error_of_the_file_system_names_the_file_and_what_to_do(tmp_path: Pat
     file.write_text("")
     assert _told((file / "below").mkdir).startswith(f"Not a directory: {file}/below. ")
     assert _told((tmp_path / "none").read_text) == (
-        f"No such file or directory: {tmp_path}/none. Make it, or name another place."
+        f"No such file or directory: {tmp_path}/none. Create it, or configure another path."
     )
     assert _told(lambda: Path("/dev/full").write_text("x")).startswith("No space left on device. Free some space")
     assert _told(lambda: Path("/proc/1/mem_of_nobody").write_text("x")).startswith("No such file or directory: /proc/1")
@@ -110,7 +110,7 @@ def test_secrets_of_the_configuration_are_left_out() -> None:
 )
 def test_what_may_hold_data_is_not_told(act: Callable[[], object]) -> None:
     said = _told(act)
-    assert said.startswith("An unforeseen ")
+    assert said.startswith("Unexpected ")
     assert "ada" not in said
 
 

@@ -1,1 +1,1 @@
-"""What each command of `intercom-sync` does. `cli` parses the arguments."""
+"""The commands of `intercom-sync`. `cli` parses their arguments."""

@@ -1,6 +1,6 @@
-"""The Dagster instance that the commands use: its files under the home folder, its storage in our Postgres.
+"""The deployment's Dagster instance: files in the home folder, storage in the sync's Postgres.
 
-Somebody who sets DAGSTER_HOME has an instance of their own, and keeps it.
+If DAGSTER_HOME is set, the instance there is used instead.
 """
 
 import logging
@@ -31,16 +31,16 @@ from intercom_sync.warehouse.schema.dagster_schema import (
 from intercom_sync.warehouse.schema.migrate import create_schema
 
 _NEVER = -1
-_CONNECTIONS = 20
+_MAX_CONNECTIONS = 20
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
 
 
 def use_instance(settings: Settings) -> None:
-    """Point this process and its children at the deployment's Dagster instance, made when absent.
+    """Configure this process and its children to use the deployment's Dagster instance, creating it if needed.
 
     Raises:
         SettingsError: the home folder cannot be used.
-        WarehouseError: the database is not to be had.
+        WarehouseError: the database is unavailable.
     """
     if os.environ.get("DAGSTER_HOME"):
         _require_instance(Path(os.environ["DAGSTER_HOME"]))
@@ -56,14 +56,14 @@ def use_instance(settings: Settings) -> None:
     create_schema(url, name)
     os.environ["INTERCOM_SYNC_DAGSTER_URL"] = _in_schema(driver_url(with_timeouts(url)), name)
     os.environ["DAGSTER_HOME"] = str(folder)
-    _make_tables(settings, url, name)
+    _create_storage(settings, url, name)
 
 
 def make_home(home: Path, *parts: str) -> Path:
-    """Make the home folder, or one under it, and return it.
+    """Create the home folder or a subfolder and return its path.
 
     Raises:
-        SettingsError: it cannot be made.
+        SettingsError: the folder cannot be created.
     """
     folder = home.joinpath(*parts)
     try:
@@ -81,26 +81,26 @@ def _unusable(path: Path, error: OSError) -> SettingsError:
 
 
 def _require_instance(folder: Path) -> None:
-    """Refuse a DAGSTER_HOME that Dagster could not start with, before anything starts.
+    """Validate DAGSTER_HOME before anything starts.
 
     Raises:
-        SettingsError: it is no folder, or its dagster.yaml cannot be read.
+        SettingsError: it is not a folder, or its dagster.yaml cannot be read.
     """
-    right = "DAGSTER_HOME is not right: it must be the absolute path of a folder"
+    requirement = "DAGSTER_HOME is not right: it must be the absolute path of a folder"
     if not folder.is_absolute() or not folder.is_dir():
-        raise SettingsError(f"{right} that exists, not {folder}. Without it the sync has an instance of its own.")
+        raise SettingsError(f"{requirement} that exists, not {folder}. Unset it to use an instance in the home folder.")
     file = folder / "dagster.yaml"
     try:
         yaml.safe_load(file.read_bytes() if file.exists() else b"")
     except OSError as error:
-        raise SettingsError(f"{right} whose dagster.yaml can be read ({error.strerror}).") from None
+        raise SettingsError(f"{requirement} whose dagster.yaml can be read ({error.strerror}).") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "unknown"
-        raise SettingsError(f"{right} whose dagster.yaml is YAML; line {line} of {file} is not.") from None
+        raise SettingsError(f"{requirement} whose dagster.yaml is YAML; line {line} of {file} is not.") from None
 
 
-def _make_tables(settings: Settings, url: str, name: str) -> None:
-    """Let Dagster make its tables, one process at a time: it fails when another makes them at the same moment."""
+def _create_storage(settings: Settings, url: str, name: str) -> None:
+    """Create Dagster's tables under a lock: Dagster fails if two processes create them at the same time."""
     with Session(url, name) as session, session.transaction():
         lock_storages(session)
         if not storages_are_made(session, name):
@@ -111,69 +111,78 @@ def _make_tables(settings: Settings, url: str, name: str) -> None:
 
 @contextmanager
 def translate_storage_errors(settings: Settings) -> Iterator[None]:
-    """Say in one sentence what goes wrong with Dagster's storage, which lies in the same database.
+    """Translate errors of Dagster's storage, which is in the same database, to warehouse errors.
 
     Raises:
-        WarehouseError: the database is away, busy or refuses.
+        WarehouseError: the database is unavailable, busy or rejects the statement.
     """
-    logging.getLogger().addFilter(_is_news)
+    logging.getLogger().addFilter(_is_not_retry_message)
     try:
         yield
     except Exception as error:
-        if told := from_storage(error, settings.database_url):
-            raise told from None
+        if translated := from_storage(error, settings.database_url):
+            raise translated from None
         raise
     finally:
-        logging.getLogger().removeFilter(_is_news)
+        logging.getLogger().removeFilter(_is_not_retry_message)
 
 
 def use_pooled_connections(instance: dg.DagsterInstance) -> None:
-    """Keep Dagster's connections open, as its web server does; it would open 400 of them for a sync, one a step.
+    """Pool Dagster's connections, as its web server does; without a pool a sync opens about 400 of them.
 
-    One that a restart of the server broke is noticed and made anew before it is used.
+    A connection that a server restart has broken is replaced before use.
     """
     notice_broken_connections()
     for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
         if storage:
-            storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_CONNECTIONS)
+            storage.optimize_for_webserver(statement_timeout=0, pool_recycle=_NEVER, max_overflow=_MAX_CONNECTIONS)
 
 
 def capture_no_output(instance: dg.DagsterInstance) -> None:
-    """Leave standard output and error to the terminal during a run in this process.
+    """Disable the capture of standard output and error for a run in this process.
 
-    Dagster copies them to files by helper processes, which would die with a traceback each when a person types Ctrl-C.
+    Dagster captures them in helper processes, and each of them prints a traceback on Ctrl-C.
     """
     instance._compute_log_manager = NoOpComputeLogManager()
     instance._compute_log_manager.register_instance(instance)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a record says more than that Dagster tries to connect once more."""
+def _is_not_retry_message(record: logging.LogRecord) -> bool:
+    """Return whether a log record is anything but Dagster's message about a connection retry."""
     return not record.getMessage().startswith("Retrying failed database connection")
 
 
 def _in_schema(url: str, schema: str) -> str:
-    joint = "&" if "?" in url else "?"
-    # Dagster commits each of its events by itself. After a crash of the server the last ones may be missing, as after
-    # that of a worker; the sync's own tables wait for the disk.
+    separator = "&" if "?" in url else "?"
+    # Dagster commits each event separately. A server crash may lose the last events, as a worker crash does. The
+    # sync's own tables are written with synchronous commits.
     options = quote(f'-csearch_path="{schema}" -csynchronous_commit=off')
-    return f"{url}{joint}options={options}"
+    return f"{url}{separator}options={options}"
 
 
 _MAX_PARTITIONS = 28
-"""Windows marked at the most, a week of them: each costs as many events as there are assets, and marking must never
-take longer than reading."""
+"""One week. Each window costs one event per asset, and reporting must not take longer than the extraction."""
 
 
 def report_partitions(
     instance: dg.DagsterInstance, run_id: str, covered: Window, assets: list[dg.AssetKey]
 ) -> list[str]:
-    """Report each whole window before the run's own as materialized by it, the newest ones; return their keys."""
+    """Report the newest complete windows before the run's own as materialized by it.
+
+    Args:
+        instance: the Dagster instance.
+        run_id: the run that covered the windows.
+        covered: the time range that the run extracted.
+        assets: the assets to report.
+
+    Returns:
+        The partition keys, newest first.
+    """
     window = window_containing(covered.end)
     keys = []
     for _ in range(_MAX_PARTITIONS):
         window = Window(window.start - WINDOW, window.start)
-        # The first sync after a gap starts inside a window that the sync before it had read the beginning of.
+        # The first sync after a gap starts inside a window whose beginning the previous sync extracted.
         if window.end <= covered.start or not six_hour_partitions.has_partition_key(partition_key(window)):
             break
         keys.append(partition_key(window))

@@ -1,4 +1,4 @@
-"""`dagster dev` as a child of `intercom-sync up`, with all that it starts: a process group that does not outlive it."""
+"""`dagster dev` as a child process of `intercom-sync up`, in its own process group that ends with it."""
 
 import subprocess
 import sys
@@ -14,13 +14,13 @@ from intercom_sync.commands.guard import end_group, start_guard
 from intercom_sync.commands.stop_signals import signals_received
 
 _POLL_SECONDS = 0.2
-_START_SECONDS = 240
+_START_TIMEOUT_SECONDS = 240
 
 
 class DagsterProcess:
     """Dagster's web server, daemon and code servers.
 
-    `end` may be called from another thread, also before `start`, which then does nothing.
+    Another thread may call `end`, also before `start`; `start` then does nothing.
     """
 
     def __init__(self, arguments: Sequence[str], home: Path, lock: int) -> None:
@@ -33,35 +33,35 @@ class DagsterProcess:
 
     @property
     def group(self) -> int | None:
-        """The number of its process group, once it has started."""
+        """The process group id, or None before the start."""
         return self._child.pid if self._child else None
 
     def start(self) -> None:
-        """Start it. It inherits the lock that says that Dagster runs, as does the guard."""
+        """Start Dagster and its guard. Both inherit the lock that marks Dagster as running."""
         with self._starting:
             if not self.is_ended:
                 self._child = subprocess.Popen(self._command, start_new_session=True, pass_fds=[self._lock])
                 self._guard = start_guard(self._child.pid, self._home, self._lock)
 
     def answers(self, url: str) -> bool:
-        """Wait until the web server answers; False when Dagster ends before that."""
-        end = time.monotonic() + _START_SECONDS
+        """Wait for the web server and return whether it answers before Dagster ends."""
+        end = time.monotonic() + _START_TIMEOUT_SECONDS
         while not self._has_ended() and time.monotonic() < end:
             try:
-                with urlopen(f"{url}/server_info", timeout=5):  # noqa: S310  (our own address)
+                with urlopen(f"{url}/server_info", timeout=5):  # noqa: S310  (a local address)
                     return True
             except (URLError, OSError):
                 time.sleep(_POLL_SECONDS)
         return False
 
     def wait(self) -> int:
-        """Wait until it ends by itself; return the exit code."""
+        """Wait until Dagster exits and return its exit code."""
         while not self._has_ended():
             time.sleep(_POLL_SECONDS)
         return self._child.returncode if self._child else 1
 
     def end(self) -> None:
-        """End all of it; a further stop signal makes that faster and rougher."""
+        """Terminate the process group; another stop signal kills it without further waiting."""
         with self._starting:
             self.is_ended = True
         if self._child:

@@ -1,4 +1,7 @@
-"""What `intercom-sync doctor` checks of the settings themselves; a wrong value is refused before it starts."""
+"""`intercom-sync doctor`: run every check and print one line per result.
+
+Invalid settings are rejected before it starts; `check_settings` adds warnings about valid ones.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,28 +15,32 @@ from intercom_sync.slack.slack_client import channels, quiet_client
 
 
 def check_settings(settings: Settings) -> Iterator[Line]:
-    """Tell what is allowed and unwise."""
+    """Yield a warning for each setting that is valid but risky."""
     yield from ((True, f"warning: {warning}") for warning in settings.warnings())
 
 
 def check_slack(settings: Settings) -> Iterator[Line]:
-    """Check that alerts can be delivered."""
+    """Check that Slack alerts can be delivered."""
     if not settings.slack_token:
         yield True, "Slack: no SLACK_BOT_TOKEN; alerts stay readable in customer_alerts"
         return
     to = channels(settings.slack_channel, settings.slack_operations_channel)
     client = quiet_client(settings.slack_token, settings.slack_api_url)
-    for good, line in check_channels(client, list(dict.fromkeys([to.customers, to.operations]))):
-        yield good, f"Slack: {line}"
+    for is_ok, line in check_channels(client, list(dict.fromkeys([to.customers, to.operations]))):
+        yield is_ok, f"Slack: {line}"
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Line]], ...] = (check_settings, check_intercom, check_database, check_slack)
-"""Every check, in the order of the lines."""
+"""All checks, in output order."""
 
 
 def doctor(settings: Settings) -> int:
-    """Print what is good and what to do; return 0 when a sync can run, 1 when not."""
-    found = [line for check in CHECKS for line in check(settings)]
-    for good, line in found:
-        print(f"{'ok  ' if good else 'MEND'}  {sanitize_for_display(line)}", file=sys.stdout)
-    return 0 if all(good for good, _ in found) else 1
+    """Print the result of every check.
+
+    Returns:
+        0 if a sync can run, else 1.
+    """
+    lines = [line for check in CHECKS for line in check(settings)]
+    for is_ok, line in lines:
+        print(f"{'ok  ' if is_ok else 'FAIL'}  {sanitize_for_display(line)}", file=sys.stdout)
+    return 0 if all(is_ok for is_ok, _ in lines) else 1

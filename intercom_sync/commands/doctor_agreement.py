@@ -1,4 +1,4 @@
-"""What `intercom-sync doctor` compares between Intercom and the database: the time, and whose workspace it is."""
+"""Checks of `intercom-sync doctor` that compare Intercom with the database: clocks and workspace."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,19 +13,19 @@ from intercom_sync.warehouse.postgres.session import database_time
 
 
 def check_agreement(client: IntercomClient, settings: Settings) -> Iterator[tuple[bool, str]]:
-    """Check that the clocks agree, and that the tables hold the workspace of the token.
+    """Check that the clocks agree and that the tables hold data of the token's workspace.
 
-    Where the database cannot be asked the clocks of the others are compared; a check of its own says why.
+    If the database is unavailable, only the other clocks are compared; `check_database` reports the reason.
     """
-    found = fetch_workspace(client).id
-    database, refusal = _ask_database(settings, found)
-    yield _clocks(Clocks(machine_clock(), database, client.server_time()))
-    if refusal:
-        yield False, f"workspace: {refusal}"
+    workspace = fetch_workspace(client).id
+    database, mismatch = _query_database(settings, workspace)
+    yield _compare_clocks(Clocks(machine_clock(), database, client.server_time()))
+    if mismatch:
+        yield False, f"workspace: {mismatch}"
 
 
-def _ask_database(settings: Settings, workspace: str | None) -> tuple[datetime | None, str | None]:
-    """Return what the database's clock says, and a sentence where its tables hold another workspace."""
+def _query_database(settings: Settings, workspace: str | None) -> tuple[datetime | None, str | None]:
+    """Return the database's time, and an error message if its tables hold another workspace."""
     now = None
     try:
         if is_made(settings):
@@ -33,17 +33,17 @@ def _ask_database(settings: Settings, workspace: str | None) -> tuple[datetime |
                 now = database_time(session)
                 return now, foreign_workspace(session, workspace) if workspace else None
     except WarehouseError:
-        # Before the first sync, or the first after an upgrade, there is no table that says whose workspace it is.
+        # Before the first sync, or the first after an upgrade, no table records the workspace.
         return now, None
     return None, None
 
 
-def _clocks(clocks: Clocks) -> tuple[bool, str]:
+def _compare_clocks(clocks: Clocks) -> tuple[bool, str]:
     present = clocks.present
     if present is None:
-        return False, f"clocks: that of this machine says {clocks.machine:%Y-%m-%d %H:%M} UTC: set it right"
-    off = [f"that of {name} is {describe_offset(by)}" for name, by in clocks.off(present).items()]
+        return False, f"clocks: this machine's clock shows {clocks.machine:%Y-%m-%d %H:%M} UTC: correct it"
+    off = [f"the clock of {name} is {describe_offset(offset)}" for name, offset in clocks.off(present).items()]
     if off:
-        return False, f"clocks: {', '.join(off)}; a sync goes by {present:%Y-%m-%d %H:%M} UTC: set the clock right"
+        return False, f"clocks: {', '.join(off)}; a sync uses {present:%Y-%m-%d %H:%M} UTC: correct the clock"
     compared = ["this machine", *["the database"] * bool(clocks.database), *["Intercom"] * bool(clocks.intercom)]
-    return True, f"clocks: those of {', '.join(compared)} agree within a minute"
+    return True, f"clocks: {', '.join(compared)} agree within a minute"

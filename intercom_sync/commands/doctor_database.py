@@ -1,4 +1,4 @@
-"""What `intercom-sync doctor` checks at the database: what a sync needs, by the list that a sync asks too."""
+"""Database checks of `intercom-sync doctor`: the same requirements that a sync checks."""
 
 import os
 from collections.abc import Iterator
@@ -10,23 +10,23 @@ from intercom_sync.warehouse.postgres.connect import database_place, inspect_dat
 
 
 def check_database(settings: Settings) -> Iterator[Line]:
-    """Check that the database has what a sync needs; changes nothing."""
+    """Check that the database meets the requirements of a sync, without changing it."""
     place = database_place(settings)
     if not is_made(settings):
-        yield True, f"database: none yet; the first sync makes one, {place}"
+        yield True, f"database: none yet; the first sync creates one, {place}"
         return
     try:
-        found = inspect_database(settings, with_dagster=not os.environ.get("DAGSTER_HOME"))
+        inspection = inspect_database(settings, with_dagster=not os.environ.get("DAGSTER_HOME"))
     except WarehouseError as error:
         yield False, f"database: {error}"
         return
-    changes = len(found.steps)
+    changes = len(inspection.steps)
     state = (
-        f"{changes} changes to make in schema {settings.schema_name}, which a sync makes first "
+        f"{changes} pending changes in schema {settings.schema_name}; the next sync applies them first "
         "(intercom-sync migrate --dry-run lists them)"
         if changes
         else f"tables up to date in schema {settings.schema_name}"
     )
-    yield True, f"database: PostgreSQL {found.version}, {place}, {state}"
-    yield from ((False, f"database: {problem}") for problem in found.problems)
-    yield from ((True, f"database: {note}") for note in found.notes)
+    yield True, f"database: PostgreSQL {inspection.version}, {place}, {state}"
+    yield from ((False, f"database: {problem}") for problem in inspection.problems)
+    yield from ((True, f"database: {note}") for note in inspection.notes)

@@ -1,31 +1,31 @@
-"""`intercom-sync forget EMAIL`: erase one person from every table of ours, and keep them out from then on.
+"""`intercom-sync forget EMAIL`: erase one person from every table and add them to the suppression list.
 
-Prints numbers of rows and never who it was.
+It prints row counts and never the person's identity.
 """
 
 from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.connect import open_warehouse
-from intercom_sync.warehouse.privacy.erase_person import erase_person as forget_person
+from intercom_sync.warehouse.privacy.erase_person import erase_person
 
-_KEPT_OUT = "Syncs leave them out from now on, under any spelling of the email and any contact they were known by."
-_ELSEWHERE = (
-    "Out of reach: Intercom itself, alerts that are in Slack already, and systems that write to unified_customers or "
-    "copy it. Delete them there as well."
+_SUPPRESSED = "Later syncs exclude this person, under any spelling of the email and any of their contact ids."
+_NOT_DELETED = (
+    "Not deleted: data in Intercom, alerts already sent to Slack, and copies in systems that read or write "
+    "unified_customers. Delete it there as well."
 )
 
 
 def forget(settings: Settings, email: str) -> int:
-    """Forget whoever has an email; return 0.
+    """Erase everyone with an email and return 0.
 
     Raises:
-        WarehouseError: the database is not to be had, or refuses; nothing is done then.
+        WarehouseError: the database is unavailable or rejects the change; nothing is erased.
     """
     with open_warehouse(settings)() as session:
-        removed = forget_person(session, email)
+        removed = erase_person(session, email)
     for table, rows in sorted(removed.items()):
         print(f"{table}: {rows} {'row' if rows == 1 else 'rows'} removed")
     if not any(removed.values()):
-        print("Nothing of them was here.")
-    print(_KEPT_OUT)
-    print(_ELSEWHERE)
+        print("No data of this person was found.")
+    print(_SUPPRESSED)
+    print(_NOT_DELETED)
     return 0

@@ -1,6 +1,6 @@
-"""A small process that ends Dagster when `intercom-sync up` was killed and could not end it.
+"""A guard process that terminates Dagster if `intercom-sync up` is killed.
 
-It reads from a pipe whose other end only `up` holds: the end of the file comes however `up` ends.
+It reads from a pipe whose write end only `up` holds, so it sees end of file however `up` ends.
 """
 
 import os
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from intercom_sync.warehouse.embedded.postgres_server import stop_unused
 
-# SIGTERM, not SIGINT: programs that Dagster starts for a run would each print a traceback.
-_STEPS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+# SIGTERM, not SIGINT: on SIGINT each process that Dagster starts for a run prints a traceback.
+_SIGNAL_TIMEOUTS_SECONDS = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 _POLL_SECONDS = 0.1
 
 
 def start_guard(group: int, home: Path, lock: int) -> subprocess.Popen[bytes]:
-    """Start the guard of a process group; it inherits the lock that says that Dagster runs."""
+    """Start the guard of a process group; it inherits the lock that marks Dagster as running."""
     return subprocess.Popen(
         [sys.executable, "-m", "intercom_sync.commands.guard", str(group), str(home)],
         stdin=subprocess.PIPE,
@@ -30,20 +30,20 @@ def start_guard(group: int, home: Path, lock: int) -> subprocess.Popen[bytes]:
 
 
 def end_group(group: int, has_ended: Callable[[], bool], hurry: Callable[[], bool] = lambda: False) -> None:
-    """End a process group: ask, then kill.
+    """Terminate a process group, and kill it if it does not exit in time.
 
     Args:
-        group: its number.
-        has_ended: whether its leader has ended; called before others of the group are reaped.
-        hurry: whether to kill without waiting any longer for what was asked.
+        group: the process group id.
+        has_ended: whether the group leader has exited; called before other members are reaped.
+        hurry: whether to kill at once instead of waiting for the termination.
     """
-    for number, seconds in _STEPS:
+    for number, seconds in _SIGNAL_TIMEOUTS_SECONDS:
         if has_ended() and _is_gone(group):
             return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)
         end = time.monotonic() + seconds
-        # Killed ones are waited for: they hold the embedded server until they are gone.
+        # Wait for killed processes as well: they keep the embedded server open until they exit.
         while not (has_ended() and _is_gone(group)) and time.monotonic() < end:
             if number == signal.SIGTERM and hurry():
                 break
@@ -51,7 +51,7 @@ def end_group(group: int, has_ended: Callable[[], bool], hurry: Callable[[], boo
 
 
 def _is_gone(group: int) -> bool:
-    # The first process of a container inherits orphans, and must reap them.
+    # The first process of a container inherits orphans and must reap them.
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0]:
             pass
@@ -65,7 +65,7 @@ def _is_gone(group: int) -> bool:
 
 
 def main(group: int, home: Path) -> None:
-    """Wait until `up` has ended, and end what it left."""
+    """Wait until `up` exits and terminate the processes that it left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()

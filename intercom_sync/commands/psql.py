@@ -1,4 +1,4 @@
-"""`intercom-sync psql`: open PostgreSQL's client on the deployment's database, or print the database's URL."""
+"""`intercom-sync psql`: open psql on the deployment's database, or print its URL."""
 
 import os
 import shutil
@@ -13,7 +13,10 @@ from intercom_sync.warehouse.postgres.urls import plain_url
 
 
 def psql(settings: Settings, *, url_only: bool, command: str | None) -> int:
-    """Open psql, or print the URL without its password; return psql's exit code.
+    """Open psql, or print the URL without its password.
+
+    Returns:
+        The exit code of psql.
 
     Raises:
         SettingsError: there is no database yet.
@@ -21,14 +24,16 @@ def psql(settings: Settings, *, url_only: bool, command: str | None) -> int:
     """
     if not is_made(settings):
         raise SettingsError(
-            f"There is no database yet: intercom-sync sync makes one under {server_path(settings.home)}, "
-            "or name one in INTERCOM_SYNC_DATABASE_URL."
+            f"There is no database yet: intercom-sync sync creates one under {server_path(settings.home)}, "
+            "or set INTERCOM_SYNC_DATABASE_URL."
         )
     url, password = _without_password(plain_url(database_url(settings)))
     if url_only:
         print(url)
         if not settings.database_url:
-            print("The embedded server runs while a command such as intercom-sync up or psql does.", file=sys.stderr)
+            print(
+                "The embedded server runs only while a command such as intercom-sync up or psql runs.", file=sys.stderr
+            )
         return 0
     program = shutil.which("psql") or str(client_program("psql"))
     arguments = ["-c", command] if command is not None else []
@@ -38,11 +43,11 @@ def psql(settings: Settings, *, url_only: bool, command: str | None) -> int:
 
 
 def _without_password(url: str) -> tuple[str, str]:
-    """Return a URL without its password, which would be seen in the list of processes, and the password."""
+    """Return a URL without its password, and the password. The list of processes would show it in the URL."""
     parts = urlsplit(url)
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    password = unquote(parts.password or "") or dict(given).get("password", "")
-    query = urlencode([(name, value) for name, value in given if name != "password"], quote_via=quote)
+    parameters = parse_qsl(parts.query, keep_blank_values=True)
+    password = unquote(parts.password or "") or dict(parameters).get("password", "")
+    query = urlencode([(name, value) for name, value in parameters if name != "password"], quote_via=quote)
     user = quote(unquote(parts.username), safe="") + "@" if parts.username is not None else ""
     netloc = user + parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=netloc, query=query)), password

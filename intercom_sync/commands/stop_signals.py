@@ -1,9 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal): how they end a command.
+"""Stop a command on Ctrl-C, SIGTERM or SIGHUP (a closed terminal).
 
-A command runs in a thread, and the main thread only waits for it, so that a signal is answered at once: a wait for a
-lock, for a child or for the database cannot be interrupted safely, and polars installs a SIGINT handler that restarts
-such waits. What must not outlive the command is registered by `when_stopped`; everything else ends with the process,
-which is safe at any moment.
+A command runs in a thread and the main thread waits for it, so that a signal is handled at once: a wait for a lock, a
+child process or the database cannot be interrupted safely, and polars installs a SIGINT handler that restarts such
+waits. `when_stopped` registers cleanup that must run before the process exits; exiting at any other point is safe.
 """
 
 import os
@@ -19,12 +18,15 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS = 0.1
 _received: list[int] = []
 _interactive = threading.Event()
-_undo: list[tuple[Callable[[int], None], float]] = []
+_cleanups: list[tuple[Callable[[int], None], float]] = []
 
 
 def run_until_stopped(command: Callable[[], int]) -> int:
-    """Run a command in a thread and return its exit code; a stop signal ends the process with 128 plus its number."""
-    _listen()
+    """Run a command in a thread and return its exit code.
+
+    A stop signal ends the process with exit code 128 plus the signal number.
+    """
+    _install_handlers()
     codes: list[int] = []
     failures: list[BaseException] = []
 
@@ -39,29 +41,31 @@ def run_until_stopped(command: Callable[[], int]) -> int:
     while thread.is_alive() and not _received:
         thread.join(_POLL_SECONDS)
     if _received and not (codes or failures):
-        _stop(_received[0])
-    _ignore()
+        _exit_after_cleanup(_received[0])
+    _ignore_signals()
     if failures:
         raise failures[0]
     return codes[0]
 
 
 @contextmanager
-def when_stopped(undo: Callable[[int], None], seconds: float = 20) -> Iterator[None]:
-    """Register what to do with the signal's number when a stop signal comes during the block.
+def when_stopped(cleanup: Callable[[int], None], seconds: float = 20) -> Iterator[None]:
+    """Register a cleanup for a stop signal that arrives during the block.
 
-    It runs while the command's thread goes on, so it must be thread-safe. It is waited for that many seconds at most.
+    Args:
+        cleanup: called with the signal number while the command's thread still runs, so it must be thread-safe.
+        seconds: how long to wait for the cleanup.
     """
-    entry = (undo, seconds)
-    _undo.append(entry)
+    entry = (cleanup, seconds)
+    _cleanups.append(entry)
     try:
         yield
     finally:
-        _undo.remove(entry)
+        _cleanups.remove(entry)
 
 
 def run_interactively(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run an interactive program, which answers Ctrl-C itself, and return its exit code."""
+    """Run an interactive program, which handles Ctrl-C itself, and return its exit code."""
     child = subprocess.Popen(command, env=environment)
     _interactive.set()
     try:
@@ -72,47 +76,47 @@ def run_interactively(command: Sequence[str], environment: Mapping[str, str]) ->
 
 
 def signals_received() -> int:
-    """Return how many stop signals have come: somebody who sends a second one does not want to wait."""
+    """Return the number of stop signals received; after a second one the command must not wait any longer."""
     return len(_received)
 
 
 def say(text: str) -> None:
-    """Print to standard error, which may be a terminal that has been closed."""
+    """Print to standard error; ignore a closed terminal."""
     with suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
 
 
-def _listen() -> None:
+def _install_handlers() -> None:
     for number in STOP_SIGNALS:
-        # `nohup` and background jobs of a script ask for a signal to be ignored.
+        # `nohup` and background jobs of a script set a signal to be ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _note)
+            signal.signal(number, _record_signal)
 
 
-def _note(number: int, _: FrameType | None) -> None:
+def _record_signal(number: int, _: FrameType | None) -> None:
     if number != signal.SIGINT or not _interactive.is_set():
         _received.append(number)
 
 
-def _ignore() -> None:
-    """Ignore further signals: the command is done, and what follows takes a moment."""
+def _ignore_signals() -> None:
+    """Ignore further signals, because the command is done and the process exits soon."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _stop(number: int) -> None:
-    """Undo what was registered, the newest first, and end the process without waiting for its threads."""
-    # A copy: the command's thread, which may see its child end, takes entries out meanwhile, and they are still due.
-    for undo, seconds in reversed(_undo.copy()):
-        undoing = threading.Thread(target=_quietly, args=(undo, number), daemon=True)
-        undoing.start()
-        undoing.join(seconds)
+def _exit_after_cleanup(number: int) -> None:
+    """Run the registered cleanups, newest first, and exit without waiting for other threads."""
+    # Iterate over a copy: the command's thread may remove entries when its child exits, but they must still run.
+    for cleanup, seconds in reversed(_cleanups.copy()):
+        thread = threading.Thread(target=_run_cleanup, args=(cleanup, number), daemon=True)
+        thread.start()
+        thread.join(seconds)
     say("Stopped.")
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     os._exit(128 + number)
 
 
-def _quietly(undo: Callable[[int], None], number: int) -> None:
+def _run_cleanup(cleanup: Callable[[int], None], number: int) -> None:
     with suppress(Exception):
-        undo(number)
+        cleanup(number)

@@ -1,6 +1,6 @@
-"""`intercom-sync sync`: one sync in the foreground, through the Dagster job.
+"""`intercom-sync sync`: run one sync in the foreground as a Dagster job.
 
-Prints the log entry, or the figures as JSON, as its last output.
+The last output is the log entry, or the statistics as JSON.
 """
 
 import json
@@ -23,7 +23,7 @@ from intercom_sync.commands.dagster_instance import (
     use_pooled_connections,
 )
 from intercom_sync.commands.stop_signals import say, when_stopped
-from intercom_sync.commands.terminal_progress import shown
+from intercom_sync.commands.terminal_progress import show_progress
 from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.assets.current_run import CUSTOMERS
@@ -42,22 +42,22 @@ from intercom_sync.warehouse.postgres.connect import open_warehouse
 from intercom_sync.warehouse.postgres.session import Session, read_present
 from intercom_sync.warehouse.state import runs
 
-# A run that cannot be closed in that time, as the database is away or busy, is closed by the next start.
-_CLOSING_SECONDS = 5
-# No daemon can start a run of the foreground again, and none may announce that it will.
+# If the database is unavailable or busy for longer, the next start closes the run.
+_CLOSE_TIMEOUT_SECONDS = 5
+# No daemon can retry a foreground run, and none may announce a retry.
 _TAGS = {FOREGROUND_TAG: "true", "dagster/max_retries": "0"}
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """What to sync: everything, one window, or (neither) what came since the last sync; and as of when."""
+    """What to sync: all records, one window, or (neither) the changes since the last sync; and the run's now."""
 
     full: bool = False
     window: Window | None = None
     as_of: datetime | None = None
 
     def config(self, now: datetime) -> dict[str, object]:
-        """Return the job's run configuration; without an instant asked for, the run takes the present itself."""
+        """Return the run configuration of the job; without `as_of`, the run uses its own current time."""
         as_of = {"as_of": now.isoformat()} if self.as_of else {}
         if self.full:
             return run_config(full=True, **as_of)
@@ -67,29 +67,37 @@ class SyncRequest:
 
 
 def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
-    """Run one sync; return 0 when it is done, 1 when it failed.
+    """Run one sync.
+
+    Returns:
+        0 on success, 1 on failure.
 
     Raises:
-        SettingsError: no access token, or an instant that is not past.
-        WarehouseError: the database is not to be had, or went away for good.
+        SettingsError: no access token, or `as_of` is in the future.
+        WarehouseError: the database is unavailable.
     """
     os.environ["INTERCOM_API_KEY"] = settings.require_api_key()
     for warning in settings.warnings():
         print(warning, file=sys.stderr)
     connect = open_warehouse(settings)
-    now = _instant(connect, request.as_of)
+    now = _resolve_now(connect, request.as_of)
     use_instance(settings)
-    said = when_stopped(lambda _: say("What had landed stays; the next sync goes on from there."))
-    with said, translate_storage_errors(settings), shown() as tell, dg.DagsterInstance.get() as instance:
+    stop_message = when_stopped(lambda _: say("Landed records are kept; the next sync resumes from there."))
+    with (
+        stop_message,
+        translate_storage_errors(settings),
+        show_progress() as progress,
+        dg.DagsterInstance.get() as instance,
+    ):
         use_pooled_connections(instance)
         capture_no_output(instance)
         with connect() as session:
             for sentence in close_dead_runs(instance, session):
                 say(sentence)
-        job = build(progress=dg.ResourceDefinition.hardcoded_resource(tell)).resolve_job_def(sync_job.name)
+        job = build(progress=dg.ResourceDefinition.hardcoded_resource(progress)).resolve_job_def(sync_job.name)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         run_id = str(uuid4())
-        with when_stopped(lambda number: _stop(connect, instance, run_id, number), _CLOSING_SECONDS):
+        with when_stopped(lambda number: _close_stopped_run(connect, instance, run_id, number), _CLOSE_TIMEOUT_SECONDS):
             result = job.execute_in_process(
                 run_config=request.config(now) | quiet,
                 instance=instance,
@@ -99,26 +107,26 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
                 tags=_TAGS | {WORKER_TAG: this_worker().as_text(), SCHEMA_TAG: settings.schema_name},
             )
         if not result.success:
-            print(_why(result), file=sys.stderr)
-            _keep(connect, instance, result.run_id)
+            print(_failure_reason(result), file=sys.stderr)
+            _record_failure(connect, instance, result.run_id)
             return 1
         with connect() as session, session.transaction():
-            finished_at, figures = runs.stats(session, result.run_id)
+            finished_at, stats = runs.stats(session, result.run_id)
             covered = runs.windows_covered_by(session, result.run_id)
         if covered:
             report_partitions(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
     if sys.stdout.isatty():
-        made = result.asset_materializations_for_node(CUSTOMERS.path[-1])
-        print(counts_of(made[-1].metadata).summary(figures), end="\n\n")
-    print(json.dumps(figures.as_json()) if as_json else figures.log_entry(finished_at))
+        materializations = result.asset_materializations_for_node(CUSTOMERS.path[-1])
+        print(counts_of(materializations[-1].metadata).summary(stats), end="\n\n")
+    print(json.dumps(stats.as_json()) if as_json else stats.log_entry(finished_at))
     return 0
 
 
-def _instant(connect: Callable[[], Session], as_of: datetime | None) -> datetime:
-    """Return the instant asked for, or the present.
+def _resolve_now(connect: Callable[[], Session], as_of: datetime | None) -> datetime:
+    """Return `as_of`, or the current time.
 
     Raises:
-        SettingsError: the instant asked for is not past.
+        SettingsError: `as_of` is in the future.
     """
     with connect() as session, session.transaction():
         present = read_present(session, datetime.now(UTC))
@@ -129,34 +137,34 @@ def _instant(connect: Callable[[], Session], as_of: datetime | None) -> datetime
     return (as_of or present).astimezone(UTC)
 
 
-def _keep(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str) -> None:
-    """Note that a run failed, as the sensors do for runs in the background; when that fails too, they do it later."""
+def _record_failure(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str) -> None:
+    """Record a failed run, as the sensors do for background runs; if this fails as well, the sensors do it later."""
     record = instance.get_run_record_by_id(run_id)
     with suppress(WarehouseError), connect() as session:
         if record:
             record_ended(instance, session, record)
 
 
-def _stop(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str, number: int) -> None:
-    """Close a run that a stop signal ends: canceled where a person typed Ctrl-C, failed where others ended it."""
+def _close_stopped_run(connect: Callable[[], Session], instance: dg.DagsterInstance, run_id: str, number: int) -> None:
+    """Close a run that a stop signal ends: canceled after Ctrl-C, failed after any other signal."""
     run = instance.get_run_by_id(run_id)
     if run and not run.is_finished:
         if number == signal.SIGINT:
             instance.report_run_canceled(run, "Stopped by Ctrl-C.")
         else:
-            instance.report_run_failed(run, f"It was stopped by {signal.Signals(number).name}. {NOT_AGAIN}")
-        _keep(connect, instance, run_id)
+            instance.report_run_failed(run, f"Stopped by {signal.Signals(number).name}. {NOT_AGAIN}")
+        _record_failure(connect, instance, run_id)
 
 
-def _partition(moment: datetime) -> str:
-    """Return the key of the window that holds a moment, or of the nearest there is."""
-    key = partition_key(window_containing(moment))
+def _partition(instant: datetime) -> str:
+    """Return the key of the window that contains an instant, or of the nearest existing window."""
+    key = partition_key(window_containing(instant))
     first, last = six_hour_partitions.get_first_partition_key(), six_hour_partitions.get_last_partition_key()
     return min(max(key, first or key), last or key)
 
 
-def _why(result: dg.ExecuteInProcessResult) -> str:
-    """Return the sentence of the first failure: of a check that keeps the batch back, or of a step."""
+def _failure_reason(result: dg.ExecuteInProcessResult) -> str:
+    """Return the message of the first failed blocking check, or of the first failed step."""
     for check in result.get_asset_check_evaluations():
         if check.blocking and not check.passed and check.description:
             return check.description
@@ -166,7 +174,7 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
             if failure.user_failure_data and failure.user_failure_data.description:
                 return str(failure.user_failure_data.description)
             if failure.error:
-                # The name alone: an error that nobody foresaw may say anything.
+                # Only the class name: the message of an unexpected error may hold customer data.
                 name = (failure.error.cause or failure.error).cls_name or "an error"
                 return f"The sync failed in {event.step_key}: {name}."
-    return "The sync failed; the run's log in the Dagster UI says why."
+    return "The sync failed; see the run's log in the Dagster UI for the reason."

@@ -1,4 +1,4 @@
-"""A sync's progress on a terminal; elsewhere nothing."""
+"""Progress bars of a sync on a terminal."""
 
 import sys
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from intercom_sync.pipeline.stream_result import Progress, no_progress
 
 
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """Yield what to tell of progress: a bar per kind on standard error when that is a terminal."""
+def show_progress() -> Iterator[Progress]:
+    """Yield a progress callback that draws one bar per record kind, if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield no_progress
         return
     columns = (TextColumn("{task.description:14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bars = Bars(*columns, console=Console(stderr=True), transient=True)
-    # A terminal whose command is stopped gets its cursor back.
+    # Restore the cursor when the command is stopped.
     with when_stopped(lambda _: bars.stop()), bars:
         tasks: dict[str, TaskID] = {}
 
-        def tell(kind: str, done: int, expected: int | None) -> None:
+        def update(kind: str, done: int, expected: int | None) -> None:
             if kind not in tasks:
                 tasks[kind] = bars.add_task(kind, total=expected)
             bars.update(tasks[kind], completed=done, total=expected)
 
-        yield tell
+        yield update

@@ -1,4 +1,4 @@
-"""`intercom-sync up`: the Dagster UI and daemon on the deployment's instance, until Ctrl-C."""
+"""`intercom-sync up`: run the Dagster UI and daemon of the deployment until Ctrl-C."""
 
 import errno
 import fcntl
@@ -24,26 +24,29 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.dagster_schema import hold_schema
 
 FIRST_PORT = 3000
-_TRIED_PORTS = 100
-_GUARD_SECONDS = 25
+_MAX_PORTS_TRIED = 100
+_GUARD_TIMEOUT_SECONDS = 25
 _POLL_SECONDS = 0.2
 
 
 class AlreadyUpError(OSError):
-    """Another process has this deployment up; the message says where."""
+    """Another process already serves this deployment; the message says where."""
 
 
 def up(settings: Settings, host: str, port: int | None, announce: Callable[[str], None] | None = None) -> int:
-    """Serve the UI until a stop signal; return 1 when Dagster ended by itself.
+    """Serve the UI until a stop signal.
+
+    Returns:
+        1, if Dagster exits by itself.
 
     Raises:
-        AlreadyUpError: this deployment is up already.
-        SettingsError: the port is taken.
-        WarehouseError: the database is not to be had, or another deployment uses the schema.
+        AlreadyUpError: another process already serves this deployment.
+        SettingsError: the port is in use.
+        WarehouseError: the database is unavailable, or another deployment uses the schema.
     """
     port = free_port(host, port)
     url = f"http://{host}:{port}"
-    with deployment_lock(settings.home, url), _only_dagster(settings.home) as lock, ExitStack() as stack:
+    with deployment_lock(settings.home, url), _dagster_lock(settings.home) as lock, ExitStack() as stack:
         connect = open_warehouse(settings)
         stack.enter_context(hold_schema(database_url(settings), settings.schema_name))
         use_instance(settings)
@@ -73,23 +76,23 @@ def _close_dead_runs(settings: Settings, connect: Callable[[], Session]) -> None
 def _serve(dagster: DagsterProcess, lock: IO[str], url: str, announce: Callable[[str], None]) -> int:
     dagster.start()
     _write(lock, str(dagster.group or ""))
-    answered = dagster.answers(url)
-    if answered:
+    is_serving = dagster.answers(url)
+    if is_serving:
         announce(url)
         dagster.wait()
     if not dagster.is_ended:
-        what = "ended by itself" if answered else "did not start"
-        print(f"Dagster {what}; its messages are above.", file=sys.stderr)
+        problem = "exited unexpectedly" if is_serving else "did not start"
+        print(f"Dagster {problem}; see its messages above.", file=sys.stderr)
     return 1
 
 
 def free_port(host: str, port: int | None) -> int:
-    """Return the port asked for, or the first free one from 3000 on.
+    """Return the requested port, or the first free one from 3000 on.
 
     Raises:
-        SettingsError: the port asked for is taken, or the address is none of this machine.
+        SettingsError: the port is in use, or the host is not an address of this machine.
     """
-    for candidate in [port] if port else range(FIRST_PORT, FIRST_PORT + _TRIED_PORTS):
+    for candidate in [port] if port else range(FIRST_PORT, FIRST_PORT + _MAX_PORTS_TRIED):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -99,47 +102,47 @@ def free_port(host: str, port: int | None) -> int:
                     continue
                 raise SettingsError(f"Port {candidate} on {host} cannot be used ({error.strerror}).") from None
             return int(candidate)
-    raise SettingsError(f"Port {port or FIRST_PORT} on {host} is taken: choose another with --port.")
+    raise SettingsError(f"Port {port or FIRST_PORT} on {host} is in use: choose another with --port.")
 
 
 @contextmanager
 def deployment_lock(home: Path, url: str) -> Iterator[None]:
-    """Hold the deployment, so that a second daemon does not run beside the first.
+    """Lock the deployment, so that only one daemon runs.
 
     Raises:
-        AlreadyUpError: another process holds it.
+        AlreadyUpError: another process holds the lock.
     """
     with (make_home(home) / "up.lock").open("a+") as lock:
-        if not _locked(lock):
+        if not _try_lock(lock):
             lock.seek(0)
-            raise AlreadyUpError(f"It is up already: {lock.read().strip()}")
+            raise AlreadyUpError(f"This deployment is already running: {lock.read().strip()}")
         _write(lock, url)
         yield
 
 
 @contextmanager
-def _only_dagster(home: Path) -> Iterator[IO[str]]:
-    """Hold the lock that Dagster's processes inherit; yield its file, which names their process group.
+def _dagster_lock(home: Path) -> Iterator[IO[str]]:
+    """Hold the lock that Dagster's processes inherit, and yield its file, which holds their process group id.
 
-    When an `up` was killed, its guard ends Dagster within seconds and releases the lock. When the guard was killed too,
-    Dagster is ended here.
+    If `up` is killed, its guard terminates Dagster within seconds and the lock is released. If the guard is killed
+    too, the next `up` terminates Dagster here.
 
     Raises:
-        AlreadyUpError: another Dagster of this deployment cannot be ended.
+        AlreadyUpError: another Dagster process of this deployment cannot be terminated.
     """
     with (home / "dagster.lock").open("a+") as lock:
-        if not _locked(lock, _GUARD_SECONDS):
+        if not _try_lock(lock, _GUARD_TIMEOUT_SECONDS):
             lock.seek(0)
             group = lock.read().strip()
             with suppress(ValueError):
                 end_group(int(group), lambda: True)
-            if not _locked(lock, _GUARD_SECONDS):
-                raise AlreadyUpError(f"Dagster of an earlier `up` still runs: end the process group {group}.")
+            if not _try_lock(lock, _GUARD_TIMEOUT_SECONDS):
+                raise AlreadyUpError(f"Dagster of an earlier `up` is still running: kill process group {group}.")
         yield lock
 
 
-def _locked(lock: IO[str], seconds: float = 0) -> bool:
-    """Try to lock a file, for some seconds at the most; return whether it worked."""
+def _try_lock(lock: IO[str], seconds: float = 0) -> bool:
+    """Try to lock a file for at most some seconds and return whether it is locked."""
     end = time.monotonic() + seconds
     while True:
         try:

@@ -220,7 +220,7 @@ def test_somebody_who_was_never_there_is_kept_out_all_the_same(
     scenario: Scenario, database_url: str, schema: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["forget", EMAIL]) == 0
-    assert "Nothing of them was here.\n" in capsys.readouterr().out
+    assert "No data of this person was found.\n" in capsys.readouterr().out
     _person(scenario)
     assert scenario.sync(full=True).counts == (0, 0, 3, 0)
     assert _gone(scenario, database_url, schema)
@@ -259,5 +259,5 @@ def test_what_is_no_address_is_wrong_use_and_is_not_repeated(given: str, capsys:
         main(["forget", given])
     assert ended.value.code == 2
     told = capsys.readouterr().err
-    assert "that is no email address" in told
+    assert "this is not a valid email address" in told
     assert not given.strip() or given not in told

@@ -35,7 +35,7 @@ def test_a_partition_that_does_not_exist_is_named_in_a_sentence(scenario: Scenar
     said = why(launched)
     assert key in said
     assert "INTERCOM_SYNC_PARTITIONS_START" in said
-    assert "unforeseen" not in said
+    assert "Unexpected" not in said
 
 
 @pytest.mark.parametrize("how", [{}, {"assets": ["raw_contacts", "raw_conversations"]}], ids=["all", "raw only"])

@@ -37,7 +37,7 @@ def test_the_region_is_taken_from_intercom_where_no_setting_tells_it(
     assert line == (
         f"region: links in alerts open {_APPS[region][:-1]}"
         if known
-        else "region: Intercom does not say; links in alerts open the app of us: set INTERCOM_REGION for others"
+        else "region: not reported by Intercom; links in alerts open region us: set INTERCOM_REGION to change it"
     )
 
 
@@ -48,7 +48,7 @@ def test_a_setting_wins_and_doctor_says_that_intercom_says_otherwise(
     monkeypatch.setenv("INTERCOM_REGION", "au")
     assert _link(scenario).startswith(_APPS["au"])
     assert _region_lines() == [
-        (False, "region: Intercom says eu, the settings say au: set INTERCOM_REGION=eu for the links")
+        (False, "region: Intercom reports eu, the settings say au: set INTERCOM_REGION=eu so that links work")
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from intercom_sync.cli import WRONG_USE, main
+from intercom_sync.cli import USAGE_ERROR, main
 from intercom_sync.definitions import build
 from intercom_sync.orchestration.jobs import run_config, sync_job
 from intercom_sync.orchestration.resources import WarehouseResource
@@ -97,7 +97,7 @@ def test_an_as_of_ahead_of_the_clock_is_wrong_use_of_the_command_and_nothing_is_
     synced: Scenario, capsys: pytest.CaptureFixture[str], ahead: timedelta
 ) -> None:
     before = _dump(synced, "sync_runs", "customer_alerts", "sync_state")
-    assert main(["sync", "--full", "--as-of", (datetime.now(UTC) + ahead).isoformat()]) == WRONG_USE
+    assert main(["sync", "--full", "--as-of", (datetime.now(UTC) + ahead).isoformat()]) == USAGE_ERROR
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("as_of is ")

@@ -79,8 +79,8 @@ def test_the_doctor_says_that_a_key_is_of_another_workspace(
     assert "another schema" not in capsys.readouterr().out
     foreign("abroad9")
     assert doctor(Settings.load()) == 1
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("MEND")]
-    assert line.startswith("MEND  workspace: INTERCOM_API_KEY is of workspace abroad9, but the tables hold")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAIL")]
+    assert line.startswith("FAIL  workspace: INTERCOM_API_KEY is of workspace abroad9, but the tables hold")
     assert "sandbox1" in line
     assert _dump(scenario) == before
 

@@ -124,7 +124,7 @@ def test_up_ends_whole_and_starts_again_whatever_ended_it(settings: dict[str, st
         with started(settings, "up") as second:
             assert second.process.wait(START_SECONDS) == 1
             assert second.processes(server=False) == []
-            assert "It is up already" in second.output
+            assert "This deployment is already running" in second.output
         killed.signal(signal.SIGKILL)
         with started(settings, "up") as again:
             again.wait_for("Dagster is up", START_SECONDS)
