@@ -19,6 +19,7 @@ from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.workspace import Workspace
 from intercom_sync.settings import SETTINGS
 from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync_tests.commands.forked import run_command
 from intercom_sync_tests.end_to_end.test_figures import ENTRY
 
 _TOKEN = "an invented token"
@@ -43,7 +44,7 @@ def settings(sandbox: Sandbox, database_url: str, schema: str, tmp_path: Path) -
     }
 
 
-def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def _start(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("intercom-sync")), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -51,7 +52,7 @@ def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPr
 def test_a_full_sync_ends_with_the_log_entry_and_the_next_one_prints_its_figures_as_json(
     settings: dict[str, str], sandbox: Sandbox, database_url: str, schema: str
 ) -> None:
-    done = _run(settings, "sync", "--full")
+    done = _start(settings, "sync", "--full")
     assert (done.returncode, done.stderr) == (0, "")
     entry = ENTRY.fullmatch(done.stdout.rstrip("\n"))
     assert entry is not None, done.stdout
@@ -64,7 +65,7 @@ def test_a_full_sync_ends_with_the_log_entry_and_the_next_one_prints_its_figures
         assert session.value("SELECT count(*) FROM customer_alerts") == int(entry[7])
 
     sandbox.workspace.put_contact(contact(email="new@example.com", updated_at=4_000_000_000, created_at=3_999_999_000))
-    again = _run(settings, "sync", "--full", "--json")
+    again = _start(settings, "sync", "--full", "--json")
     assert (again.returncode, again.stderr) == (0, "")
     figures = json.loads(again.stdout)
     assert list(figures) == [
@@ -94,7 +95,7 @@ def test_the_version_is_that_of_the_installed_package(command: list[str]) -> Non
 def test_a_sync_that_intercom_refuses_says_in_one_sentence_which_setting_to_mend(
     settings: dict[str, str], setting: str, value: str, code: int
 ) -> None:
-    failed = _run(settings | {setting: value}, "sync", "--full")
+    failed = run_command(settings | {setting: value}, "sync", "--full")
     assert (failed.returncode, failed.stdout) == (code, "")
     assert setting in failed.stderr
     assert len(failed.stderr.strip().splitlines()) == 1, failed.stderr
@@ -156,7 +157,7 @@ def test_a_dagster_home_whose_configuration_is_wrong_is_told_in_dagsters_words(
     settings: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "dagster.yaml").write_text("storage: {foo: bar}\n")
-    failed = _run(settings | {"DAGSTER_HOME": str(tmp_path)}, "sync")
+    failed = run_command(settings | {"DAGSTER_HOME": str(tmp_path)}, "sync")
     assert failed.returncode == 1
     assert failed.stderr.startswith("Dagster: ")
     assert 'unexpected config entry "foo"' in failed.stderr
@@ -258,7 +259,7 @@ def test_an_address_that_is_not_encrypted_is_warned_of_before_a_sync_and_by_doct
 ) -> None:
     elsewhere = settings | {"INTERCOM_BASE_URL": sandbox.url.replace("127.0.0.1", "0.0.0.0")}  # noqa: S104  (an address to call)
     for command in ("sync", "doctor"):
-        done = _run(elsewhere, command)
+        done = run_command(elsewhere, command)
         assert done.returncode == 0
         said = done.stderr if command == "sync" else done.stdout
         assert "INTERCOM_BASE_URL is http://0.0.0.0:" in said.splitlines()[0]
@@ -266,7 +267,7 @@ def test_an_address_that_is_not_encrypted_is_warned_of_before_a_sync_and_by_doct
 
 def test_an_empty_workspace_is_no_failure(settings: dict[str, str]) -> None:
     with Sandbox(Workspace()) as empty:
-        done = _run(settings | {"INTERCOM_BASE_URL": empty.url}, "sync", "--as-of", "2026-06-15T12:00")
+        done = run_command(settings | {"INTERCOM_BASE_URL": empty.url}, "sync", "--as-of", "2026-06-15T12:00")
     assert (done.returncode, done.stderr) == (0, "")
     assert "- Synced: 0 contacts\n" in done.stdout
     assert "- Quality: n/a avg\n" in done.stdout

@@ -1,8 +1,7 @@
 """A forgotten person stands nowhere in the database, Dagster's own storage included, after syncs good and bad."""
 
 import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from intercom_sync.sandbox.builders import author, contact, conversation, messag
 from intercom_sync.sandbox.faults import error
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.workspace import Workspace
+from intercom_sync_tests.commands.forked import run_command
 from intercom_sync_tests.end_to_end.stored import found
 
 _EMAIL, _NAME, _WORDS = "Wilhelmina.Oddname@example.org", "Wilhelmina Oddname", "the walrus wants to cancel"
@@ -45,9 +45,7 @@ def test_after_forget_neither_email_nor_name_nor_words_stand_in_any_table(
             "INTERCOM_SYNC_HOME": str(tmp_path / "home"),
         }
 
-        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-m", "intercom_sync", *arguments]
-            return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        run = partial(run_command, environment)
 
         dagster = f"dagster_{schema}"
 

@@ -5,11 +5,10 @@ The statements are read from that page, so that what it says is what is tried.
 
 import os
 import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
@@ -19,6 +18,7 @@ import intercom_sync
 from intercom_sync.sandbox.generate import generate
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.warehouse.postgres.urls import plain_url
+from intercom_sync_tests.commands.forked import run_command
 
 _PAGE = (Path(intercom_sync.__file__).parents[1] / "deploy" / "README.md").read_text()
 ROLE, LEND, GO_ON = re.findall(r"```sql\n(.*?)```", _PAGE, re.DOTALL)
@@ -60,10 +60,9 @@ class _Database:
         connection.close()
         return rows
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> CompletedProcess[str]:
         """Run a command as the role."""
-        command = [sys.executable, "-m", "intercom_sync", *arguments]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=600, check=False)
+        return run_command(self._environment, *arguments)
 
     def is_refused(self, *arguments: str, naming: str) -> None:
         """A command that must fail with one sentence that says what to grant."""

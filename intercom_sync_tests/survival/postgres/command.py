@@ -1,11 +1,10 @@
 """The command `intercom-sync sync` in a process of its own, as a person runs it on a struck database."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 
+from intercom_sync_tests.commands.forked import run_command
 from intercom_sync_tests.survival.postgres.fixtures import THEN
 
 
@@ -21,8 +20,5 @@ class Ended:
 def sync() -> Ended:
     """Run it under the environment of the test."""
     with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run(
-            [sys.executable, "-m", "intercom_sync", "sync", "--as-of", THEN.isoformat()],
-            env=os.environ | {"INTERCOM_SYNC_HOME": home}, capture_output=True, text=True, timeout=200, check=False,
-        )  # fmt: skip
+        done = run_command(os.environ | {"INTERCOM_SYNC_HOME": home}, "sync", "--as-of", THEN.isoformat())
     return Ended(done.returncode, done.stdout, done.stderr.strip().splitlines())
