@@ -118,7 +118,7 @@ def test_a_foreground_run_that_died_before_it_began_to_read_is_closed(session, i
     run = add_run(instance, dg.DagsterRunStatus.NOT_STARTED, **{FOREGROUND_TAG: "true", WORKER_TAG: ended.as_text()})
     lives = add_run(instance, dg.DagsterRunStatus.NOT_STARTED, **{WORKER_TAG: this_worker().as_text()})
     (said,) = close_dead_runs(instance, session)
-    assert "Nothing starts it again by itself" in said
+    assert "It is not retried automatically" in said
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
     assert status(instance, lives) is dg.DagsterRunStatus.NOT_STARTED
     assert states(session) == {run: "crashed"}

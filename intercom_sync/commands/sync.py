@@ -28,7 +28,7 @@ from intercom_sync.definitions import build
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.assets.current_run import CUSTOMERS
 from intercom_sync.orchestration.assets.run_metadata import counts_of
-from intercom_sync.orchestration.dead_runs import NOT_AGAIN, WORKER_TAG, close_dead_runs
+from intercom_sync.orchestration.dead_runs import NO_AUTOMATIC_RETRY, WORKER_TAG, close_dead_runs
 from intercom_sync.orchestration.jobs import run_config, sync_job
 from intercom_sync.orchestration.partitions import partition_key, six_hour_partitions, window_containing
 from intercom_sync.orchestration.resources import FOREGROUND_TAG, SCHEMA_TAG
@@ -152,7 +152,7 @@ def _close_stopped_run(connect: Callable[[], Session], instance: dg.DagsterInsta
         if number == signal.SIGINT:
             instance.report_run_canceled(run, "Stopped by Ctrl-C.")
         else:
-            instance.report_run_failed(run, f"Stopped by {signal.Signals(number).name}. {NOT_AGAIN}")
+            instance.report_run_failed(run, f"Stopped by {signal.Signals(number).name}. {NO_AUTOMATIC_RETRY}")
         _record_failure(connect, instance, run_id)
 
 

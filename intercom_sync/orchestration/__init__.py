@@ -1,4 +1,4 @@
-"""Everything Dagster: assets, checks, jobs, partitions, schedules, sensors and resources.
+"""The Dagster definitions: assets, checks, jobs, partitions, schedules, sensors and resources.
 
-Thin: the work is in `pipeline`.
+The work itself is in `pipeline`.
 """

@@ -1,8 +1,7 @@
-"""Runs whose process is gone, as after a power cut: they are closed, so that no other run waits for them.
+"""Close runs whose process is dead, for example after a power cut, so that no other run waits for them.
 
-Dagster believes a run until its time is over, hours later. Here a run has to prove that it lives: by its process where
-that is on this host, by a sign of life in `sync_workers` where it is on another. A run of which neither is known is
-left to Dagster.
+Dagster detects such runs only hours later. Here a run on this host is alive while its process exists, and a run on
+another host while its heartbeat in `sync_workers` is recent. Dagster handles runs for which neither is known.
 """
 
 from collections.abc import Iterator
@@ -20,11 +19,13 @@ from intercom_sync.warehouse.state import liveness, runs
 from intercom_sync.warehouse.state.liveness import Sign
 
 WORKER_TAG = "intercom_sync/worker"
-NOT_AGAIN = "Nothing starts it again by itself: run `intercom-sync sync` again, it goes on where this one stopped."
-_GONE = "Its process is gone: it was killed, or its machine went down."
-# Six signs of life that failed to come; where steps have processes of their own, as long as Dagster waits for a start.
-_SILENCE_SECONDS = 30.0
-_LONG_SILENCE_SECONDS = 180.0
+NO_AUTOMATIC_RETRY = (
+    "It is not retried automatically: run `intercom-sync sync` again, which resumes where this run stopped."
+)
+_PROCESS_DEAD = "Its process is gone: it was killed, or its machine went down."
+# Six missed heartbeats; with a process per step, as long as Dagster waits for a step's process to start.
+_HEARTBEAT_TIMEOUT_SECONDS = 30.0
+_LONG_HEARTBEAT_TIMEOUT_SECONDS = 180.0
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -34,20 +35,24 @@ _UNFINISHED = [
 
 
 def close_dead_runs(instance: dg.DagsterInstance, session: Session) -> list[str]:
-    """Close the runs whose process is gone, in Dagster and in `sync_runs`; return a sentence for each."""
+    """Close the runs whose process is dead, in Dagster and in `sync_runs`.
+
+    Returns:
+        One message per closed run.
+    """
     known = liveness.signs(session)
-    said = []
+    messages = []
     for record in _unfinished(instance):
         if _is_dead(instance, record, known.get(record.dagster_run.run_id)):
-            said.append(_close(instance, session, record.dagster_run))
+            messages.append(_close(instance, session, record.dagster_run))
     for sign in known.values():
         if sign.is_open:
             _close_row(instance, session, sign)
-    return said
+    return messages
 
 
 def worker_process(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """Return the id of the process that works on a run, as its events say; None when it has not begun."""
+    """Return the process id in the events of a run, or None if the run has not started."""
     started = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_START)
     return next((entry.get_dagster_event().pid for entry in started), None)
 
@@ -60,22 +65,24 @@ def _unfinished(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
 
 def _is_dead(instance: dg.DagsterInstance, record: dg.RunRecord, sign: Sign | None) -> bool:
     run = record.dagster_run
-    noted = (sign.worker if sign else None) or run.tags.get(WORKER_TAG)
-    if noted:
-        return _is_gone(Worker.from_text(noted), sign)
+    worker = (sign.worker if sign else None) or run.tags.get(WORKER_TAG)
+    if worker:
+        return _is_worker_dead(Worker.from_text(worker), sign)
     launcher = run.tags.get(LAUNCHER_TAG)
-    return launcher is not None and _never_began(instance, run, Worker.from_text(launcher))
+    return launcher is not None and _died_before_start(instance, run, Worker.from_text(launcher))
 
 
-def _is_gone(worker: Worker, sign: Sign | None) -> bool:
-    gone = worker.is_gone()
-    if gone is None and sign:
-        return sign.silent_seconds > (_SILENCE_SECONDS if worker.beats_always else _LONG_SILENCE_SECONDS)
-    return bool(gone)
+def _is_worker_dead(worker: Worker, sign: Sign | None) -> bool:
+    is_dead = worker.is_gone()
+    if is_dead is None and sign:
+        return sign.silent_seconds > (
+            _HEARTBEAT_TIMEOUT_SECONDS if worker.beats_always else _LONG_HEARTBEAT_TIMEOUT_SECONDS
+        )
+    return bool(is_dead)
 
 
-def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun, launcher: Worker) -> bool:
-    """Whether a run that was launched on this host, and has not begun to read, has no process any more."""
+def _died_before_start(instance: dg.DagsterInstance, run: dg.DagsterRun, launcher: Worker) -> bool:
+    """Return whether a run that was launched on this host has died before its first extraction."""
     pid = worker_process(instance, run.run_id)
     if pid is None:
         return bool(launcher.is_gone())
@@ -83,7 +90,7 @@ def _never_began(instance: dg.DagsterInstance, run: dg.DagsterRun, launcher: Wor
 
 
 def _close(instance: dg.DagsterInstance, session: Session, run: dg.DagsterRun) -> str:
-    message = f"{_GONE} {NOT_AGAIN}" if FOREGROUND_TAG in run.tags else _GONE
+    message = f"{_PROCESS_DEAD} {NO_AUTOMATIC_RETRY}" if FOREGROUND_TAG in run.tags else _PROCESS_DEAD
     if run.status is dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, message)
     else:
@@ -97,10 +104,10 @@ def _close(instance: dg.DagsterInstance, session: Session, run: dg.DagsterRun) -
 
 
 def _close_row(instance: dg.DagsterInstance, session: Session, sign: Sign) -> None:
-    """Close the row of a run that Dagster has closed, or does not know and whose process is gone."""
+    """Close the `sync_runs` row of a run that Dagster has closed, or does not know and whose process is dead."""
     record = instance.get_run_record_by_id(sign.run_id)
     if record and record.dagster_run.is_finished:
         record_ended(instance, session, record)
-    elif record is None and sign.worker and _is_gone(Worker.from_text(sign.worker), sign):
+    elif record is None and sign.worker and _is_worker_dead(Worker.from_text(sign.worker), sign):
         with session.transaction():
             runs.end(session, sign.run_id, runs.CRASHED, datetime.now(UTC))

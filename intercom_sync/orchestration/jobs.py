@@ -1,4 +1,4 @@
-"""The run launcher of our instance: Dagster's own, and a note of the process that launched each run."""
+"""The sync job, and a run launcher that tags each run with the process that launched it."""
 
 import dagster as dg
 from dagster import DefaultRunLauncher
@@ -10,10 +10,10 @@ LAUNCHER_TAG = "intercom_sync/launcher"
 
 
 class NotingRunLauncher(DefaultRunLauncher):
-    """Launches runs by the code server, and notes where: a run that dies before it begins to read is found by that."""
+    """Launch runs and tag them with the launcher process, so that a run that dies before it starts can be detected."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch a run."""
+        """Tag and launch a run."""
         self._instance.add_run_tags(context.dagster_run.run_id, {LAUNCHER_TAG: this_worker().as_text()})
         super().launch_run(context)
 
@@ -21,12 +21,12 @@ class NotingRunLauncher(DefaultRunLauncher):
 sync_job = dg.define_asset_job(
     "sync",
     selection=dg.AssetSelection.all(),
-    description="Read what changed in Intercom, and make every customer right. `full: true` reads everything.",
-    # A worker that died: the reading goes on where it stopped, and the figures are those of one whole run.
+    description="Extracts changes from Intercom and updates the customers. `full: true` extracts all records.",
+    # After a worker crash the extraction resumes from its checkpoint, and the statistics cover the whole run.
     tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
 
 
 def run_config(**config: bool | str) -> dict[str, object]:
-    """Return the run configuration that tells a sync what to read."""
+    """Return the run configuration for the given extraction options."""
     return {"ops": {"raw": {"config": config}}}

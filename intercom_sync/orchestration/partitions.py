@@ -1,7 +1,4 @@
-"""The one partitions definition that all assets share: six-hour windows in UTC, the open one included.
-
-Which window a schedule takes is decided in `schedules`.
-"""
+"""The partitions of all assets: six-hour windows in UTC, including the current one."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,30 +13,30 @@ KEY_FORMAT = "%Y-%m-%dT%H"
 
 
 def six_hour_windows(start: datetime) -> dg.TimeWindowPartitionsDefinition:
-    """Return the windows from a start, the open one as the last, so that a person can sync now."""
+    """Return the six-hour windows from a start, including the current one, which a manual sync uses."""
     return dg.TimeWindowPartitionsDefinition(
         cron_schedule="0 */6 * * *", start=start, fmt=KEY_FORMAT, timezone="UTC", end_offset=1
     )
 
 
 class UnknownPartitionError(FatalError):
-    """A partition key that names no window; the message says which there are."""
+    """The partition key does not exist; the message gives the valid range."""
 
     def __init__(self, key: str) -> None:
         first, last = six_hour_partitions.get_first_partition_key(), six_hour_partitions.get_last_partition_key()
         super().__init__(
             f"There is no window {key!r}. Windows begin at 00, 06, 12 and 18 o'clock UTC, from {first} "
-            f"(INTERCOM_SYNC_PARTITIONS_START) to {last}: give one of those, or no partition for the newest."
+            f"(INTERCOM_SYNC_PARTITIONS_START) to {last}: choose one of them, or no partition for the newest."
         )
 
 
 six_hour_partitions = six_hour_windows(Settings.load().partitions_start)
 
 
-def window_containing(moment: datetime) -> Window:
-    """Return the six-hour window that holds a moment."""
-    moment = moment.astimezone(UTC)
-    start = moment.replace(hour=moment.hour // 6 * 6, minute=0, second=0, microsecond=0)
+def window_containing(instant: datetime) -> Window:
+    """Return the six-hour window that contains an instant."""
+    instant = instant.astimezone(UTC)
+    start = instant.replace(hour=instant.hour // 6 * 6, minute=0, second=0, microsecond=0)
     return Window(start, start + WINDOW)
 
 

@@ -1,6 +1,6 @@
-"""What the assets get from outside: Intercom and the warehouse; and what becomes of their errors.
+"""Dagster resources for Intercom, the warehouse and Slack, and the translation of their errors.
 
-Resources hold configuration and make plain objects; secrets come as environment variables and never as values.
+Secrets are configured as environment variables, never as values.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from intercom_sync.warehouse.state.extractions import ExtractionLease
 
 FOREGROUND_TAG = "intercom_sync/foreground"
 SCHEMA_TAG = "intercom_sync/schema"
-"""Whose a run in the foreground is: deployments with schemas of their own may share one Dagster instance."""
+"""The schema of a foreground run; deployments with different schemas may share one Dagster instance."""
 
 _EXPECTED_ERRORS = (SyncError, dg.Failure, dg.RetryRequested)
 _RETRIES = 2
@@ -31,13 +31,13 @@ _RETRY_SECONDS = 60
 
 
 class IntercomResource(dg.ConfigurableResource[IntercomClient]):
-    """The workspace's API. Everything but the token is read from the settings when a run starts."""
+    """Intercom's API. Everything except the token is read from the settings when a run starts."""
 
     api_key: str
 
     @contextmanager
     def client(self) -> Iterator[IntercomClient]:
-        """Open a client; it closes with the block."""
+        """Open a client for the duration of the block."""
         settings = Settings.load()
         with IntercomClient(
             self.api_key,
@@ -49,42 +49,42 @@ class IntercomResource(dg.ConfigurableResource[IntercomClient]):
 
 
 class WarehouseResource(dg.ConfigurableResource[Session]):
-    """The Postgres that the settings name, or the embedded one; its tables are brought up to date on first use."""
+    """The configured Postgres, or the embedded one. The first use migrates its tables."""
 
     _connect: Callable[[], Session] | None = PrivateAttr(default=None)
     _lease: ExtractionLease = PrivateAttr()
 
     def model_post_init(self, context: Any) -> None:
-        """Make the lease that the steps of a run share."""
+        """Create the extraction lease that the steps of a run share."""
         super().model_post_init(context)
         self._lease = ExtractionLease(self.connect)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Release the extraction at the end of a run, or of a step that has a process of its own."""
+        """Release the lease at the end of a run, or of a step in its own process."""
         self._lease.release()
 
     @property
     def lease(self) -> ExtractionLease:
-        """The lease on the extraction of the run."""
+        """The lease on the run's extraction."""
         return self._lease
 
     def connect(self) -> Session:
-        """Open a session; close it, or use it in a `with`."""
+        """Open a session, which the caller closes."""
         if self._connect is None:
             self._connect = open_warehouse(Settings.load())
         return self._connect()
 
 
 class AlertsSlackResource(SlackResource):
-    """Slack as the alerts need it: at the address and with the token of the settings, no request sent twice.
+    """Slack with the URL and token of the settings, and without automatic retries.
 
-    The token is read when a client is made, so that everything else works without one.
+    The token is read when a client is created, so everything else works without a token.
     """
 
     token: str = ""
 
     def is_set_up(self) -> bool:
-        """Whether there is a token."""
+        """Return whether a token is configured."""
         return bool(self.token or Settings.load().slack_token)
 
     def get_client(self) -> WebClient:
@@ -97,13 +97,13 @@ class AlertsSlackResource(SlackResource):
 def translate_errors(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, warehouse: WarehouseResource
 ) -> Iterator[None]:
-    """Turn every error into one sentence in the UI, and retry the step after a `RetryableError`.
+    """Translate every error to one sentence for the UI, and retry the step after a `RetryableError`.
 
-    Dagster keeps an error's text and that of its causes forever, so only the sentence is passed on.
+    Dagster stores the text of an error and its causes, so only the sentence is passed on.
 
     Raises:
-        dagster.RetryRequested: the error is retryable, and the run is not in the foreground, where a person waits.
-        dagster.Failure: any other error, or a person waits.
+        dagster.RetryRequested: the error is retryable and the run is in the background.
+        dagster.Failure: any other error, or any error of a foreground run, where a person waits.
     """
     try:
         with warehouse.lease.release_on_error(), redact_unexpected(*_EXPECTED_ERRORS):
@@ -113,7 +113,7 @@ def translate_errors(
     except SyncError as error:
         if isinstance(error, RetryableError) and FOREGROUND_TAG not in context.run.tags:
             context.log.warning("%s", error)
-            # Of the last attempt Dagster keeps the cause, and would else only say how many attempts there were.
+            # After the last attempt Dagster shows the cause; without one it shows only the number of attempts.
             cause = dg.Failure(description=str(error))
             raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from cause
         raise dg.Failure(description=str(error), allow_retries=False) from None

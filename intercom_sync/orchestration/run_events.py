@@ -1,7 +1,7 @@
-"""What Dagster's records say of runs that ended (why one failed, what its checks found), into the outbox.
+"""Record ended Dagster runs: failures and check evaluations go to the outbox, end states to `sync_runs`.
 
-Read from the runs themselves and not as events arrive, so that runs in the foreground and runs that died are among
-them, and reading the same ones again does no harm. What is news is decided in `domain.incidents` and the outbox.
+It reads run records instead of handling events as they arrive, so it also covers foreground runs and dead runs.
+Recording a run twice is idempotent: `domain.incidents` and the outbox deduplicate.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,16 +30,16 @@ _RETRIED_TAG = "dagster/will_retry"
 def ended_since(
     instance: dg.DagsterInstance, since: datetime, location: str | None, schema: str
 ) -> tuple[Sequence[dg.RunRecord], datetime | None]:
-    """Return the runs of our job and our assets that ended after a moment, the first to end first.
+    """Return the runs of our job and assets that ended after an instant, oldest first.
 
     Args:
-        instance: where the runs are.
-        since: the moment.
-        location: the code location that asks; runs of others are not ours.
-        schema: the schema of our tables; runs in the foreground for others are not ours.
+        instance: the Dagster instance.
+        since: the instant.
+        location: our code location; runs of other locations are excluded.
+        schema: our schema; foreground runs with another schema are excluded.
 
     Returns:
-        The runs, and the moment up to which they are all there; None when there are no more.
+        The runs, and the instant up to which they are complete; None if there are no more runs.
     """
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_after=since),
@@ -52,36 +52,43 @@ def ended_since(
 
 
 def record_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunRecord, *, crashed: bool = False) -> int:
-    """Put into the outbox what is news of a run that ended, and close it in `sync_runs`; return how much news it was.
+    """Close an ended run in `sync_runs` and enqueue its new incidents.
 
     Args:
-        instance: where its events are.
-        session: the warehouse.
+        instance: the Dagster instance with the run's events.
+        session: a warehouse session.
         record: the run.
-        crashed: whether its process ended without a word.
+        crashed: whether its process died.
+
+    Returns:
+        The number of new incidents.
     """
     run = record.dagster_run
     _close(session, record, crashed=crashed)
     with session.transaction():
         failed = run.status is dg.DagsterRunStatus.FAILURE
-        news = int(failed and outbox.enqueue_once(session, _failure(instance, record)))
-        return news + sum(record_evaluation(session, one) for one in _evaluations(instance, run.run_id))
+        enqueued = int(failed and outbox.enqueue_once(session, _failure(instance, record)))
+        return enqueued + sum(
+            record_evaluation(session, evaluation) for evaluation in _evaluations(instance, run.run_id)
+        )
 
 
 def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
-    """Close a run in `sync_runs`; one that did not succeed is kept there also when it ended before it began to read."""
-    run, at = record.dagster_run, _ended_at(record)
-    begun = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else at
+    """Close a run in `sync_runs`; an unsuccessful run is recorded there even if it ended before its extraction."""
+    run, ended_at = record.dagster_run, _ended_at(record)
+    started_at = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else ended_at
     succeeded = run.status is dg.DagsterRunStatus.SUCCESS
     with session.transaction():
         is_noted = runs.is_noted(session, run.run_id)
     if not is_noted and not succeeded and _is_sync(run):
-        get_or_start_run(session, run.run_id, _request(run), _window(run.tags.get("dagster/partition"), begun), begun)
+        get_or_start_run(
+            session, run.run_id, _request(run), _window(run.tags.get("dagster/partition"), started_at), started_at
+        )
     with session.transaction():
         if succeeded:
-            runs.end_partial(session, run.run_id, at)
+            runs.end_partial(session, run.run_id, ended_at)
         else:
-            runs.end(session, run.run_id, runs.CRASHED if crashed else _STATES[run.status], at)
+            runs.end(session, run.run_id, runs.CRASHED if crashed else _STATES[run.status], ended_at)
 
 
 def _request(run: dg.DagsterRun) -> RunRequest:
@@ -89,25 +96,25 @@ def _request(run: dg.DagsterRun) -> RunRequest:
     return RunRequest(full=config.get("ops", {}).get("raw", {}).get("config", {}).get("full") is True)
 
 
-def _window(key: str | None, begun: datetime) -> Window:
+def _window(key: str | None, started_at: datetime) -> Window:
     if key is None or not six_hour_partitions.has_partition_key(key):
-        return window_containing(begun)
+        return window_containing(started_at)
     window = six_hour_partitions.time_window_for_partition_key(key)
     return Window(window.start, window.end)
 
 
 def _is_sync(run: dg.DagsterRun) -> bool:
-    """Whether a run is one of the sync job."""
+    """Return whether a run belongs to the sync job."""
     return run.job_name == sync_job.name
 
 
 def _ended_at(record: dg.RunRecord) -> datetime:
-    """Return when a run ended."""
+    """Return the end time of a run."""
     return datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
 
 
 def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Incident:
-    """Return the note of a failed run."""
+    """Return the incident of a failed run."""
     run = record.dagster_run
     return failed_run(
         run.run_id,
@@ -115,13 +122,13 @@ def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Incident:
         run.job_name if _is_sync(run) else "assets",
         _reason(instance, run.run_id),
         _ended_at(record),
-        # Without an origin, as in the foreground, the daemon cannot start it.
+        # Without an origin, as for foreground runs, the daemon cannot retry it.
         retried=run.tags.get(_RETRIED_TAG) == "true" and run.remote_job_origin is not None,
     )
 
 
 def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[Evaluation]:
-    """Yield what a run's checks found, in the order of their evaluation."""
+    """Yield the check evaluations of a run in order."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         found = entry.get_dagster_event().asset_check_evaluation_data
         yield Evaluation(
@@ -135,7 +142,7 @@ def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[Evaluati
 
 
 def is_ours(run: dg.DagsterRun, location: str | None, schema: str) -> bool:
-    """Whether a run is one of our job or of our assets, of this location where that is known, and of this schema."""
+    """Return whether a run belongs to our job or assets, to this code location (if known) and to this schema."""
     origin = run.remote_job_origin
     if origin and location and origin.location_name != location:
         return False
@@ -145,14 +152,14 @@ def is_ours(run: dg.DagsterRun, location: str | None, schema: str) -> bool:
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return the sentence of the first failure; of an unforeseen error only its name, for its text may hold data."""
+    """Return the reason of the first failure; for unexpected errors only the class, as the message may hold data."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         failure = entry.get_dagster_event().step_failure_data
         if failure.user_failure_data and failure.user_failure_data.description:
             return str(failure.user_failure_data.description)
         if failure.error:
             error = failure.error.cause or failure.error
-            return f"{error.cls_name or 'an error'} in {entry.step_key or 'a step'}. The run's log says more."
+            return f"{error.cls_name or 'an error'} in {entry.step_key or 'a step'}. See the run's log for details."
     ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
-    said = next((entry.get_dagster_event().message for entry in ends), None)
-    return said or "it ended without a word. The run's log may say more."
+    message = next((entry.get_dagster_event().message for entry in ends), None)
+    return message or "no reason is recorded. See the run's log for details."

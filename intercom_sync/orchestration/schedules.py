@@ -1,7 +1,7 @@
-"""When syncs run by themselves: every six hours for the window just closed, and a full one on Sundays.
+"""The schedules: an incremental sync every six hours for the window that just closed, and a full sync on Sundays.
 
-Both catch up on what earlier runs left out. Minute 7 gives the search index time to show a window's last changes, and
-keeps clear of the rush on the hour.
+Both also cover changes that earlier runs missed. Minute 7 gives the search index time to show the last changes of a
+window, and avoids the load peak on the hour.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def _window_just_closed(context: dg.ScheduleEvaluationContext) -> str:
 def _request(
     context: dg.ScheduleEvaluationContext, key: str, run_key: str, **config: bool | str
 ) -> dg.RunRequest | dg.SkipReason:
-    # At the time of the tick, which the UI's "Test schedule" may put into the future.
+    # Use the time of the tick, which may be in the future when the UI tests a schedule.
     with dg.partition_loading_context(effective_dt=context.scheduled_execution_time):
         if not six_hour_partitions.has_partition_key(key):
             return dg.SkipReason(f"The window {key} is before the first one; see INTERCOM_SYNC_PARTITIONS_START.")
@@ -32,10 +32,10 @@ def _request(
     job=sync_job,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Syncs what changed up to the end of the six-hour window just closed, without a gap.",
+    description="Syncs all changes from the watermark to the end of the six-hour window that just closed.",
 )
 def every_six_hours(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for the window just closed."""
+    """Request a sync up to the end of the window that just closed."""
     key = _window_just_closed(context)
     yield _request(context, key, key, catch_up=True)
 
@@ -45,9 +45,9 @@ def every_six_hours(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReq
     job=sync_job,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Reads everything once a week, and finds what was deleted or merged.",
+    description="Extracts all records once a week, and detects deleted and merged ones.",
 )
 def weekly_full(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for everything, on the window just closed."""
+    """Request a full sync in the partition of the window that just closed."""
     key = _window_just_closed(context)
     yield _request(context, key, f"full-{key}", full=True)

@@ -1,7 +1,6 @@
-"""The two sensors: one puts trouble into the outbox, one delivers the outbox to Slack.
+"""The two sensors: one enqueues incidents in the outbox, one delivers the outbox to Slack.
 
-Both only look, and write where writing twice does no harm: a tick that dies is made good by the next. What is told and
-how stands in `sync` and `slack`.
+Both are idempotent, so the next tick repeats the work of a tick that fails.
 """
 
 import json
@@ -30,23 +29,23 @@ from intercom_sync.warehouse.postgres.session import read_present
 
 _LOG = logging.getLogger("intercom_sync.alerts")
 _INTERVAL_SECONDS = 60
-_FIRST_LOOK = timedelta(days=1)
-# A run's record may be written a little after the time it bears.
-_LOOK_BACK = timedelta(minutes=10)
+_FIRST_LOOKBACK = timedelta(days=1)
+# Dagster may write a run record slightly after the time in it.
+_OVERLAP = timedelta(minutes=10)
 
 
 @dg.sensor(
     minimum_interval_seconds=_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Notes failed runs and checks, errors that a sync survived and windows never synced, for Slack.",
+    description="Enqueues alerts on failed runs and checks, partial failures of syncs, and windows never synced.",
 )
 def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
-    """Look at what ended since the last look."""
+    """Record the incidents of the runs that ended since the last tick."""
     now = datetime.now(UTC)
     with redact_unexpected(SyncError), warehouse.connect() as session:
         for sentence in close_dead_runs(context.instance, session):
             context.log.warning(sentence)
-    since = _last_look(context.cursor, now)
+    since = _read_from(context.cursor, now)
     origin = context.code_location_origin
     location = origin.location_name if origin else None
     with redact_unexpected(SyncError), warehouse.connect() as session:
@@ -61,12 +60,12 @@ def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
 @dg.sensor(
     minimum_interval_seconds=_INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Delivers customer_alerts to Slack, each once; what Slack does not take waits.",
+    description="Delivers customer_alerts to Slack, each once; alerts that Slack does not accept stay pending.",
 )
 def slack_alerts(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource, slack: AlertsSlackResource
 ) -> dg.SkipReason:
-    """Deliver what waits, unless Slack has asked to be left alone."""
+    """Deliver the pending alerts, unless Slack's rate limit asks to wait."""
     state = json.loads(context.cursor or "{}")
     with redact_unexpected(SyncError), warehouse.connect() as session:
         if not slack.is_set_up():
@@ -74,7 +73,7 @@ def slack_alerts(
             _log(alert for alert in waiting if alert.id > state.get("logged", 0))
             context.update_cursor(json.dumps({"logged": max((alert.id for alert in waiting), default=0)}))
             return dg.SkipReason(f"no SLACK_BOT_TOKEN: {len(waiting)} alerts wait in customer_alerts")
-        # A wait that seems longer was noted while the clock was ahead.
+        # A longer wait was stored while the clock was ahead.
         if 0 < state.get("not_before", 0) - time.time() <= MAX_WAIT_SECONDS:
             left = outbox.backlog(session).pending
             return dg.SkipReason(f"Slack asks to wait until {_clock(state['not_before'])}, {left} waiting")
@@ -86,21 +85,21 @@ def slack_alerts(
     return dg.SkipReason(str(done))
 
 
-def _last_look(cursor: str | None, now: datetime) -> datetime:
-    """Return from when on to look at runs: the last look, unless there was none or the clock was ahead then."""
+def _read_from(cursor: str | None, now: datetime) -> datetime:
+    """Return the time from which to read ended runs: the cursor, unless it is unset or was stored by a fast clock."""
     last = datetime.fromisoformat(cursor) if cursor else None
-    return now - _FIRST_LOOK if last is None or last > now + TOLERANCE else last - _LOOK_BACK
+    return now - _FIRST_LOOKBACK if last is None or last > now + TOLERANCE else last - _OVERLAP
 
 
 def _log(alerts: Iterable[Alert]) -> None:
-    """Log alerts that nobody is told of, without who they are: many of them as counts."""
-    news = list(alerts)
-    if len(news) > DIGEST_THRESHOLD:
-        kinds = sorted({alert.kind for alert in news})
-        counts = ", ".join(f"{sum(alert.kind == kind for alert in news)} {kind}" for kind in kinds)
+    """Log alerts that are not delivered, without personal data; a large number is logged as counts."""
+    new_alerts = list(alerts)
+    if len(new_alerts) > DIGEST_THRESHOLD:
+        kinds = sorted({alert.kind for alert in new_alerts})
+        counts = ", ".join(f"{sum(alert.kind == kind for alert in new_alerts)} {kind}" for kind in kinds)
         _LOG.info("New in customer_alerts: %s", counts)
         return
-    for alert in news:
+    for alert in new_alerts:
         _LOG.info("New in customer_alerts: %s (id %d)", alert.kind, alert.id)
 
 

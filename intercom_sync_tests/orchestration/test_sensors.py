@@ -213,7 +213,7 @@ def test_a_run_and_its_retry_are_told_once(session, instance, looks):
     assert len(sentences(session)) == 1
 
 
-def test_an_unforeseen_error_is_named_without_its_text(session, instance, looks):
+def test_an_unexpected_error_is_named_without_its_text(session, instance, looks):
     @dg.op
     def breaks() -> None:
         raise ValueError("ann@example.com said no")
@@ -224,7 +224,7 @@ def test_an_unforeseen_error_is_named_without_its_text(session, instance, looks)
 
     job.execute_in_process(instance=instance, raise_on_error=False)
     looks.tick()
-    assert sentences(session) == ["The run of sync failed: ValueError in breaks. The run's log says more."]
+    assert sentences(session) == ["The run of sync failed: ValueError in breaks. See the run's log for details."]
 
 
 def test_runs_of_others_are_none_of_ours(session, instance, looks):

@@ -56,7 +56,7 @@ def test_a_sync_that_reads(
     assert noted == (["canceled"] if way == "ctrl-c" else ["failed"])
     assert len(alerts) == (0 if way == "ctrl-c" else 1)
     for said in alerts:
-        assert "Nothing starts it again by itself" in said
+        assert "It is not retried automatically" in said
         assert "Dagster retries it" not in said
 
 

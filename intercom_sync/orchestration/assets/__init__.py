@@ -4,5 +4,5 @@ import warnings
 
 import dagster as dg
 
-# `backfill_policy` is beta in Dagster 1.13; the pinned minor version keeps it what it is.
+# `backfill_policy` is beta in Dagster 1.13; pinning the minor version keeps it stable.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)

@@ -1,7 +1,4 @@
-"""Small pictures for an asset's page: rows of bars as SVG, embedded in markdown.
-
-What is drawn is decided in `report`.
-"""
+"""Bar charts for asset pages: SVG images embedded in markdown metadata."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +8,16 @@ import dagster as dg
 
 from intercom_sync.domain.sync_summary import sanitize_for_display
 
-# The UI shows markdown in place where it is shorter than 1,000 characters, and behind a link otherwise.
+# The UI shows markdown inline below 1,000 characters, and behind a link otherwise.
 _MAX_CHARACTERS = 999
-_WIDTH, _ROW = 400, 22
-_MAX_LABEL = 24
+_WIDTH_PIXELS, _ROW_PIXELS = 400, 22
+_MAX_LABEL_CHARACTERS = 24
 _SAFE = "/:=',;@!*$&+-."
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: its label, its length in any unit, and what stands behind the label."""
+    """One bar: its label, its value in any unit, and the text after the label."""
 
     label: str
     value: float
@@ -28,30 +25,32 @@ class Bar:
 
 
 def chart(title: str, bars: Sequence[Bar]) -> dg.MarkdownMetadataValue:
-    """Return a drawing as metadata that shows on the asset's page; labels are cut as far as it takes."""
-    for longest in range(_MAX_LABEL, 0, -1):
-        shown = f"![{title}](data:image/svg+xml,{quote(render_svg(bars, longest), safe=_SAFE)})"
-        if len(shown) <= _MAX_CHARACTERS:
+    """Return a chart as metadata; labels are truncated until it fits inline on the asset page."""
+    for longest in range(_MAX_LABEL_CHARACTERS, 0, -1):
+        markdown = f"![{title}](data:image/svg+xml,{quote(render_svg(bars, longest), safe=_SAFE)})"
+        if len(markdown) <= _MAX_CHARACTERS:
             break
-    return dg.MetadataValue.md(shown)
+    return dg.MetadataValue.md(markdown)
 
 
-def render_svg(bars: Sequence[Bar], longest: int = _MAX_LABEL) -> str:
-    """Return bars as SVG text, on a ground of its own so that it can be read on light and dark pages."""
+def render_svg(bars: Sequence[Bar], longest: int = _MAX_LABEL_CHARACTERS) -> str:
+    """Return bars as SVG with its own background, so that it is readable on light and dark pages."""
     bars = bars or [Bar("Nothing yet", 0, "")]
-    height = _ROW * len(bars)
-    most = max((bar.value for bar in bars), default=0) or 1
-    lengths = [round(max(0, bar.value) / most * _WIDTH) for bar in bars]
-    paths = "".join(f"M0,{_ROW * at + 2}h{length}v18H0z" for at, length in enumerate(lengths) if length)
-    texts = "".join(f"<text y='{_ROW * at + 16}'>{_told(bar, longest)}</text>" for at, bar in enumerate(bars))
+    height = _ROW_PIXELS * len(bars)
+    largest = max((bar.value for bar in bars), default=0) or 1
+    lengths = [round(max(0, bar.value) / largest * _WIDTH_PIXELS) for bar in bars]
+    paths = "".join(f"M0,{_ROW_PIXELS * at + 2}h{length}v18H0z" for at, length in enumerate(lengths) if length)
+    texts = "".join(
+        f"<text y='{_ROW_PIXELS * at + 16}'>{_bar_text(bar, longest)}</text>" for at, bar in enumerate(bars)
+    )
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH}' height='{height}' font-family='Arial' "
-        f"font-size='13'><path fill='#fff' d='M0,0h{_WIDTH}v{height}H0z'/><path fill='#bcf' d='{paths}'/>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{_WIDTH_PIXELS}' height='{height}' font-family='Arial' "
+        f"font-size='13'><path fill='#fff' d='M0,0h{_WIDTH_PIXELS}v{height}H0z'/><path fill='#bcf' d='{paths}'/>"
         f"<g transform='translate(6)'>{texts}</g></svg>"
     )
 
 
-def _told(bar: Bar, longest: int) -> str:
+def _bar_text(bar: Bar, longest: int) -> str:
     label = sanitize_for_display(bar.label)
     label = label if len(label) <= longest else f"{label[: longest - 1]}~"
     return f"{label} {bar.text}".replace("&", "+").replace("<", "(").replace(">", ")")

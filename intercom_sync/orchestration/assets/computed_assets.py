@@ -1,4 +1,4 @@
-"""`revenue_metrics`: what each contact pays."""
+"""The assets computed from landed records: `revenue_metrics`, `support_metrics` and `unified_customers`."""
 
 from functools import partial
 
@@ -14,8 +14,8 @@ from intercom_sync.orchestration.assets.run_metadata import (
     OWNERS,
     column_lineage,
     customers_metadata,
-    decorated,
     numeric_metadata,
+    optional_metadata,
     table_metadata,
 )
 from intercom_sync.orchestration.partitions import six_hour_partitions
@@ -40,7 +40,7 @@ from intercom_sync.warehouse.marts.support_metrics import support_totals
 def revenue_metrics(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
-    """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data that Intercom keeps on it."""
+    """MRR, ARR and LTV of each contact, exact to the cent, from the Stripe data in its custom attributes."""
     with (
         translate_errors(context, warehouse),
         warehouse.connect() as session,
@@ -48,7 +48,7 @@ def revenue_metrics(
     ):
         rules = Settings.load().rules
         computed = compute_revenue(session, run, rules)
-        totals = decorated({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})
+        totals = optional_metadata({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})
     return dg.MaterializeResult(
         metadata=numeric_metadata(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
     )
@@ -67,14 +67,14 @@ def revenue_metrics(
 def support_metrics(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
-    """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts of the email."""
+    """Conversations, open tickets, cancel mentions and CSAT of each customer, over all contacts with the same email."""
     with (
         translate_errors(context, warehouse),
         warehouse.connect() as session,
         current_run(context, warehouse, session, clock) as run,
     ):
         customers = compute_support(session, run, Settings.load().rules)
-        totals = decorated({"totals": partial(support_totals, session)}).get("totals", {})
+        totals = optional_metadata({"totals": partial(support_totals, session)}).get("totals", {})
     figures = {"customers_with_conversations": customers, "dagster/row_count": customers} | totals
     return dg.MaterializeResult(metadata=numeric_metadata(figures) | column_lineage(SUPPORT_METRICS))
 
@@ -92,15 +92,15 @@ def support_metrics(
 def unified_customers(
     context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: dg.ResourceParam[Clock]
 ) -> dg.MaterializeResult[None]:
-    """One row per customer: who they are, what they pay, how support goes, whether they are about to leave."""
+    """One row per customer: identity, revenue, support history and churn signals."""
     with (
         translate_errors(context, warehouse),
         warehouse.connect() as session,
         current_run(context, warehouse, session, clock) as run,
     ):
         rules = Settings.load().rules
-        finished = publish_customers(session, run, rules, clock)
+        published = publish_customers(session, run, rules, clock)
         warehouse.lease.release()
-        entry = finished.stats.log_entry(finished.finished_at)
+        entry = published.stats.log_entry(published.finished_at)
         context.log.info(entry)
-        return dg.MaterializeResult(metadata=customers_metadata(session, finished, run, entry, rules.currency))
+        return dg.MaterializeResult(metadata=customers_metadata(session, published, run, entry, rules.currency))

@@ -1,4 +1,4 @@
-"""Which run an asset belongs to, what that run reads, and what becomes of the run when the asset ends."""
+"""The sync run of an asset: start it or join it, and close it when the asset ends."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from intercom_sync.warehouse.state import liveness, runs
 from intercom_sync.warehouse.state.runs import SyncRun
 
 _PARTITION_TAG = "dagster/partition"
-_TAKEN_TAG = "intercom_sync/newest_partition"
+_NEWEST_PARTITION_TAG = "intercom_sync/newest_partition"
 CUSTOMERS = dg.AssetKey("unified_customers")
 
 
@@ -36,65 +36,73 @@ def current_run(
     request: RunRequest | None = None,
     client: IntercomClient | None = None,
 ) -> Iterator[SyncRun]:
-    """Yield the run, begun with what is asked for unless another asset of it did already, and close it where it ends.
+    """Yield the sync run of a Dagster run, and close it when the asset ends.
 
-    A run ends with its customers. One that fails, or has no customers among its assets, ends with each of its assets
-    and is opened again by the next.
+    The first asset starts the run, and later assets join it. A run ends when its customers are published. A run that
+    fails, or whose selection has no customers, ends after each of its assets and the next asset reopens it.
+
+    Args:
+        context: the asset's context.
+        warehouse: the warehouse resource.
+        session: a session of the asset.
+        clock: the machine's clock.
+        request: what to extract, if this asset starts the run.
+        client: the Intercom client of an extracting asset.
     """
     request = request or RunRequest()
     if not context.has_partition_key and not context.has_partition_key_range:
-        _take_newest_partition(context)
-    if _TAKEN_TAG in context.run.tags:
+        _assign_newest_partition(context)
+    if _NEWEST_PARTITION_TAG in context.run.tags:
         request = replace(request, fill_gap=not request.start)
     window = _partition(context)
     try:
-        run = _begin(context, session, clock, request, window, client)
+        run = _start(context, session, clock, request, window, client)
         with session.transaction():
             runs.reopen(session, run.id)
         liveness.note_worker(session, run.id, _worker(context).as_text())
         keep_beating(warehouse.connect, run.id)
         yield run
     except BaseException:
-        with suppress(WarehouseError), warehouse.connect() as ending, ending.transaction():
-            runs.end(ending, context.run.run_id, _how_it_ends(context), read_present(ending, clock()))
+        with suppress(WarehouseError), warehouse.connect() as closing, closing.transaction():
+            runs.end(closing, context.run.run_id, _end_state(context), read_present(closing, clock()))
         raise
     if CUSTOMERS not in context.job_def.asset_layer.selected_asset_keys:
         with session.transaction():
             runs.end_partial(session, run.id, read_present(session, clock()))
 
 
-def _begin(
+def _start(
     context: dg.AssetExecutionContext,
     session: Session,
     clock: Clock,
-    asked: RunRequest,
+    request: RunRequest,
     window: Window,
     client: IntercomClient | None,
 ) -> SyncRun:
-    """Begin the run by Intercom's clock too where it reads; an asset that reads nothing goes by the other clocks."""
+    """Start or join the run. An extracting asset also compares Intercom's clock; others use the remaining clocks."""
     if client is not None:
-        return start_run(session, client, context.run.run_id, asked, window, clock=clock)
+        return start_run(session, client, context.run.run_id, request, window, clock=clock)
     with session.transaction():
         present = read_present(session, clock())
-    return get_or_start_run(session, context.run.run_id, asked, window, present)
+    return get_or_start_run(session, context.run.run_id, request, window, present)
 
 
-def _take_newest_partition(context: dg.AssetExecutionContext) -> None:
-    """Give a run that was launched without a partition the newest window, for its later steps and the UI too."""
-    taken = {_PARTITION_TAG: six_hour_partitions.get_last_partition_key() or "", _TAKEN_TAG: "true"}
-    context.instance.add_run_tags(context.run.run_id, taken)
-    # The steps of this process know the run by this object; checks of partitioned assets fail without a partition.
-    cast(dict[str, str], context.run.tags).update(taken)
+def _assign_newest_partition(context: dg.AssetExecutionContext) -> None:
+    """Assign the newest window to a run that was launched without a partition, also for later steps and the UI."""
+    tags = {_PARTITION_TAG: six_hour_partitions.get_last_partition_key() or "", _NEWEST_PARTITION_TAG: "true"}
+    context.instance.add_run_tags(context.run.run_id, tags)
+    # The other steps in this process use the same run object; checks of partitioned assets fail without a partition.
+    cast(dict[str, str], context.run.tags).update(tags)
 
 
 def _partition(context: dg.AssetExecutionContext) -> Window:
-    """Return the window of the run's partition, or of a range of them.
+    """Return the window of the run's partition or range of partitions.
 
     Raises:
-        UnknownPartitionError: there is no such window.
+        UnknownPartitionError: the window does not exist.
     """
-    asked = context.partition_key_range
-    for key in dict.fromkeys((asked.start, asked.end)):
+    keys = context.partition_key_range
+    for key in dict.fromkeys((keys.start, keys.end)):
         if not six_hour_partitions.has_partition_key(key):
             raise UnknownPartitionError(key)
     return Window(*context.partition_time_window)
@@ -107,7 +115,7 @@ def _worker(context: dg.AssetExecutionContext) -> Worker:
     return this_worker(pid, beats_always=False)
 
 
-def _how_it_ends(context: dg.AssetExecutionContext) -> str:
+def _end_state(context: dg.AssetExecutionContext) -> str:
     run = context.instance.get_run_by_id(context.run.run_id)
     canceling = {dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED}
     return runs.CANCELED if run and run.status in canceling else runs.FAILED

@@ -1,6 +1,6 @@
-"""`raw_contacts` and `raw_conversations`: what Intercom holds, landed.
+"""The assets `raw_contacts` and `raw_conversations`: records of Intercom, landed in Postgres.
 
-One operation makes both, because the two streams have rate budgets of their own and are read side by side.
+One operation extracts both in parallel, because each stream has its own rate limit.
 """
 
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ _KINDS = {RAW_CONTACTS: "contact", RAW_CONVERSATIONS: "conversation"}
 
 
 class ExtractConfig(dg.Config):
-    """How a run reads. Nothing set: the records updated in the partition's window.
+    """Options of an extraction. By default it extracts the records updated in the partition's window.
 
     Attributes:
-        full: read everything, however old, and let go of what Intercom no longer holds.
-        catch_up: read from the last sync without a gap up to the window's end; everything when there was none.
-        as_of: the run's now, ISO 8601, not later than the clock; empty: the present.
-        start: start of a window of its own, in place of the partition's.
-        end: its end; `now` for the run's now.
+        full: extract all records, and delete those that Intercom no longer has.
+        catch_up: extract from the watermark to the end of the window; all records before the first sync.
+        as_of: the run's now in ISO 8601, not in the future; empty means the current time.
+        start: start of a window that replaces the partition's.
+        end: end of that window; `now` means the run's now.
     """
 
     full: bool = False
@@ -48,7 +48,7 @@ class ExtractConfig(dg.Config):
     end: str = ""
 
     def request(self) -> RunRequest:
-        """Return it read."""
+        """Return the parsed run request."""
         return configured(self.full, self.catch_up, self.as_of, self.start, self.end)
 
 
@@ -87,19 +87,19 @@ def raw(
     progress: dg.ResourceParam[Progress],
     clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Read what the run asks for and land it."""
+    """Extract the requested records from Intercom and land them."""
     settings = Settings.load()
     for warning in settings.warnings():
         context.log.warning(warning)
-    chosen = [key for key in _KINDS if key in context.selected_asset_keys]
+    selected = [key for key in _KINDS if key in context.selected_asset_keys]
     with (
         translate_errors(context, warehouse),
         warehouse.connect() as session,
         intercom.client() as client,
         current_run(context, warehouse, session, clock, config.request(), client) as run,
     ):
-        kinds = [_KINDS[key] for key in chosen]
-        collected = run_extraction(
+        kinds = [_KINDS[key] for key in selected]
+        results = run_extraction(
             Reader(client, clock=client.now),
             session,
             warehouse.connect,
@@ -110,8 +110,8 @@ def raw(
             kinds=kinds,
             progress=progress,
         )
-    context.log.info("Read %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
-    for key, one in zip(chosen, collected, strict=True):
+    context.log.info("Extracted %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
+    for key, result in zip(selected, results, strict=True):
         yield dg.MaterializeResult(
-            asset_key=key, metadata=extraction_metadata(one, run.mode, client.request_stats.requests)
+            asset_key=key, metadata=extraction_metadata(result, run.mode, client.request_stats.requests)
         )

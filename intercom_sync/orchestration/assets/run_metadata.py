@@ -1,7 +1,4 @@
-"""What the UI shows of every asset before it runs: its table's columns, their lineage, owners, links, freshness.
-
-All of it follows from the one catalogue. What a run reports stands in `report`.
-"""
+"""Metadata of the assets: column schemas, lineage, owners, links and freshness, and the statistics of each run."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +31,7 @@ from intercom_sync.warehouse.state.runs import SyncRun
 
 OWNERS = ["team:customer-data"]
 GROUP = "intercom"
-# Two windows and the time the second one takes; one window and the same.
+# Fail after two windows and a sync duration; warn after one window and a sync duration.
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=13), warn_window=timedelta(hours=7))
 _REFERENCE = "https://developers.intercom.com/docs/references/rest-api/api.intercom.io"
 _LINKS = {
@@ -50,7 +47,7 @@ _ASSETS = {
 
 
 def table_metadata(table: Table) -> dict[str, Any]:
-    """Return definition metadata: the column schema with descriptions, the table's name, lineage and links."""
+    """Return definition metadata: column schema with descriptions, table name and links."""
     columns = [
         dg.TableColumn(
             column.name,
@@ -70,7 +67,7 @@ def table_metadata(table: Table) -> dict[str, Any]:
 
 
 def column_lineage(table: Table) -> dict[str, dg.TableColumnLineage]:
-    """Return result metadata: which columns of which assets each column is made of; nothing for landed tables."""
+    """Return result metadata with the source columns of each column; empty for landed tables."""
     if table.name not in LINEAGE:
         return {}
     lineage = {
@@ -85,13 +82,13 @@ def column_lineage(table: Table) -> dict[str, dg.TableColumnLineage]:
 Metadata = dict[str, Any]
 
 _LOG = logging.getLogger("intercom_sync.orchestration.assets")
-_PLANS_DRAWN = 6
-_CONTACTS = "contacts/"
-_PREVIEWED = 10
+_MAX_PLANS = 6
+_CONTACT_COUNTS_PREFIX = "contacts/"
+_PREVIEW_ROWS = 10
 
 
 def numeric_metadata(figures: Mapping[str, int | float | None]) -> Metadata:
-    """Return numbers as metadata; unknown ones are left out rather than plotted as 0."""
+    """Return numbers as metadata. Unknown numbers are omitted, so that the UI does not plot them as 0."""
     return {
         name: dg.MetadataValue.float(number) if isinstance(number, float) else dg.MetadataValue.int(number)
         for name, number in figures.items()
@@ -100,87 +97,89 @@ def numeric_metadata(figures: Mapping[str, int | float | None]) -> Metadata:
 
 
 def counts_of(metadata: Mapping[str, dg.MetadataValue[Any]]) -> ContactCounts:
-    """Return the counts of contacts that `customers_metadata` reported."""
-    return ContactCounts(**{one.name: int(metadata[f"{_CONTACTS}{one.name}"].value) for one in fields(ContactCounts)})
+    """Return the contact counts in the metadata of `customers_metadata`."""
+    return ContactCounts(
+        **{field.name: int(metadata[f"{_CONTACT_COUNTS_PREFIX}{field.name}"].value) for field in fields(ContactCounts)}
+    )
 
 
-def decorated(what: Mapping[str, Callable[[], Any]]) -> Metadata:
-    """Return metadata that only decorates a run, made one by one: what cannot be made is left out with a warning.
+def optional_metadata(builders: Mapping[str, Callable[[], Any]]) -> Metadata:
+    """Build optional metadata entries, and omit with a warning each entry whose function fails.
 
-    What an error says may hold customers' data; only its kind and place are logged.
+    Unexpected errors are logged by class and location only, because their message may hold customer data.
     """
-    shown = {}
-    for name, make in what.items():
+    metadata = {}
+    for name, build in builders.items():
         try:
-            shown[name] = make()
+            metadata[name] = build()
         except Exception as error:
             _LOG.warning("%s is not shown on the asset's page: %s", name, describe(error))
-    return shown
+    return metadata
 
 
-def extraction_metadata(collected: StreamResult, mode: str, requests: int) -> Metadata:
-    """Report what reading one stream brought."""
-    completeness = collected.scan_counts
+def extraction_metadata(result: StreamResult, mode: str, requests: int) -> Metadata:
+    """Return the statistics of one extracted stream."""
+    scan_counts = result.scan_counts
     figures = {
-        "records_read": collected.records_seen,
-        "records_rejected": sum(collected.rejected.values()),
-        "records_deleted": collected.deleted,
-        "intercom_total": completeness.total_at_end if completeness else None,
+        "records_read": result.records_seen,
+        "records_rejected": sum(result.rejected.values()),
+        "records_deleted": result.deleted,
+        "intercom_total": scan_counts.total_at_end if scan_counts else None,
         "api_requests": requests,
     }
-    if collected.kind == "conversation":
-        figures |= {"parts_fetched": collected.parts_fetched, "parts_failed": collected.parts_failed}
+    if result.kind == "conversation":
+        figures |= {"parts_fetched": result.parts_fetched, "parts_failed": result.parts_failed}
     return {"mode": dg.MetadataValue.text(mode)} | numeric_metadata(figures)
 
 
-def customers_metadata(session: Session, finished: PublishResult, run: SyncRun, entry: str, currency: str) -> Metadata:
-    """Report the customers: the success metrics, the log entry, pictures and a masked preview."""
-    figures = finished.stats.as_json() | {
-        **{f"{_CONTACTS}{name}": count for name, count in asdict(finished.counts).items()},
-        "alerts_generated": finished.stats.alerts_generated,
-        f"mrr_total_{currency}": float(rounded_amount(finished.result.mrr, currency)),
-        "dagster/row_count": finished.result.customers,
+def customers_metadata(session: Session, published: PublishResult, run: SyncRun, entry: str, currency: str) -> Metadata:
+    """Return the metadata of a publish: success metrics, log entry, charts and a masked preview."""
+    figures = published.stats.as_json() | {
+        **{f"{_CONTACT_COUNTS_PREFIX}{name}": count for name, count in asdict(published.counts).items()},
+        "alerts_generated": published.stats.alerts_generated,
+        f"mrr_total_{currency}": float(rounded_amount(published.result.mrr, currency)),
+        "dagster/row_count": published.result.customers,
     }
-    pictures: dict[str, Callable[[Session], Any]] = {
+    charts: dict[str, Callable[[Session], Any]] = {
         "mrr_by_plan": partial(_plans, currency=currency),
         "score_distribution": _scores,
         "alerts_by_kind": partial(_alerts, run=run.id),
         "largest_customers": partial(_preview, currency=currency),
     }
-    shown = decorated({name: partial(_read, session, picture) for name, picture in pictures.items()})
+    optional = optional_metadata({name: partial(_read, session, build) for name, build in charts.items()})
     return {
         **numeric_metadata(figures),
         "mode": dg.MetadataValue.text(run.mode),
         "log_entry": dg.MetadataValue.md(f"```\n{entry}\n```"),
-        "mrr_total": dg.MetadataValue.text(format_amount(finished.result.mrr, currency)),
-        **shown,
+        "mrr_total": dg.MetadataValue.text(format_amount(published.result.mrr, currency)),
+        **optional,
         **column_lineage(UNIFIED_CUSTOMERS),
     }
 
 
-def _read(session: Session, make: Callable[[Session], Any]) -> Any:
+def _read(session: Session, build: Callable[[Session], Any]) -> Any:
     with session.transaction():
-        return make(session)
+        return build(session)
 
 
 def _plans(session: Session, currency: str) -> dg.MetadataValue[str]:
     plans = summaries.revenue_by_plan(session)
-    bars = [_plan_bar(one, currency) for one in plans[:_PLANS_DRAWN]]
-    if rest := plans[_PLANS_DRAWN:]:
-        bars.append(_plan_bar(_together(rest), currency))
-    return chart("MRR by plan, and its movement since the sync before", bars)
+    bars = [_plan_bar(plan, currency) for plan in plans[:_MAX_PLANS]]
+    if rest := plans[_MAX_PLANS:]:
+        bars.append(_plan_bar(_combine(rest), currency))
+    return chart("MRR by plan, and its change since the previous sync", bars)
 
 
-def _together(plans: Sequence[summaries.PlanRevenue]) -> summaries.PlanRevenue:
-    before = [one.before for one in plans if one.before is not None]
-    mrr = sum((one.mrr for one in plans), Decimal(0))
+def _combine(plans: Sequence[summaries.PlanRevenue]) -> summaries.PlanRevenue:
+    before = [plan.before for plan in plans if plan.before is not None]
+    mrr = sum((plan.mrr for plan in plans), Decimal(0))
     return summaries.PlanRevenue(f"{len(plans)} others", mrr, sum(before, Decimal(0)) if before else None)
 
 
-def _plan_bar(one: summaries.PlanRevenue, currency: str) -> Bar:
-    change = Decimal(0) if one.before is None else rounded_amount(one.mrr - one.before, currency)
-    moved = f" ({change:+,})" if change else ""
-    return Bar(one.plan or "no plan", float(one.mrr), f"{format_amount(one.mrr, currency)}{moved}")
+def _plan_bar(plan: summaries.PlanRevenue, currency: str) -> Bar:
+    change = Decimal(0) if plan.before is None else rounded_amount(plan.mrr - plan.before, currency)
+    change_text = f" ({change:+,})" if change else ""
+    return Bar(plan.plan or "no plan", float(plan.mrr), f"{format_amount(plan.mrr, currency)}{change_text}")
 
 
 def _scores(session: Session) -> dg.MetadataValue[str]:
@@ -200,15 +199,15 @@ def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
 
 
 def _preview(session: Session, currency: str) -> dg.TableMetadataValue:
-    rows = [_shown(row, currency) for row in summaries.largest_customers(session, _PREVIEWED)]
+    rows = [_preview_row(row, currency) for row in summaries.largest_customers(session, _PREVIEW_ROWS)]
     records = [dg.TableRecord(row) for row in rows]
     names = list(rows[0]) if rows else ["email"]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
-def _shown(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    """Return a customer's row for people: the email masked, the amount in its currency, words made harmless."""
-    shown = {name: sanitize_for_display(value) if isinstance(value, str) else value for name, value in row.items()}
-    paid_in = read_currency(shown.pop("currency")) or currency
+def _preview_row(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """Return a preview row: email masked, amount with its currency, texts sanitized."""
+    preview = {name: sanitize_for_display(value) if isinstance(value, str) else value for name, value in row.items()}
+    paid_in = read_currency(preview.pop("currency")) or currency
     mrr = None if row["mrr"] is None else format_amount(Decimal(row["mrr"]), paid_in)
-    return shown | {"email": sanitize_for_display(mask_email(row["email"])), "mrr": mrr}
+    return preview | {"email": sanitize_for_display(mask_email(row["email"])), "mrr": mrr}

@@ -1,7 +1,4 @@
-"""What a check is to Dagster: one operation per asset that asks all its questions, each with a result of its own.
-
-No rule of any asset here.
-"""
+"""Build Dagster's asset checks: one operation per asset that evaluates all of its checks."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +20,7 @@ from intercom_sync.warehouse.queries.violations import (
 )
 
 CheckFunction = Callable[[Session, str], CheckResult]
-"""Asks the warehouse, on behalf of a Dagster run."""
+"""Evaluates a check on the warehouse, given a session and a Dagster run id."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +28,11 @@ class Check:
     """One check of an asset.
 
     Attributes:
-        name: for what should be so.
-        description: what it holds against what, for the UI.
-        ask: finds the verdict.
-        blocking: whether a failure keeps the batch from being written; an error then, else a warning.
-        error: whether a failure is an error although it blocks nothing.
+        name: the condition that holds when the check passes.
+        description: the condition, for the UI.
+        function: evaluates the check.
+        blocking: whether a failure stops the publish; it is then an error, else a warning.
+        error: whether a failure is an error although it does not block.
     """
 
     name: str
@@ -46,30 +43,30 @@ class Check:
 
     @property
     def severity(self) -> dg.AssetCheckSeverity:
-        """How a failure counts."""
+        """The severity of a failure."""
         return dg.AssetCheckSeverity.ERROR if self.blocking or self.error else dg.AssetCheckSeverity.WARN
 
 
 def build_checks(asset: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
-    """Return the checks of an asset as one operation; each can still be run alone."""
+    """Return the checks of an asset as one operation; each check can also be run separately."""
     by_name = {check.name: check for check in checks}
 
     @dg.multi_asset_check(name=f"{asset}_checks", specs=[_spec(asset, check) for check in checks], can_subset=True)
-    def judge(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
-        chosen = {key.name for key in context.selected_asset_check_keys}
+    def evaluate(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+        selected = {key.name for key in context.selected_asset_check_keys}
         with translate_errors(context, warehouse), warehouse.connect() as session:
             with session.transaction():
-                verdicts = {
-                    name: by_name[name].function(session, context.run.run_id) for name in by_name if name in chosen
+                results = {
+                    name: by_name[name].function(session, context.run.run_id) for name in by_name if name in selected
                 }
-            for name, verdict in verdicts.items():
-                yield _result(asset, by_name[name], verdict)
+            for name, result in results.items():
+                yield _result(asset, by_name[name], result)
 
-    return judge
+    return evaluate
 
 
 def _spec(asset: str, check: Check) -> dg.AssetCheckSpec:
-    """The one place that knows of Dagster's partitioned checks, which 1.13 calls a preview."""
+    """Return the spec of a partitioned check, which is a preview feature in Dagster 1.13."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
@@ -81,66 +78,66 @@ def _spec(asset: str, check: Check) -> dg.AssetCheckSpec:
         )
 
 
-def _result(asset: str, check: Check, verdict: CheckResult) -> dg.AssetCheckResult:
+def _result(asset: str, check: Check, result: CheckResult) -> dg.AssetCheckResult:
     figures = {
         name: dg.MetadataValue.float(number) if isinstance(number, float) else dg.MetadataValue.int(number)
-        for name, number in verdict.metrics.items()
+        for name, number in result.metrics.items()
     }
     examples: dict[str, Any] = (
-        {"examples": dg.MetadataValue.text(", ".join(verdict.examples))} if verdict.examples else {}
+        {"examples": dg.MetadataValue.text(", ".join(result.examples))} if result.examples else {}
     )
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=check.name,
-        passed=verdict.passed,
+        passed=result.passed,
         severity=check.severity,
-        description=verdict.sentence,
+        description=result.sentence,
         metadata={**figures, **examples},
     )
 
 
 def no_rejections(kind: str, reasons: Sequence[str], *, others: bool = False) -> CheckFunction:
-    """Return the question whether records are refused for these reasons, or for all others."""
+    """Return a check that no records are rejected for these reasons, or for any other reason if `others`."""
 
-    def ask(session: Session, run: str) -> CheckResult:
+    def check(session: Session, run: str) -> CheckResult:
         return rejection_result(find_rejections(session, kind, reasons, others=others), kind)
 
-    return ask
+    return check
 
 
 def rejection_result(found: dict[str, Violations], kind: str) -> CheckResult:
-    """Word refused records: how many for each reason, and some of them."""
-    number = sum(one.count for one in found.values())
-    told = "; ".join(f"{reason}: {one.count}" for reason, one in found.items())
+    """Return the result of a check for rejected records: counts by reason, and examples."""
+    number = sum(violations.count for violations in found.values())
+    counts = "; ".join(f"{reason}: {violations.count}" for reason, violations in found.items())
     return CheckResult(
         not number,
-        f"{kind.capitalize()}s left out until someone mends them in Intercom: {told}."
+        f"{kind.capitalize()}s excluded until they are corrected in Intercom: {counts}."
         if number
-        else "None is refused.",
+        else "No records are rejected.",
         {"rejected": number},
-        [example for one in found.values() for example in one.examples],
+        [example for violations in found.values() for example in violations.examples],
     )
 
 
 def ids_unique(kind: str) -> CheckFunction:
-    """Return the question whether each landed record stands once."""
+    """Return a check that each landed id is unique."""
     return no_violations(
         duplicate_ids(kind),
-        f"{kind.capitalize()}s that stand more than once",
-        "Each id stands once.",
+        f"Duplicate {kind} ids",
+        "Each id is unique.",
     )
 
 
-def no_violations(query: ViolationQuery, wrong: str, right: str) -> CheckFunction:
-    """Return the question whether a query for violations finds none."""
+def no_violations(query: ViolationQuery, failed: str, passed: str) -> CheckFunction:
+    """Return a check that a violation query finds nothing."""
 
-    def ask(session: Session, run: str) -> CheckResult:
-        return none_of(find_violations(session, query), wrong, right)
+    def check(session: Session, run: str) -> CheckResult:
+        return none_of(find_violations(session, query), failed, passed)
 
-    return ask
+    return check
 
 
-def none_of(found: Violations, wrong: str, right: str) -> CheckResult:
-    """Word the answer to a question for what should not be there."""
-    sentence = f"{wrong}: {found.count}." if found.count else right
+def none_of(found: Violations, failed: str, passed: str) -> CheckResult:
+    """Return the result of a violation query: `failed` with the count, or `passed`."""
+    sentence = f"{failed}: {found.count}." if found.count else passed
     return CheckResult(not found.count, sentence, {"violations": found.count}, found.examples)

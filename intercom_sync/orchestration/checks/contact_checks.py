@@ -3,7 +3,7 @@
 from intercom_sync.domain.reconciliation import MIN_SAMPLE, CheckResult, clocks_agree
 from intercom_sync.orchestration.checks.build_checks import Check, build_checks, ids_unique, no_rejections
 from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
-from intercom_sync.orchestration.checks.revenue_checks import REASONS as OF_REVENUE
+from intercom_sync.orchestration.checks.revenue_checks import REASONS as REVENUE_REASONS
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.summaries import email_shares
 from intercom_sync.warehouse.state.runs import newest_with_clocks
@@ -14,26 +14,26 @@ _TIMESTAMPS = ("timestamp is not a positive integer",)
 
 def _emails_present(session: Session, run: str) -> CheckResult:
     shares = email_shares(session)
-    without = shares.users - shares.users_with_email
+    users_without_email = shares.users - shares.users_with_email
     figures = {
         "contacts": shares.contacts,
         "contacts_without_email": shares.contacts - shares.with_email,
-        "users_without_email": without,
+        "users_without_email": users_without_email,
         "share_without_email": round(1 - shares.with_email / shares.contacts, 4) if shares.contacts else 0.0,
     }
     return CheckResult(
-        shares.users < MIN_SAMPLE or without * 2 <= shares.users,
-        f"{figures['contacts_without_email']} of {shares.contacts} contacts have no email and become no customer, "
-        f"{without} of {shares.users} users among them.",
+        shares.users < MIN_SAMPLE or users_without_email * 2 <= shares.users,
+        f"{figures['contacts_without_email']} of {shares.contacts} contacts have no email and do not become customers, "
+        f"including {users_without_email} of {shares.users} users.",
         figures,
     )
 
 
 def _clocks_agree(session: Session, run: str) -> CheckResult:
-    begun = newest_with_clocks(session, run)
-    if begun is None or begun.clocks is None:
+    run_clocks = newest_with_clocks(session, run)
+    if run_clocks is None or run_clocks.clocks is None:
         return CheckResult(True, "No sync has compared the clocks yet.")
-    return clocks_agree(begun.clocks, begun.started_at, begun.future_instants)
+    return clocks_agree(run_clocks.clocks, run_clocks.started_at, run_clocks.future_instants)
 
 
 CHECKS = (
@@ -56,7 +56,7 @@ CHECKS = (
     Check(
         "records_usable",
         "No contact is rejected for an invalid structure; Stripe data is checked at revenue_metrics.",
-        no_rejections("contact", (*_EMAIL, *_TIMESTAMPS, *OF_REVENUE), others=True),
+        no_rejections("contact", (*_EMAIL, *_TIMESTAMPS, *REVENUE_REASONS), others=True),
     ),
     Check(
         "clocks_agree",

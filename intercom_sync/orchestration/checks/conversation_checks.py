@@ -11,23 +11,23 @@ _TIMESTAMPS = ("timestamp is not a positive integer",)
 
 
 def _parts_complete(session: Session, run: str) -> CheckResult:
-    waiting = find_violations(session, PARTS_PENDING)
-    short = find_violations(session, PARTS_MISSING)
-    judged = stream_stats.stats_for_run(session, run, "conversation")
-    given_up = judged[0].parts_failed if judged else 0
+    pending = find_violations(session, PARTS_PENDING)
+    missing = find_violations(session, PARTS_MISSING)
+    found = stream_stats.stats_for_run(session, run, "conversation")
+    parts_failed = found[0].parts_failed if found else 0
     return CheckResult(
-        not waiting.count and not short.count,
-        f"{waiting.count} conversations wait for their parts ({given_up} given up by this reading; the next sync takes "
-        f"them up), {short.count} hold more parts than Intercom shows (500).",
-        {"parts_pending": waiting.count, "parts_failed": given_up, "parts_missing": short.count},
-        (*waiting.examples, *short.examples),
+        not pending.count and not missing.count,
+        f"{pending.count} conversations have pending parts ({parts_failed} fetches failed in this extraction; the "
+        f"next sync retries them), {missing.count} have more parts than Intercom returns (500).",
+        {"parts_pending": pending.count, "parts_failed": parts_failed, "parts_missing": missing.count},
+        (*pending.examples, *missing.examples),
     )
 
 
 def _ratings_usable(session: Session, run: str) -> CheckResult:
-    judged = stream_stats.stats_for_run(session, run, "conversation")
-    ignored = judged[0].ignored_ratings if judged else 0
-    return CheckResult(not ignored, f"{ignored} ratings outside 1 to 5 were passed over.", {"ignored_ratings": ignored})
+    found = stream_stats.stats_for_run(session, run, "conversation")
+    ignored = found[0].ignored_ratings if found else 0
+    return CheckResult(not ignored, f"{ignored} ratings outside 1 to 5 were ignored.", {"ignored_ratings": ignored})
 
 
 CHECKS = (
@@ -44,7 +44,7 @@ CHECKS = (
     ),
     Check(
         "parts_complete",
-        "All parts are fetched of every conversation that the last 30 days need.",
+        "Every conversation that the metrics of the last 30 days need has all of its parts.",
         _parts_complete,
     ),
     Check("ratings_usable", "Every rating is within 1 to 5.", _ratings_usable),

@@ -1,4 +1,4 @@
-"""The checks on `unified_customers`. The rows are written when these run, so none of them can block: they tell."""
+"""The checks on `unified_customers`. They run after the publish, so none of them blocks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,41 +17,45 @@ from intercom_sync.warehouse.queries.violations import (
 from intercom_sync.warehouse.state.runs import watermark
 
 LATE = timedelta(hours=13)
-"""Two windows and the time that the second one takes."""
+"""Two windows and a sync duration."""
 
 
 def _none_lost(session: Session, run: str) -> CheckResult:
-    found = customer_counts(session)
-    figures = {"customers": found.now, "created": found.created, "marked_deleted": found.marked, "lost": found.lost}
+    counts = customer_counts(session)
+    figures = {"customers": counts.now, "created": counts.created, "marked_deleted": counts.marked, "lost": counts.lost}
     return CheckResult(
-        not found.lost,
-        f"Customers that another program removed since the sync before: {found.lost}. Those with a contact are back."
-        if found.lost
-        else f"All {found.now} customers are accounted for.",
+        not counts.lost,
+        f"Customers deleted by another program since the previous sync: {counts.lost}. Those with a contact are back."
+        if counts.lost
+        else f"All {counts.now} customers are accounted for.",
         figures,
     )
 
 
 def _all_written(session: Session, run: str) -> CheckResult:
     found = find_rejections(session, "customer")
-    number = sum(one.count for one in found.values())
-    reasons = "; ".join(f"{reason}: {one.count}" for reason, one in found.items())
+    number = sum(violations.count for violations in found.values())
+    reasons = "; ".join(f"{reason}: {violations.count}" for reason, violations in found.items())
     return CheckResult(
         not number,
-        f"Customers that the table does not take, see rejected_records: {reasons}." if number else "All are written.",
+        f"Customers that the table rejects, see rejected_records: {reasons}."
+        if number
+        else "All customers are written.",
         {"rejected": number},
-        [example for one in found.values() for example in one.examples],
+        [example for violations in found.values() for example in violations.examples],
     )
 
 
 def _texts_whole(session: Session, run: str) -> CheckResult:
     found = cut_texts(session)
-    columns = ", ".join(f"{column}: {one.count}" for column, one in found.items())
+    columns = ", ".join(f"{column}: {violations.count}" for column, violations in found.items())
     return CheckResult(
         not found,
-        f"Texts that are cut because their column is too short; make it text: {columns}." if found else "None is cut.",
-        {"cut": sum(one.count for one in found.values())},
-        [example for one in found.values() for example in one.examples],
+        f"Texts truncated because their column is too short; change its type to text: {columns}."
+        if found
+        else "No text is truncated.",
+        {"cut": sum(violations.count for violations in found.values())},
+        [example for violations in found.values() for example in violations.examples],
     )
 
 
@@ -61,10 +65,10 @@ def _fresh(session: Session, run: str) -> CheckResult:
     if last is None:
         return CheckResult(False, "No sync has succeeded yet.")
     hours = (now - last).total_seconds() / 3600
-    reach = f" Everything up to {covered:%Y-%m-%d %H:%M} UTC has been read." if covered else ""
+    coverage = f" Every change up to {covered:%Y-%m-%d %H:%M} UTC is extracted." if covered else ""
     return CheckResult(
         hours <= LATE.total_seconds() / 3600,
-        f"The last sync was done at {last:%Y-%m-%d %H:%M} UTC.{reach}",
+        f"The last successful sync ended at {last:%Y-%m-%d %H:%M} UTC.{coverage}",
         {"hours_since_sync": round(hours, 2)},
     )
 
@@ -75,8 +79,8 @@ CHECKS = (
         "Each email is unique, regardless of case.",
         no_violations(
             DUPLICATE_EMAILS,
-            "Emails that stand more than once",
-            "Each email stands once.",
+            "Duplicate emails",
+            "Each email is unique.",
         ),
         error=True,
     ),
@@ -85,8 +89,8 @@ CHECKS = (
         "Every customer of Intercom has an email, a name and a contact. Rows of other systems are not checked.",
         no_violations(
             REQUIRED_FIELD_MISSING,
-            "Customers that lack their email, name or contact",
-            "No customer lacks one.",
+            "Customers without an email, a name or a contact",
+            "Every customer has an email, a name and a contact.",
         ),
         error=True,
     ),
@@ -96,7 +100,7 @@ CHECKS = (
         no_violations(
             SCORE_OUT_OF_RANGE,
             "Customers without a score, or with one outside 0 to 100",
-            "All scores lie within 0 to 100.",
+            "All scores are within 0 to 100.",
         ),
         error=True,
     ),
@@ -105,8 +109,8 @@ CHECKS = (
         "Every contact with an email has a customer that is not marked as deleted, unless the table rejects its row.",
         no_violations(
             CONTACT_WITHOUT_CUSTOMER,
-            "Emails of contacts without a living customer",
-            "Every contact with an email has its customer.",
+            "Emails of contacts without an active customer",
+            "Every contact with an email has a customer.",
         ),
         error=True,
     ),

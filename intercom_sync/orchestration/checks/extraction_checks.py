@@ -1,4 +1,4 @@
-"""What is asked of contacts and of conversations alike: whether the reading that brought them can be trusted."""
+"""The checks that contacts and conversations share: whether their extraction is complete and plausible."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,28 +9,28 @@ from intercom_sync.orchestration.checks.build_checks import Check
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import stream_stats
 
-_NOTHING_YET = CheckResult(True, "Nothing has been read yet.")
+_NOTHING_YET = CheckResult(True, "Nothing has been extracted yet.")
 
 
 def extraction_checks(kind: str) -> list[Check]:
-    """Return the checks that judge what a reading brought; the blocking ones keep a broken reading from customers."""
+    """Return the checks on the statistics of an extraction; blocking ones keep a bad extraction from the customers."""
     return [
         Check(
             "record_count_reconciled",
             "The stored records reconcile with Intercom's own count for the same query: exactly for a full extraction, "
             "within one per cent for a window, whose records may change during the extraction. A fetch by id finds no "
             "contact that a full extraction missed.",
-            partial(_of_reading, kind, reconciliation.reconciled),
+            partial(_extraction_check, kind, reconciliation.reconciled),
         ),
         Check(
             "no_late_arrivals",
             "A full extraction finds no late arrivals: records that changed inside earlier windows, which missed them.",
-            partial(_of_reading, kind, lambda brought, full: reconciliation.no_late_arrivals(brought)),
+            partial(_extraction_check, kind, lambda stats, full: reconciliation.no_late_arrivals(stats)),
         ),
         Check(
             "not_all_rejected",
             "At least one record is valid; when all are rejected, the structure of Intercom's responses has changed.",
-            partial(_of_reading, kind, lambda brought, full: reconciliation.not_all_rejected(brought)),
+            partial(_extraction_check, kind, lambda stats, full: reconciliation.not_all_rejected(stats)),
             blocking=True,
         ),
         Check(
@@ -43,17 +43,17 @@ def extraction_checks(kind: str) -> list[Check]:
     ]
 
 
-def _of_reading(
-    kind: str, judge: Callable[[StreamStats, bool], CheckResult], session: Session, run: str
+def _extraction_check(
+    kind: str, evaluate: Callable[[StreamStats, bool], CheckResult], session: Session, run: str
 ) -> CheckResult:
-    judged = stream_stats.stats_for_run(session, run, kind)
-    return judge(*judged) if judged else _NOTHING_YET
+    found = stream_stats.stats_for_run(session, run, kind)
+    return evaluate(*found) if found else _NOTHING_YET
 
 
 def _volume(kind: str, session: Session, run: str) -> CheckResult:
-    judged = stream_stats.stats_for_run(session, run, kind)
-    if judged is None:
+    found = stream_stats.stats_for_run(session, run, kind)
+    if found is None:
         return _NOTHING_YET
-    brought, full = judged
-    since, held_before = stream_stats.since_success(session, brought)
+    stats, full = found
+    since, held_before = stream_stats.since_success(session, stats)
     return reconciliation.no_volume_drop(since, held_before, full)

@@ -31,36 +31,36 @@ _SHAPE = ("custom_attributes of the wrong shape",)
 REASONS = (*_NEGATIVE, *_STATUS, *_PRICE, *_AMOUNT, *_SHAPE)
 
 
-def _refused_or_found(reasons: tuple[str, ...], query: ViolationQuery, wrong: str) -> CheckFunction:
-    """Return the question whether contacts are refused for these reasons, or a row was computed that breaks them."""
+def _no_rejections_or_violations(reasons: tuple[str, ...], query: ViolationQuery, failed: str) -> CheckFunction:
+    """Return a check that no contact is rejected for these reasons and no computed row violates the same rule."""
 
-    def ask(session: Session, run: str) -> CheckResult:
+    def check(session: Session, run: str) -> CheckResult:
         found = find_violations(session, query)
         if found.count:
-            return none_of(found, wrong, "")
+            return none_of(found, failed, "")
         return rejection_result(find_rejections(session, "contact", reasons), "contact")
 
-    return ask
+    return check
 
 
 def _statuses(session: Session, run: str) -> CheckResult:
     allowed = Settings.load().rules.statuses
-    wrong = "Contacts with a subscription status that is not allowed"
-    return _refused_or_found(_STATUS, status_not_in(allowed), wrong)(session, run)
+    failed = "Contacts with a subscription status that is not allowed"
+    return _no_rejections_or_violations(_STATUS, status_not_in(allowed), failed)(session, run)
 
 
 def _currencies(session: Session, run: str) -> CheckResult:
     currency = Settings.load().rules.currency
     found = find_violations(session, OTHER_CURRENCY, currency)
-    wrong = f"Contacts that pay in another currency than {currency}, or in several"
-    return none_of(found, wrong, f"Nobody pays in another currency than {currency}.")
+    failed = f"Contacts that pay in a currency other than {currency}, or in several"
+    return none_of(found, failed, f"All contacts pay in {currency}.")
 
 
 CHECKS = (
     Check(
         "amounts_not_negative",
         "No MRR and no LTV is below 0.",
-        _refused_or_found(
+        _no_rejections_or_violations(
             _NEGATIVE,
             NEGATIVE_REVENUE,
             "Contacts with an MRR or LTV below 0",
@@ -71,16 +71,16 @@ CHECKS = (
         "active_subscriptions_priced",
         "Every active subscription has a known price. Tiered prices have no amount, and long lists are truncated: "
         "the MRR of such a contact is unknown, which is not 0.",
-        _refused_or_found(
+        _no_rejections_or_violations(
             _PRICE,
             UNKNOWN_MRR,
-            "Contacts whose MRR is unknown, for an amount of an active subscription cannot be known",
+            "Contacts whose MRR is unknown, because an active subscription has no known amount",
         ),
     ),
     Check(
         "amounts_readable",
         "Every amount is a number, and the Stripe lists have a known shape.",
-        _refused_or_found(
+        _no_rejections_or_violations(
             (*_AMOUNT, *_SHAPE),
             AMOUNT_NOT_A_NUMBER,
             "Contacts with an amount that is not a number",
@@ -92,9 +92,9 @@ CHECKS = (
         "currencies with three decimals), which would mean that INTERCOM_SYNC_LAST_CHARGE_UNIT is wrong.",
         no_violations(
             LAST_PAYMENT_IN_OTHER_UNIT,
-            "Contacts whose last payment is 100 times or a hundredth of the newest one (see "
+            "Contacts whose last payment differs from the newest one by a factor of 100 (see "
             "INTERCOM_SYNC_LAST_CHARGE_UNIT)",
-            "The unit of the last payment is right.",
+            "The unit of the last payment is correct.",
         ),
     ),
     Check(

@@ -1,4 +1,4 @@
-"""The checks on `support_metrics`. Both block: such rows can only come of a fault in the sync itself."""
+"""The checks on `support_metrics`. Both block: only a bug in the sync can produce such rows."""
 
 from intercom_sync.orchestration.checks.build_checks import Check, build_checks, no_violations
 from intercom_sync.warehouse.queries.violations import CSAT_OUT_OF_RANGE, INCONSISTENT_COUNTS
@@ -7,14 +7,14 @@ CHECKS = (
     Check(
         "counts_consistent",
         "No count is negative, and neither recent nor open conversations exceed the total.",
-        no_violations(INCONSISTENT_COUNTS, "Customers whose counts contradict each other", "All counts agree."),
+        no_violations(INCONSISTENT_COUNTS, "Customers with inconsistent counts", "All counts are consistent."),
         blocking=True,
     ),
     Check(
         "csat_in_range",
         "Every mean rating is within 1 to 5.",
         no_violations(
-            CSAT_OUT_OF_RANGE, "Customers with a mean rating outside 1 to 5", "All ratings lie within 1 to 5."
+            CSAT_OUT_OF_RANGE, "Customers with a mean rating outside 1 to 5", "All mean ratings are within 1 to 5."
         ),
         blocking=True,
     ),
