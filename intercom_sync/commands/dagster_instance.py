@@ -16,7 +16,7 @@ import yaml
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 
 from intercom_sync.domain.window import Window
-from intercom_sync.orchestration.partitions import WINDOW, partition_key, six_hour_partitions, window_containing
+from intercom_sync.orchestration.partitions import WINDOW, partition_key, window_containing
 from intercom_sync.settings import Settings, SettingsError
 from intercom_sync.warehouse.postgres.connect import database_url, notice_broken_connections
 from intercom_sync.warehouse.postgres.error_translation import from_storage
@@ -165,7 +165,11 @@ _MAX_PARTITIONS = 28
 
 
 def report_partitions(
-    instance: dg.DagsterInstance, run_id: str, covered: Window, assets: list[dg.AssetKey]
+    instance: dg.DagsterInstance,
+    run_id: str,
+    covered: Window,
+    assets: list[dg.AssetKey],
+    partitions: dg.PartitionsDefinition,
 ) -> list[str]:
     """Report the newest complete windows before the run's own as materialized by it.
 
@@ -174,6 +178,7 @@ def report_partitions(
         run_id: the run that covered the windows.
         covered: the time range that the run extracted.
         assets: the assets to report.
+        partitions: their windows.
 
     Returns:
         The partition keys, newest first.
@@ -183,7 +188,7 @@ def report_partitions(
     for _ in range(_MAX_PARTITIONS):
         window = Window(window.start - WINDOW, window.start)
         # The first sync after a gap starts inside a window whose beginning the previous sync extracted.
-        if window.end <= covered.start or not six_hour_partitions.has_partition_key(partition_key(window)):
+        if window.end <= covered.start or not partitions.has_partition_key(partition_key(window)):
             break
         keys.append(partition_key(window))
     for key in keys:

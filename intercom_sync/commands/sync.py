@@ -4,7 +4,6 @@ The last output is the log entry, or the statistics as JSON.
 """
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -24,13 +23,13 @@ from intercom_sync.commands.dagster_instance import (
 )
 from intercom_sync.commands.stop_signals import say, when_stopped
 from intercom_sync.commands.terminal_progress import show_progress
-from intercom_sync.definitions import build
+from intercom_sync.definitions import build_definitions
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.assets.current_run import CUSTOMERS
 from intercom_sync.orchestration.assets.run_metadata import counts_of
 from intercom_sync.orchestration.dead_runs import NO_AUTOMATIC_RETRY, WORKER_TAG, close_dead_runs
-from intercom_sync.orchestration.jobs import run_config, sync_job
-from intercom_sync.orchestration.partitions import partition_key, six_hour_partitions, window_containing
+from intercom_sync.orchestration.jobs import SYNC_JOB, run_config
+from intercom_sync.orchestration.partitions import nearest_partition, six_hour_windows
 from intercom_sync.orchestration.resources import FOREGROUND_TAG, SCHEMA_TAG
 from intercom_sync.orchestration.run_events import record_ended
 from intercom_sync.pipeline.errors import RunRefusedError
@@ -76,7 +75,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
         SettingsError: no access token, or `as_of` is in the future.
         WarehouseError: the database is unavailable.
     """
-    os.environ["INTERCOM_API_KEY"] = settings.require_api_key()
+    settings.require_api_key()
     for warning in settings.warnings():
         print(warning, file=sys.stderr)
     connect = open_warehouse(settings)
@@ -92,16 +91,20 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
         use_pooled_connections(instance)
         capture_no_output(instance)
         with connect() as session:
-            for sentence in close_dead_runs(instance, session):
+            for sentence in close_dead_runs(instance, session, settings.schema_name):
                 say(sentence)
-        job = build(progress=dg.ResourceDefinition.hardcoded_resource(progress)).resolve_job_def(sync_job.name)
+        partitions = six_hour_windows(settings.partitions_start)
+        defs = build_definitions(settings, progress=dg.ResourceDefinition.hardcoded_resource(progress))
+        job = defs.resolve_job_def(SYNC_JOB)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         run_id = str(uuid4())
         with when_stopped(lambda number: _close_stopped_run(connect, instance, run_id, number), _CLOSE_TIMEOUT_SECONDS):
             result = job.execute_in_process(
                 run_config=request.config(now) | quiet,
                 instance=instance,
-                partition_key=_partition(request.window.end - timedelta(seconds=1) if request.window else now),
+                partition_key=nearest_partition(
+                    partitions, request.window.end - timedelta(seconds=1) if request.window else now
+                ),
                 raise_on_error=False,
                 run_id=run_id,
                 tags=_TAGS | {WORKER_TAG: this_worker().as_text(), SCHEMA_TAG: settings.schema_name},
@@ -114,7 +117,7 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             finished_at, stats = runs.stats(session, result.run_id)
             covered = runs.windows_covered_by(session, result.run_id)
         if covered:
-            report_partitions(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys))
+            report_partitions(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys), partitions)
     if sys.stdout.isatty():
         materializations = result.asset_materializations_for_node(CUSTOMERS.path[-1])
         print(counts_of(materializations[-1].metadata).summary(stats), end="\n\n")
@@ -154,13 +157,6 @@ def _close_stopped_run(connect: Callable[[], Session], instance: dg.DagsterInsta
         else:
             instance.report_run_failed(run, f"Stopped by {signal.Signals(number).name}. {NO_AUTOMATIC_RETRY}")
         _record_failure(connect, instance, run_id)
-
-
-def _partition(instant: datetime) -> str:
-    """Return the key of the window that contains an instant, or of the nearest existing window."""
-    key = partition_key(window_containing(instant))
-    first, last = six_hour_partitions.get_first_partition_key(), six_hour_partitions.get_last_partition_key()
-    return min(max(key, first or key), last or key)
 
 
 def _failure_reason(result: dg.ExecuteInProcessResult) -> str:

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import os
 import socket
 import sys
 import time
@@ -51,8 +50,6 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
         stack.enter_context(hold_schema(database_url(settings), settings.schema_name))
         use_instance(settings)
         _close_dead_runs(settings, connect)
-        if settings.api_key:
-            os.environ.setdefault("INTERCOM_API_KEY", settings.api_key)
         arguments = ["-m", "intercom_sync.definitions", "-h", host, "-p", str(port), "--log-level", "warning"]
         dagster = DagsterProcess(arguments, settings.home, lock.fileno())
 
@@ -69,7 +66,7 @@ def up(settings: Settings, host: str, port: int | None, announce: Callable[[str]
 
 def _close_dead_runs(settings: Settings, connect: Callable[[], Session]) -> None:
     with translate_storage_errors(settings), dg.DagsterInstance.get() as instance, connect() as session:
-        for sentence in close_dead_runs(instance, session):
+        for sentence in close_dead_runs(instance, session, settings.schema_name):
             say(sentence)
 
 

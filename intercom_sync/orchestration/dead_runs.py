@@ -13,7 +13,6 @@ from intercom_sync.orchestration.jobs import LAUNCHER_TAG
 from intercom_sync.orchestration.resources import FOREGROUND_TAG
 from intercom_sync.orchestration.run_events import is_ours, record_ended
 from intercom_sync.pipeline.worker_processes import Worker, process_start, this_host
-from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import liveness, runs
 from intercom_sync.warehouse.state.liveness import Sign
@@ -34,15 +33,20 @@ _UNFINISHED = [
 ]
 
 
-def close_dead_runs(instance: dg.DagsterInstance, session: Session) -> list[str]:
+def close_dead_runs(instance: dg.DagsterInstance, session: Session, schema: str) -> list[str]:
     """Close the runs whose process is dead, in Dagster and in `sync_runs`.
+
+    Args:
+        instance: the Dagster instance.
+        session: a warehouse session.
+        schema: our schema; foreground runs with another schema are excluded.
 
     Returns:
         One message per closed run.
     """
     known = liveness.signs(session)
     messages = []
-    for record in _unfinished(instance):
+    for record in _unfinished(instance, schema):
         if _is_dead(instance, record, known.get(record.dagster_run.run_id)):
             messages.append(_close(instance, session, record.dagster_run))
     for sign in known.values():
@@ -57,9 +61,9 @@ def worker_process(instance: dg.DagsterInstance, run_id: str) -> int | None:
     return next((entry.get_dagster_event().pid for entry in started), None)
 
 
-def _unfinished(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
+def _unfinished(instance: dg.DagsterInstance, schema: str) -> Iterator[dg.RunRecord]:
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
-        if is_ours(record.dagster_run, None, Settings.load().schema_name):
+        if is_ours(record.dagster_run, None, schema):
             yield record
 
 

@@ -2,10 +2,12 @@
 
 import dagster as dg
 from dagster import DefaultRunLauncher
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.launcher import LaunchRunContext
 
 from intercom_sync.pipeline.worker_processes import this_worker
 
+SYNC_JOB = "sync"
 LAUNCHER_TAG = "intercom_sync/launcher"
 
 
@@ -18,13 +20,15 @@ class NotingRunLauncher(DefaultRunLauncher):
         super().launch_run(context)
 
 
-sync_job = dg.define_asset_job(
-    "sync",
-    selection=dg.AssetSelection.all(),
-    description="Extracts changes from Intercom and updates the customers. `full: true` extracts all records.",
-    # After a worker crash the extraction resumes from its checkpoint, and the statistics cover the whole run.
-    tags={"dagster/retry_strategy": "ALL_STEPS"},
-)
+def build_sync_job() -> UnresolvedAssetJobDefinition:
+    """Return the job that syncs all assets."""
+    return dg.define_asset_job(
+        SYNC_JOB,
+        selection=dg.AssetSelection.all(),
+        description="Extracts changes from Intercom and updates the customers. `full: true` extracts all records.",
+        # After a worker crash the extraction resumes from its checkpoint, and the statistics cover the whole run.
+        tags={"dagster/retry_strategy": "ALL_STEPS"},
+    )
 
 
 def run_config(**config: bool | str) -> dict[str, object]:

@@ -1,22 +1,20 @@
-"""Dagster resources for Intercom, the warehouse and Slack, and the translation of their errors.
-
-Secrets are configured as environment variables, never as values.
-"""
+"""Resources for Intercom, the warehouse and Slack, and the translation of their errors for Dagster."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import dagster as dg
 from dagster_slack import SlackResource
-from pydantic import PrivateAttr
+from pydantic import Field
 from slack_sdk import WebClient
 
+from intercom_sync.domain.clocks import machine_clock
 from intercom_sync.domain.errors import RetryableError, SyncError
 from intercom_sync.intercom.client import IntercomClient
+from intercom_sync.pipeline.stream_result import no_progress
 from intercom_sync.redaction import UnexpectedError, redact_unexpected
 from intercom_sync.settings import Settings
-from intercom_sync.slack.slack_client import quiet_client
+from intercom_sync.slack.slack_client import Channels, channels, quiet_client
 from intercom_sync.warehouse.postgres.connect import open_warehouse
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.extractions import ExtractionLease
@@ -30,67 +28,102 @@ _RETRIES = 2
 _RETRY_SECONDS = 60
 
 
-class IntercomResource(dg.ConfigurableResource[IntercomClient]):
-    """Intercom's API. Everything except the token is read from the settings when a run starts."""
+class IntercomResource:
+    """Intercom's API for the workspace of the settings."""
 
-    api_key: str
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     @contextmanager
     def client(self) -> Iterator[IntercomClient]:
-        """Open a client for the duration of the block."""
-        settings = Settings.load()
+        """Open a client for the duration of the block.
+
+        Raises:
+            SettingsError: there is no access token.
+        """
         with IntercomClient(
-            self.api_key,
-            base_url=settings.base_url,
-            version=settings.api_version,
-            contacts_per_second=settings.contact_searches_per_second,
+            self._settings.require_api_key(),
+            base_url=self._settings.base_url,
+            version=self._settings.api_version,
+            contacts_per_second=self._settings.contact_searches_per_second,
         ) as client:
             yield client
 
 
-class WarehouseResource(dg.ConfigurableResource[Session]):
-    """The configured Postgres, or the embedded one. The first use migrates its tables."""
+class WarehouseResource:
+    """The configured Postgres, or the embedded one. The first use migrates its tables.
 
-    _connect: Callable[[], Session] | None = PrivateAttr(default=None)
-    _lease: ExtractionLease = PrivateAttr()
+    Attributes:
+        lease: the lease on the extraction of the run, which its steps share.
+    """
 
-    def model_post_init(self, context: Any) -> None:
-        """Create the extraction lease that the steps of a run share."""
-        super().model_post_init(context)
-        self._lease = ExtractionLease(self.connect)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Release the lease at the end of a run, or of a step in its own process."""
-        self._lease.release()
-
-    @property
-    def lease(self) -> ExtractionLease:
-        """The lease on the run's extraction."""
-        return self._lease
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connect: Callable[[], Session] | None = None
+        self.lease = ExtractionLease(self.connect)
 
     def connect(self) -> Session:
         """Open a session, which the caller closes."""
         if self._connect is None:
-            self._connect = open_warehouse(Settings.load())
+            self._connect = open_warehouse(self._settings)
         return self._connect()
 
 
 class AlertsSlackResource(SlackResource):
-    """Slack with the URL and token of the settings, and without automatic retries.
+    """Slack with the URL and token of the settings, and without automatic retries."""
 
-    The token is read when a client is created, so everything else works without a token.
-    """
-
-    token: str = ""
+    token: str = Field(default="", repr=False)
+    api_url: str
+    channel: str
+    operations_channel: str
 
     def is_set_up(self) -> bool:
         """Return whether a token is configured."""
-        return bool(self.token or Settings.load().slack_token)
+        return bool(self.token)
 
     def get_client(self) -> WebClient:
         """Return a client for Slack's Web API."""
-        settings = Settings.load()
-        return quiet_client(self.token or settings.slack_token, settings.slack_api_url)
+        return quiet_client(self.token, self.api_url)
+
+    def channels(self) -> Channels:
+        """Return the channels of the alerts."""
+        return channels(self.channel, self.operations_channel)
+
+
+def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
+    """Return the resources of a workspace.
+
+    Dagster stores and shows the configuration of a resource, so the settings, which hold secrets, are none: they stay
+    in the functions that make the resources at the start of a run or a tick.
+    """
+    return {
+        "intercom": dg.ResourceDefinition(lambda _: IntercomResource(settings), description=IntercomResource.__doc__),
+        "warehouse": dg.ResourceDefinition(
+            lambda _: open_warehouse_resource(settings), description=WarehouseResource.__doc__
+        ),
+        "slack": dg.ResourceDefinition(
+            lambda _: build_slack_resource(settings), description=AlertsSlackResource.__doc__
+        ),
+        "clock": dg.ResourceDefinition.hardcoded_resource(machine_clock),
+        "progress": dg.ResourceDefinition.hardcoded_resource(no_progress),
+    }
+
+
+def open_warehouse_resource(settings: Settings) -> Iterator[WarehouseResource]:
+    """Yield the warehouse; the extraction is released at the end of a run, or of a step with its own process."""
+    warehouse = WarehouseResource(settings)
+    with warehouse.lease:
+        yield warehouse
+
+
+def build_slack_resource(settings: Settings) -> AlertsSlackResource:
+    """Return the Slack of the settings."""
+    return AlertsSlackResource(
+        token=settings.slack_token,
+        api_url=settings.slack_api_url,
+        channel=settings.slack_channel,
+        operations_channel=settings.slack_operations_channel,
+    )
 
 
 @contextmanager

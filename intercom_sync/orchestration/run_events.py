@@ -12,8 +12,8 @@ import dagster as dg
 
 from intercom_sync.domain.incidents import Incident, failed_run
 from intercom_sync.domain.window import Window
-from intercom_sync.orchestration.jobs import sync_job
-from intercom_sync.orchestration.partitions import six_hour_partitions, window_containing
+from intercom_sync.orchestration.jobs import SYNC_JOB
+from intercom_sync.orchestration.partitions import window_containing, window_of_key
 from intercom_sync.orchestration.resources import SCHEMA_TAG
 from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.warehouse.alerts import outbox
@@ -97,15 +97,13 @@ def _request(run: dg.DagsterRun) -> RunRequest:
 
 
 def _window(key: str | None, started_at: datetime) -> Window:
-    if key is None or not six_hour_partitions.has_partition_key(key):
-        return window_containing(started_at)
-    window = six_hour_partitions.time_window_for_partition_key(key)
-    return Window(window.start, window.end)
+    window = window_of_key(key) if key else None
+    return window if window and window.start <= started_at else window_containing(started_at)
 
 
 def _is_sync(run: dg.DagsterRun) -> bool:
     """Return whether a run belongs to the sync job."""
-    return run.job_name == sync_job.name
+    return run.job_name == SYNC_JOB
 
 
 def _ended_at(record: dg.RunRecord) -> datetime:

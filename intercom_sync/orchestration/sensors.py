@@ -21,9 +21,8 @@ from intercom_sync.orchestration.run_events import ended_since, record_ended
 from intercom_sync.pipeline.alert_delivery import AlertDispatcher
 from intercom_sync.pipeline.record_incidents import record
 from intercom_sync.redaction import redact_unexpected
-from intercom_sync.settings import Settings
 from intercom_sync.slack.blocks import DIGEST_THRESHOLD
-from intercom_sync.slack.slack_client import MAX_WAIT_SECONDS, channels, post_message
+from intercom_sync.slack.slack_client import MAX_WAIT_SECONDS, post_message
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import read_present
 
@@ -34,22 +33,43 @@ _FIRST_LOOKBACK = timedelta(days=1)
 _OVERLAP = timedelta(minutes=10)
 
 
-@dg.sensor(
-    minimum_interval_seconds=_INTERVAL_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Enqueues alerts on failed runs and checks, partial failures of syncs, and windows never synced.",
-)
-def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SkipReason:
+def build_sensors(schema: str) -> list[dg.SensorDefinition]:
+    """Return the sensors of the workspace whose tables are in a schema."""
+
+    @dg.sensor(
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Enqueues alerts on failed runs and checks, partial failures of syncs, and windows never synced.",
+    )
+    def incidents(context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[WarehouseResource]) -> dg.SkipReason:
+        return _record_incidents(context, warehouse, schema)
+
+    @dg.sensor(
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Delivers customer_alerts to Slack, each once; alerts that Slack does not accept stay pending.",
+    )
+    def slack_alerts(
+        context: dg.SensorEvaluationContext,
+        warehouse: dg.ResourceParam[WarehouseResource],
+        slack: dg.ResourceParam[AlertsSlackResource],
+    ) -> dg.SkipReason:
+        return _deliver_alerts(context, warehouse, slack)
+
+    return [incidents, slack_alerts]
+
+
+def _record_incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource, schema: str) -> dg.SkipReason:
     """Record the incidents of the runs that ended since the last tick."""
     now = datetime.now(UTC)
     with redact_unexpected(SyncError), warehouse.connect() as session:
-        for sentence in close_dead_runs(context.instance, session):
+        for sentence in close_dead_runs(context.instance, session, schema):
             context.log.warning(sentence)
     since = _read_from(context.cursor, now)
     origin = context.code_location_origin
     location = origin.location_name if origin else None
     with redact_unexpected(SyncError), warehouse.connect() as session:
-        ended, upto = ended_since(context.instance, since, location, Settings.load().schema_name)
+        ended, upto = ended_since(context.instance, since, location, schema)
         news = sum(record_ended(context.instance, session, record) for record in ended)
         with session.transaction():
             news += record(session, read_present(session, now))
@@ -57,12 +77,7 @@ def incidents(context: dg.SensorEvaluationContext, warehouse: WarehouseResource)
     return dg.SkipReason(f"looked at {len(ended)} runs that ended, {news} news")
 
 
-@dg.sensor(
-    minimum_interval_seconds=_INTERVAL_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Delivers customer_alerts to Slack, each once; alerts that Slack does not accept stay pending.",
-)
-def slack_alerts(
+def _deliver_alerts(
     context: dg.SensorEvaluationContext, warehouse: WarehouseResource, slack: AlertsSlackResource
 ) -> dg.SkipReason:
     """Deliver the pending alerts, unless Slack's rate limit asks to wait."""
@@ -77,10 +92,8 @@ def slack_alerts(
         if 0 < state.get("not_before", 0) - time.time() <= MAX_WAIT_SECONDS:
             left = outbox.backlog(session).pending
             return dg.SkipReason(f"Slack asks to wait until {_clock(state['not_before'])}, {left} waiting")
-        settings = Settings.load()
-        to = channels(settings.slack_channel, settings.slack_operations_channel)
         send = partial(post_message, slack.get_client())
-        done = AlertDispatcher(session, to, send, time.monotonic, time.sleep).deliver()
+        done = AlertDispatcher(session, slack.channels(), send, time.monotonic, time.sleep).deliver()
     context.update_cursor(json.dumps({"not_before": time.time() + done.wait_seconds} if done.wait_seconds else {}))
     return dg.SkipReason(str(done))
 

@@ -16,15 +16,16 @@ import psycopg2.extras
 import pytest
 
 from intercom_sync.commands.sync import SyncRequest
-from intercom_sync.definitions import build
+from intercom_sync.definitions import build_definitions
 from intercom_sync.domain.window import Window
-from intercom_sync.orchestration.jobs import sync_job
-from intercom_sync.orchestration.partitions import partition_key, six_hour_partitions, window_containing
+from intercom_sync.orchestration.jobs import SYNC_JOB
+from intercom_sync.orchestration.partitions import nearest_partition, six_hour_windows
 from intercom_sync.orchestration.resources import FOREGROUND_TAG
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.workspace import Workspace
+from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.urls import plain_url
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -147,12 +148,13 @@ class Scenario:
         Without an instant it is one of the present.
         """
         now = as_of or datetime.now(UTC)
-        job = dg.Definitions.merge(build(**self._resources), _UNCHECKED).resolve_job_def(
-            sync_job.name if checked else "unchecked"
+        settings = Settings.load()
+        job = dg.Definitions.merge(build_definitions(settings, **self._resources), _UNCHECKED).resolve_job_def(
+            SYNC_JOB if checked else "unchecked"
         )
         return job.execute_in_process(
             run_config=SyncRequest(full, window, as_of).config(now) | QUIET,
-            partition_key=_partition(now),
+            partition_key=nearest_partition(six_hour_windows(settings.partitions_start), now),
             instance=self.instance,
             raise_on_error=False,
             tags={FOREGROUND_TAG: "true"} if foreground else {},
@@ -207,15 +209,6 @@ class Scenario:
         one_alone = re.compile(r"/conversations/(?!deleted$)")
         asked = self.requests(lambda one: one.method == "GET" and one_alone.match(one.path) is not None)
         return [request.path.rpartition("/")[2] for request in asked]
-
-
-def _partition(moment: datetime) -> str:
-    """The key of the window that holds a moment, or of the nearest there is."""
-    first, last = (
-        six_hour_partitions.get_first_partition_key() or "",
-        six_hour_partitions.get_last_partition_key() or "",
-    )
-    return min(max(partition_key(window_containing(moment)), first), last)
 
 
 def why(result: dg.ExecuteInProcessResult) -> str:

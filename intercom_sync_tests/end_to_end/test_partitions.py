@@ -3,14 +3,15 @@
 import dagster as dg
 import pytest
 
-from intercom_sync.definitions import build
-from intercom_sync.orchestration.jobs import sync_job
+from intercom_sync.definitions import build_definitions
+from intercom_sync.orchestration.jobs import SYNC_JOB
+from intercom_sync.settings import Settings
 from intercom_sync_tests.end_to_end.scenario import HOUR, NOW, QUIET, Scenario, person, why
 
 
 def _launch(scenario: Scenario, key: str | None = None, **how) -> dg.ExecuteInProcessResult:
     """What the UI's launchpad does: the job unchanged, with no configuration."""
-    job = build().resolve_job_def(sync_job.name)
+    job = build_definitions(Settings.load()).resolve_job_def(SYNC_JOB)
     tags = {"dagster/partition": key} if key else {}
     return job.execute_in_process(instance=scenario.instance, raise_on_error=False, run_config=QUIET, tags=tags, **how)
 

@@ -7,17 +7,18 @@ import dagster as dg
 import pytest
 
 from intercom_sync.cli import USAGE_ERROR, main
-from intercom_sync.definitions import build
-from intercom_sync.orchestration.jobs import run_config, sync_job
+from intercom_sync.definitions import build_definitions
+from intercom_sync.orchestration.jobs import SYNC_JOB, run_config
 from intercom_sync.orchestration.resources import WarehouseResource
-from intercom_sync.orchestration.sensors import incidents
+from intercom_sync.orchestration.sensors import build_sensors
+from intercom_sync.settings import Settings
 from intercom_sync_tests.end_to_end.scenario import DAY, NOW, QUIET, Scenario, person, talk, why
 
 _WRITTEN = ("unified_customers", "intercom_contacts", "intercom_conversations", "intercom_messages", "sync_extractions")
 
 
 def _launch(scenario: Scenario, config: dict[str, Any]) -> dg.ExecuteInProcessResult:
-    job = build().resolve_job_def(sync_job.name)
+    job = build_definitions(Settings.load()).resolve_job_def(SYNC_JOB)
     return job.execute_in_process(
         run_config={"ops": {"raw": {"config": config}}} | QUIET,
         partition_key="2026-06-15T06",
@@ -114,8 +115,10 @@ def test_an_as_of_ahead_of_the_clock_fails_in_the_launchpad_by_one_sentence_and_
     assert why(failed).startswith("as_of is ")
     assert "which is later than now" in why(failed)
     assert "\n" not in why(failed)
+    settings = Settings.load()
+    incidents, _ = build_sensors(settings.schema_name)
     for _ in range(2):
-        with dg.build_sensor_context(synced.instance, resources={"warehouse": WarehouseResource()}) as context:
+        with dg.build_sensor_context(synced.instance, resources={"warehouse": WarehouseResource(settings)}) as context:
             incidents(context)
     told = synced.values("SELECT details->>'sentence' FROM customer_alerts WHERE kind <> 'cancel_mention'")
     assert told == [f"The run of sync failed: {why(failed)}"]

@@ -5,18 +5,20 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from intercom_sync.definitions import defs
+from intercom_sync.definitions import build_definitions
 from intercom_sync.orchestration.partitions import (
     partition_key,
-    six_hour_partitions,
     six_hour_windows,
     window_containing,
 )
-from intercom_sync.orchestration.schedules import every_six_hours, weekly_full
+from intercom_sync.settings import Settings
+
+_DEFS = build_definitions(Settings.load({}))
+_SCHEDULES = {one.name: one for one in _DEFS.schedules or () if isinstance(one, dg.ScheduleDefinition)}
 
 
 def _asked(schedule: dg.ScheduleDefinition, moment: datetime) -> dg.RunRequest | dg.SkipReason:
-    context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=defs.get_repository_def())
+    context = dg.build_schedule_context(scheduled_execution_time=moment, repository_def=_DEFS.get_repository_def())
     ticked = schedule.evaluate_tick(context)
     return ticked.run_requests[0] if ticked.run_requests else dg.SkipReason(ticked.skip_message)
 
@@ -30,43 +32,42 @@ def _config(request: dg.RunRequest | dg.SkipReason) -> object:
     ("tick", "key"), [("2026-06-15T12:07", "2026-06-15T06"), ("2026-06-15T00:07", "2026-06-14T18")]
 )
 def test_every_six_hours_takes_the_window_just_closed_without_a_gap(tick: str, key: str) -> None:
-    request = _asked(every_six_hours, datetime.fromisoformat(tick).replace(tzinfo=UTC))
+    request = _asked(_SCHEDULES["every_six_hours"], datetime.fromisoformat(tick).replace(tzinfo=UTC))
     assert (request.partition_key, _config(request)) == (key, {"catch_up": True})
 
 
 def test_sundays_at_two_everything_is_read() -> None:
-    request = _asked(weekly_full, datetime(2026, 6, 14, 2, tzinfo=UTC))
+    request = _asked(_SCHEDULES["weekly_full"], datetime(2026, 6, 14, 2, tzinfo=UTC))
     assert (request.partition_key, _config(request)) == ("2026-06-13T18", {"full": True})
 
 
 def test_both_are_on_from_the_start_in_utc_and_at_the_hours_of_the_directive() -> None:
-    found = {one.name: one for one in (every_six_hours, weekly_full)}
-    assert {name: one.cron_schedule for name, one in found.items()} == {
+    assert {name: one.cron_schedule for name, one in _SCHEDULES.items()} == {
         "every_six_hours": "7 */6 * * *",
         "weekly_full": "0 2 * * 0",
     }
-    for one in found.values():
+    for one in _SCHEDULES.values():
         assert (one.execution_timezone, one.default_status) == ("UTC", dg.DefaultScheduleStatus.RUNNING)
 
 
 def test_one_tick_asks_once_however_often_it_is_evaluated() -> None:
     moment = datetime(2026, 6, 14, 2, tzinfo=UTC)
-    keys = {_asked(one, moment).run_key for one in (weekly_full, weekly_full, every_six_hours)}
+    keys = {_asked(one, moment).run_key for one in [*_SCHEDULES.values()] * 2}
     assert len(keys) == 2
 
 
 def test_a_window_before_the_first_one_is_skipped_with_a_reason() -> None:
-    skipped = _asked(every_six_hours, datetime(2026, 1, 1, 0, 7, tzinfo=UTC))
+    skipped = _asked(_SCHEDULES["every_six_hours"], datetime(2026, 1, 1, 0, 7, tzinfo=UTC))
     assert isinstance(skipped, dg.SkipReason)
     assert "INTERCOM_SYNC_PARTITIONS_START" in skipped.skip_message
 
 
 def test_all_five_assets_share_the_six_hour_windows_and_a_range_of_them_is_one_run() -> None:
-    graph = defs.resolve_asset_graph()
+    graph = _DEFS.resolve_asset_graph()
     names = {"raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers"}
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == names
     for key in graph.materializable_asset_keys:
-        assert graph.get(key).partitions_def == six_hour_partitions
+        assert graph.get(key).partitions_def == six_hour_windows(Settings.load({}).partitions_start)
         assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run()
 
 

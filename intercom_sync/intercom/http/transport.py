@@ -1,6 +1,5 @@
 """One HTTP request to Intercom: headers, connections, time-outs, size limits."""
 
-import os
 import threading
 import time
 import zlib
@@ -12,7 +11,6 @@ from typing import Any
 import orjson
 import requests
 import urllib3
-from requests.utils import get_environ_proxies
 
 from intercom_sync.intercom.http.byte_budget import Share
 from intercom_sync.intercom.http.deadline import DeadlineAdapter
@@ -88,9 +86,9 @@ class Transport:
         self.max_response_bytes = max_response_bytes
         self._session = _Session()
         # Read once: requests would read environment and proxy settings at every call.
+        found = self._session.merge_environment_settings(self.base_url, {}, None, None, None)
         self._session.trust_env = False
-        self._session.proxies = get_environ_proxies(self.base_url)
-        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._session.proxies, self._session.verify = found["proxies"], found["verify"]
         self._session.auth = _Token(token)
         self._token = token.encode()
         self._session.headers.update(

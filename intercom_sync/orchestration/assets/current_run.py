@@ -12,7 +12,7 @@ from intercom_sync.domain.clocks import Clock
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.orchestration.dead_runs import worker_process
-from intercom_sync.orchestration.partitions import UnknownPartitionError, six_hour_partitions
+from intercom_sync.orchestration.partitions import UnknownPartitionError
 from intercom_sync.orchestration.resources import WarehouseResource
 from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.pipeline.start_run import start_run
@@ -89,7 +89,7 @@ def _start(
 
 def _assign_newest_partition(context: dg.AssetExecutionContext) -> None:
     """Assign the newest window to a run that was launched without a partition, also for later steps and the UI."""
-    tags = {_PARTITION_TAG: six_hour_partitions.get_last_partition_key() or "", _NEWEST_PARTITION_TAG: "true"}
+    tags = {_PARTITION_TAG: _partitions(context).get_last_partition_key() or "", _NEWEST_PARTITION_TAG: "true"}
     context.instance.add_run_tags(context.run.run_id, tags)
     # The other steps in this process use the same run object; checks of partitioned assets fail without a partition.
     cast(dict[str, str], context.run.tags).update(tags)
@@ -101,11 +101,15 @@ def _partition(context: dg.AssetExecutionContext) -> Window:
     Raises:
         UnknownPartitionError: the window does not exist.
     """
-    keys = context.partition_key_range
+    keys, partitions = context.partition_key_range, _partitions(context)
     for key in dict.fromkeys((keys.start, keys.end)):
-        if not six_hour_partitions.has_partition_key(key):
-            raise UnknownPartitionError(key)
+        if not partitions.has_partition_key(key):
+            raise UnknownPartitionError(key, partitions)
     return Window(*context.partition_time_window)
+
+
+def _partitions(context: dg.AssetExecutionContext) -> dg.PartitionsDefinition:
+    return cast(dg.PartitionsDefinition, context.assets_def.partitions_def)
 
 
 def _worker(context: dg.AssetExecutionContext) -> Worker:

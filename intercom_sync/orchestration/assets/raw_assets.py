@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from intercom_sync.domain.clocks import Clock
+from intercom_sync.domain.schema.columns import Table
 from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS, INTERCOM_CONVERSATIONS
 from intercom_sync.intercom.reader import Reader
 from intercom_sync.orchestration.assets.current_run import current_run
@@ -18,7 +19,6 @@ from intercom_sync.orchestration.assets.run_metadata import (
     extraction_metadata,
     table_metadata,
 )
-from intercom_sync.orchestration.partitions import six_hour_partitions
 from intercom_sync.orchestration.resources import IntercomResource, WarehouseResource, translate_errors
 from intercom_sync.pipeline.run_extraction import run_extraction
 from intercom_sync.pipeline.run_plan import RunRequest, configured
@@ -52,66 +52,70 @@ class ExtractConfig(dg.Config):
         return configured(self.full, self.catch_up, self.as_of, self.start, self.end)
 
 
-@dg.multi_asset(
-    name="raw",
-    specs=[
-        dg.AssetSpec(
-            RAW_CONTACTS,
-            description="Intercom's contacts, users and leads, the newest version of each.",
-            metadata=table_metadata(INTERCOM_CONTACTS),
-            kinds={"python", "postgres"},
-            owners=OWNERS,
-            group_name=GROUP,
-            freshness_policy=FRESHNESS,
-        ),
-        dg.AssetSpec(
-            RAW_CONVERSATIONS,
-            description="Intercom's conversations, and what contacts wrote in the last 30 days.",
-            metadata=table_metadata(INTERCOM_CONVERSATIONS),
-            kinds={"python", "postgres"},
-            owners=OWNERS,
-            group_name=GROUP,
-            freshness_policy=FRESHNESS,
-        ),
-    ],
-    partitions_def=six_hour_partitions,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="intercom_api",
-    can_subset=True,
-)
-def raw(
-    context: dg.AssetExecutionContext,
-    config: ExtractConfig,
-    intercom: IntercomResource,
-    warehouse: WarehouseResource,
-    progress: dg.ResourceParam[Progress],
-    clock: dg.ResourceParam[Clock],
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Extract the requested records from Intercom and land them."""
-    settings = Settings.load()
-    for warning in settings.warnings():
-        context.log.warning(warning)
-    selected = [key for key in _KINDS if key in context.selected_asset_keys]
-    with (
-        translate_errors(context, warehouse),
-        warehouse.connect() as session,
-        intercom.client() as client,
-        current_run(context, warehouse, session, clock, config.request(), client) as run,
-    ):
-        kinds = [_KINDS[key] for key in selected]
-        results = run_extraction(
-            Reader(client, clock=client.now),
-            session,
-            warehouse.connect,
-            run,
-            warehouse.lease,
-            rules=settings.rules,
-            overlap=settings.overlap,
-            kinds=kinds,
-            progress=progress,
-        )
-    context.log.info("Extracted %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
-    for key, result in zip(selected, results, strict=True):
-        yield dg.MaterializeResult(
-            asset_key=key, metadata=extraction_metadata(result, run.mode, client.request_stats.requests)
-        )
+def build_raw_assets(partitions: dg.PartitionsDefinition, settings: Settings) -> dg.AssetsDefinition:
+    """Return the two raw assets of the workspace that the settings describe."""
+
+    @dg.multi_asset(
+        name="raw",
+        specs=[
+            _spec(RAW_CONTACTS, "Intercom's contacts, users and leads, the newest version of each.", INTERCOM_CONTACTS),
+            _spec(
+                RAW_CONVERSATIONS,
+                "Intercom's conversations, and what contacts wrote in the last 30 days.",
+                INTERCOM_CONVERSATIONS,
+            ),
+        ],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="intercom_api",
+        can_subset=True,
+    )
+    def raw(
+        context: dg.AssetExecutionContext,
+        config: ExtractConfig,
+        intercom: dg.ResourceParam[IntercomResource],
+        warehouse: dg.ResourceParam[WarehouseResource],
+        progress: dg.ResourceParam[Progress],
+        clock: dg.ResourceParam[Clock],
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Extract the requested records from Intercom and land them."""
+        for warning in settings.warnings():
+            context.log.warning(warning)
+        selected = [key for key in _KINDS if key in context.selected_asset_keys]
+        with (
+            translate_errors(context, warehouse),
+            warehouse.connect() as session,
+            intercom.client() as client,
+            current_run(context, warehouse, session, clock, config.request(), client) as run,
+        ):
+            kinds = [_KINDS[key] for key in selected]
+            results = run_extraction(
+                Reader(client, clock=client.now),
+                session,
+                warehouse.connect,
+                run,
+                warehouse.lease,
+                rules=settings.rules,
+                overlap=settings.overlap,
+                kinds=kinds,
+                progress=progress,
+            )
+        context.log.info("Extracted %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
+        for key, result in zip(selected, results, strict=True):
+            yield dg.MaterializeResult(
+                asset_key=key, metadata=extraction_metadata(result, run.mode, client.request_stats.requests)
+            )
+
+    return raw
+
+
+def _spec(key: dg.AssetKey, description: str, table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        description=description,
+        metadata=table_metadata(table),
+        kinds={"python", "postgres"},
+        owners=OWNERS,
+        group_name=GROUP,
+        freshness_policy=FRESHNESS,
+    )

@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 
 from intercom_sync.domain.reconciliation import CheckResult
-from intercom_sync.orchestration.partitions import six_hour_partitions
 from intercom_sync.orchestration.resources import WarehouseResource, translate_errors
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.violations import (
@@ -47,12 +46,16 @@ class Check:
         return dg.AssetCheckSeverity.ERROR if self.blocking or self.error else dg.AssetCheckSeverity.WARN
 
 
-def build_checks(asset: str, checks: Sequence[Check]) -> dg.AssetChecksDefinition:
+def build_checks(asset: str, checks: Sequence[Check], partitions: dg.PartitionsDefinition) -> dg.AssetChecksDefinition:
     """Return the checks of an asset as one operation; each check can also be run separately."""
     by_name = {check.name: check for check in checks}
 
-    @dg.multi_asset_check(name=f"{asset}_checks", specs=[_spec(asset, check) for check in checks], can_subset=True)
-    def evaluate(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+    @dg.multi_asset_check(
+        name=f"{asset}_checks", specs=[_spec(asset, check, partitions) for check in checks], can_subset=True
+    )
+    def evaluate(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
+    ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         with translate_errors(context, warehouse), warehouse.connect() as session:
             with session.transaction():
@@ -65,7 +68,7 @@ def build_checks(asset: str, checks: Sequence[Check]) -> dg.AssetChecksDefinitio
     return evaluate
 
 
-def _spec(asset: str, check: Check) -> dg.AssetCheckSpec:
+def _spec(asset: str, check: Check, partitions: dg.PartitionsDefinition) -> dg.AssetCheckSpec:
     """Return the spec of a partitioned check, which is a preview feature in Dagster 1.13."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -74,7 +77,7 @@ def _spec(asset: str, check: Check) -> dg.AssetCheckSpec:
             asset=asset,
             description=check.description,
             blocking=check.blocking,
-            partitions_def=six_hour_partitions,
+            partitions_def=partitions,
         )
 
 

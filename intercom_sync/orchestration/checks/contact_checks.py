@@ -1,7 +1,7 @@
 """The checks on `raw_contacts`."""
 
 from intercom_sync.domain.reconciliation import MIN_SAMPLE, CheckResult, clocks_agree
-from intercom_sync.orchestration.checks.build_checks import Check, build_checks, ids_unique, no_rejections
+from intercom_sync.orchestration.checks.build_checks import Check, ids_unique, no_rejections
 from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
 from intercom_sync.orchestration.checks.revenue_checks import REASONS as REVENUE_REASONS
 from intercom_sync.warehouse.postgres.session import Session
@@ -36,7 +36,7 @@ def _clocks_agree(session: Session, run: str) -> CheckResult:
     return clocks_agree(run_clocks.clocks, run_clocks.started_at, run_clocks.future_instants)
 
 
-CHECKS = (
+CONTACT_CHECKS = (
     Check("ids_unique", "Each contact id is unique.", ids_unique("contact")),
     Check(
         "emails_valid",
@@ -65,4 +65,3 @@ CHECKS = (
     ),
     *extraction_checks("contact"),
 )
-raw_contacts_checks = build_checks("raw_contacts", CHECKS)

@@ -1,7 +1,7 @@
 """The checks on `raw_conversations`."""
 
 from intercom_sync.domain.reconciliation import CheckResult
-from intercom_sync.orchestration.checks.build_checks import Check, build_checks, ids_unique, no_rejections
+from intercom_sync.orchestration.checks.build_checks import Check, ids_unique, no_rejections
 from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.violations import PARTS_MISSING, PARTS_PENDING, find_violations
@@ -30,7 +30,7 @@ def _ratings_usable(session: Session, run: str) -> CheckResult:
     return CheckResult(not ignored, f"{ignored} ratings outside 1 to 5 were ignored.", {"ignored_ratings": ignored})
 
 
-CHECKS = (
+CONVERSATION_CHECKS = (
     Check("ids_unique", "Each conversation id is unique.", ids_unique("conversation")),
     Check(
         "timestamps_valid",
@@ -50,4 +50,3 @@ CHECKS = (
     Check("ratings_usable", "Every rating is within 1 to 5.", _ratings_usable),
     *extraction_checks("conversation"),
 )
-raw_conversations_checks = build_checks("raw_conversations", CHECKS)

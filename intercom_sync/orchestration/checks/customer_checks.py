@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from intercom_sync.domain.reconciliation import CheckResult
-from intercom_sync.orchestration.checks.build_checks import Check, build_checks, no_violations
+from intercom_sync.orchestration.checks.build_checks import Check, no_violations
 from intercom_sync.warehouse.postgres.session import Session, read_present
 from intercom_sync.warehouse.queries.summaries import customer_counts, last_success
 from intercom_sync.warehouse.queries.violations import (
@@ -73,7 +73,7 @@ def _fresh(session: Session, run: str) -> CheckResult:
     )
 
 
-CHECKS = (
+CUSTOMER_CHECKS = (
     Check(
         "one_row_per_email",
         "Each email is unique, regardless of case.",
@@ -124,4 +124,3 @@ CHECKS = (
     ),
     Check("is_fresh", "The last successful sync is no older than 13 hours.", _fresh),
 )
-unified_customers_checks = build_checks("unified_customers", CHECKS)

@@ -1,15 +1,17 @@
 """The checks on `revenue_metrics`."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.domain.rules import Rules
 from intercom_sync.orchestration.checks.build_checks import (
     Check,
     CheckFunction,
-    build_checks,
     no_violations,
     none_of,
     rejection_result,
 )
-from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.violations import (
     AMOUNT_NOT_A_NUMBER,
@@ -43,65 +45,68 @@ def _no_rejections_or_violations(reasons: tuple[str, ...], query: ViolationQuery
     return check
 
 
-def _statuses(session: Session, run: str) -> CheckResult:
-    allowed = Settings.load().rules.statuses
+def _statuses(allowed: Sequence[str], session: Session, run: str) -> CheckResult:
     failed = "Contacts with a subscription status that is not allowed"
     return _no_rejections_or_violations(_STATUS, status_not_in(allowed), failed)(session, run)
 
 
-def _currencies(session: Session, run: str) -> CheckResult:
-    currency = Settings.load().rules.currency
+def _currencies(currency: str, session: Session, run: str) -> CheckResult:
     found = find_violations(session, OTHER_CURRENCY, currency)
     failed = f"Contacts that pay in a currency other than {currency}, or in several"
     return none_of(found, failed, f"All contacts pay in {currency}.")
 
 
-CHECKS = (
-    Check(
-        "amounts_not_negative",
-        "No MRR and no LTV is below 0.",
-        _no_rejections_or_violations(
-            _NEGATIVE,
-            NEGATIVE_REVENUE,
-            "Contacts with an MRR or LTV below 0",
+def revenue_checks(rules: Rules) -> tuple[Check, ...]:
+    """Return the checks on revenue by the rules of the workspace."""
+    return (
+        Check(
+            "amounts_not_negative",
+            "No MRR and no LTV is below 0.",
+            _no_rejections_or_violations(
+                _NEGATIVE,
+                NEGATIVE_REVENUE,
+                "Contacts with an MRR or LTV below 0",
+            ),
         ),
-    ),
-    Check("statuses_allowed", "Every subscription status is one of the allowed ones.", _statuses),
-    Check(
-        "active_subscriptions_priced",
-        "Every active subscription has a known price. Tiered prices have no amount, and long lists are truncated: "
-        "the MRR of such a contact is unknown, which is not 0.",
-        _no_rejections_or_violations(
-            _PRICE,
-            UNKNOWN_MRR,
-            "Contacts whose MRR is unknown, because an active subscription has no known amount",
+        Check(
+            "statuses_allowed",
+            "Every subscription status is one of the allowed ones.",
+            partial(_statuses, rules.statuses),
         ),
-    ),
-    Check(
-        "amounts_readable",
-        "Every amount is a number, and the Stripe lists have a known shape.",
-        _no_rejections_or_violations(
-            (*_AMOUNT, *_SHAPE),
-            AMOUNT_NOT_A_NUMBER,
-            "Contacts with an amount that is not a number",
+        Check(
+            "active_subscriptions_priced",
+            "Every active subscription has a known price. Tiered prices have no amount, and long lists are truncated: "
+            "the MRR of such a contact is unknown, which is not 0.",
+            _no_rejections_or_violations(
+                _PRICE,
+                UNKNOWN_MRR,
+                "Contacts whose MRR is unknown, because an active subscription has no known amount",
+            ),
         ),
-    ),
-    Check(
-        "last_payment_unit",
-        "The last payment and the newest succeeded payment do not differ by a factor of exactly 100 (1,000 in "
-        "currencies with three decimals), which would mean that INTERCOM_SYNC_LAST_CHARGE_UNIT is wrong.",
-        no_violations(
-            LAST_PAYMENT_IN_OTHER_UNIT,
-            "Contacts whose last payment differs from the newest one by a factor of 100 (see "
-            "INTERCOM_SYNC_LAST_CHARGE_UNIT)",
-            "The unit of the last payment is correct.",
+        Check(
+            "amounts_readable",
+            "Every amount is a number, and the Stripe lists have a known shape.",
+            _no_rejections_or_violations(
+                (*_AMOUNT, *_SHAPE),
+                AMOUNT_NOT_A_NUMBER,
+                "Contacts with an amount that is not a number",
+            ),
         ),
-    ),
-    Check(
-        "currencies_not_mixed",
-        "Every contact pays in the workspace's currency (INTERCOM_SYNC_CURRENCY). Amounts are not converted, and "
-        "totals exclude other currencies.",
-        _currencies,
-    ),
-)
-revenue_metrics_checks = build_checks("revenue_metrics", CHECKS)
+        Check(
+            "last_payment_unit",
+            "The last payment and the newest succeeded payment do not differ by a factor of exactly 100 (1,000 in "
+            "currencies with three decimals), which would mean that INTERCOM_SYNC_LAST_CHARGE_UNIT is wrong.",
+            no_violations(
+                LAST_PAYMENT_IN_OTHER_UNIT,
+                "Contacts whose last payment differs from the newest one by a factor of 100 (see "
+                "INTERCOM_SYNC_LAST_CHARGE_UNIT)",
+                "The unit of the last payment is correct.",
+            ),
+        ),
+        Check(
+            "currencies_not_mixed",
+            "Every contact pays in the workspace's currency (INTERCOM_SYNC_CURRENCY). Amounts are not converted, and "
+            "totals exclude other currencies.",
+            partial(_currencies, rules.currency),
+        ),
+    )

@@ -1,9 +1,9 @@
 """The checks on `support_metrics`. Both block: only a bug in the sync can produce such rows."""
 
-from intercom_sync.orchestration.checks.build_checks import Check, build_checks, no_violations
+from intercom_sync.orchestration.checks.build_checks import Check, no_violations
 from intercom_sync.warehouse.queries.violations import CSAT_OUT_OF_RANGE, INCONSISTENT_COUNTS
 
-CHECKS = (
+SUPPORT_CHECKS = (
     Check(
         "counts_consistent",
         "No count is negative, and neither recent nor open conversations exceed the total.",
@@ -19,4 +19,3 @@ CHECKS = (
         blocking=True,
     ),
 )
-support_metrics_checks = build_checks("support_metrics", CHECKS)

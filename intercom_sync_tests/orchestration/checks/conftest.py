@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from intercom_sync.definitions import build
-from intercom_sync.orchestration.jobs import run_config, sync_job
+from intercom_sync.definitions import build_definitions
+from intercom_sync.orchestration.jobs import SYNC_JOB, run_config
 from intercom_sync.orchestration.partitions import partition_key, window_containing
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.sandbox.workspace import Workspace
+from intercom_sync.settings import Settings
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -34,8 +35,8 @@ class Syncs:
     def run(self, **config: bool | str) -> dg.ExecuteInProcessResult:
         """Run the sync job as of now."""
         return (
-            build()
-            .resolve_job_def(sync_job.name)
+            build_definitions(Settings.load())
+            .resolve_job_def(SYNC_JOB)
             .execute_in_process(
                 run_config=run_config(as_of=NOW.isoformat(), **config) | QUIET,
                 partition_key=partition_key(window_containing(NOW)),

@@ -5,25 +5,24 @@ from collections.abc import Callable
 import pytest
 
 from intercom_sync.domain.reconciliation import CheckResult
-from intercom_sync.orchestration.checks import (
-    contact_checks,
-    conversation_checks,
-    customer_checks,
-    revenue_checks,
-    support_checks,
-)
+from intercom_sync.domain.rules import Rules
+from intercom_sync.orchestration.checks.contact_checks import CONTACT_CHECKS
+from intercom_sync.orchestration.checks.conversation_checks import CONVERSATION_CHECKS
+from intercom_sync.orchestration.checks.customer_checks import CUSTOMER_CHECKS
+from intercom_sync.orchestration.checks.revenue_checks import revenue_checks
+from intercom_sync.orchestration.checks.support_checks import SUPPORT_CHECKS
 from intercom_sync.warehouse.postgres.session import Session
 
 CHECKS = {
     f"{asset}.{check.name}": check
-    for asset, module in {
-        "raw_contacts": contact_checks,
-        "raw_conversations": conversation_checks,
-        "revenue_metrics": revenue_checks,
-        "support_metrics": support_checks,
-        "unified_customers": customer_checks,
+    for asset, checks in {
+        "raw_contacts": CONTACT_CHECKS,
+        "raw_conversations": CONVERSATION_CHECKS,
+        "revenue_metrics": revenue_checks(Rules()),
+        "support_metrics": SUPPORT_CHECKS,
+        "unified_customers": CUSTOMER_CHECKS,
     }.items()
-    for check in module.CHECKS
+    for check in checks
 }
 CONTACT = (
     "INSERT INTO intercom_contacts (id, email, role, created_at, updated_at, payload) "

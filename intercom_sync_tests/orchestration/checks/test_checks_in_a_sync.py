@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from intercom_sync.definitions import build
+from intercom_sync.definitions import build_definitions
 from intercom_sync.orchestration.partitions import partition_key, window_containing
+from intercom_sync.settings import Settings
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.orchestration.checks.conftest import NOW, QUIET, Syncs, verdicts
 
@@ -21,7 +22,7 @@ def test_a_sync_runs_every_check_and_each_result_belongs_to_its_window(syncs: Sy
     result = syncs.run(full=True)
     assert result.success
     found = result.get_asset_check_evaluations()
-    assert len(found) == len(build().resolve_asset_graph().asset_check_keys)
+    assert len(found) == len(build_definitions(Settings.load()).resolve_asset_graph().asset_check_keys)
     assert {one.partition for one in found} == {partition_key(window_containing(NOW))}
     assert all(one.passed for one in found)
 
@@ -112,7 +113,7 @@ def test_the_checks_of_one_asset_can_be_run_alone_on_a_window(syncs: Syncs) -> N
     assert syncs.run(full=True).success
     selection = dg.AssetSelection.checks_for_assets("raw_contacts")
     job = dg.define_asset_job("alone", selection)
-    definitions = dg.Definitions.merge(build(), dg.Definitions(jobs=[job]))
+    definitions = dg.Definitions.merge(build_definitions(Settings.load()), dg.Definitions(jobs=[job]))
     result = definitions.resolve_job_def("alone").execute_in_process(
         instance=syncs.instance, run_config=QUIET, tags={"dagster/partition": partition_key(window_containing(NOW))}
     )
@@ -124,7 +125,7 @@ def test_a_run_over_several_windows_is_checked_too(syncs: Syncs) -> None:
     syncs.put(0, 3)
     first, last = partition_key(window_containing(NOW - timedelta(hours=12))), partition_key(window_containing(NOW))
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    job = build().resolve_job_def("sync")
+    job = build_definitions(Settings.load()).resolve_job_def("sync")
     result = job.execute_in_process(instance=syncs.instance, run_config=QUIET, tags=tags, raise_on_error=False)
     assert result.success
     assert all(verdicts(result).values())
