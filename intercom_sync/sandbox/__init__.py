@@ -1,7 +1,6 @@
-"""A local Intercom: an HTTP server that behaves like Intercom's REST API, with generated data of an invented workspace.
+"""A local Intercom for the demo, tests and benchmarks: an HTTP server with Intercom's REST API and generated data.
 
-For the demo, the tests and the benchmarks. Modules in reading order: `builders` (single records), `workspace` (a
-workspace and its edits), `generate` (a whole invented workspace), `query` and `search` (what a search finds),
-`routes` and `app` (the API over HTTP), `faults` (failures on request), `server` (starts it). It does not import the
-rest of the product.
+Modules in reading order: `builders` (single records), `workspace` (records and edits), `generate` (a generated
+workspace), `query` and `search` (searches), `routes` and `app` (the HTTP API), `faults` (injected failures), `server`
+(starts the server). The sandbox does not import the rest of the product.
 """

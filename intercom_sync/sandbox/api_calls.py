@@ -1,6 +1,6 @@
-"""What an endpoint gets to answer a request: the company, the version asked for, and the parameters, checked.
+"""The input of an endpoint handler: workspace, API version and validated parameters.
 
-Handlers live in `contacts_api`, `conversations_api` and `workspace_api`.
+The handlers are in `contacts_api`, `conversations_api` and `workspace_api`.
 """
 
 from dataclasses import dataclass
@@ -29,17 +29,17 @@ class EndpointCall:
     part: str = ""
 
     def language(self, kind: Kind) -> Language:
-        """What queries on this kind of record are read against."""
+        """Return the query language for this kind of record."""
         return Language(kind, ZoneInfo(self.workspace.timezone), self.exact, self.workspace.attributes.types)
 
     def search_body(self) -> dict[str, Any]:
-        """The body of a search.
+        """Return the body of a search request.
 
         Raises:
-            ApiError: 400, no JSON object or no `query` in it; 415, not sent as JSON.
+            ApiError: 400 if it is not a JSON object with a `query`, 415 if it is not sent as JSON.
         """
-        sent_as = self.request.headers.get("content-type", "application/json")
-        if "json" not in sent_as:
+        content_type = self.request.headers.get("content-type", "application/json")
+        if "json" not in content_type:
             raise ApiError(415, "media_type_not_acceptable", "The Content-Type header should be application/json")
         if not isinstance(self.request.json, dict):
             raise ApiError(400, "bad_request", "the body is not a JSON object")
@@ -48,18 +48,18 @@ class EndpointCall:
         return self.request.json
 
     def pagination(self) -> dict[str, Any]:
-        """The `pagination` of a search, empty when not given; a cursor in the URL is ignored, as Intercom does."""
-        found = self.search_body().get("pagination")
-        if found is not None and not isinstance(found, dict):
+        """Return the `pagination` of a search, or an empty object. A cursor in the URL is ignored, as by Intercom."""
+        pagination = self.search_body().get("pagination")
+        if pagination is not None and not isinstance(pagination, dict):
             raise invalid("pagination must be an object", "pagination")
-        return found or {}
+        return pagination or {}
 
     def flag(self, name: str) -> bool:
-        """A boolean query parameter, false when absent."""
+        """Return a boolean query parameter; the default is False."""
         return self.request.query.get(name, "").lower() == "true"
 
-    def number(self, name: str, default: int, most: int) -> int:
-        """A query parameter from 1 to `most`.
+    def number(self, name: str, default: int, maximum: int) -> int:
+        """Return a query parameter from 1 to `maximum`.
 
         Raises:
             ApiError: 400 `parameter_invalid`.
@@ -67,25 +67,25 @@ class EndpointCall:
         text = self.request.query.get(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
-            raise invalid(f"{name} must be between 1 and {most}", name)
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= maximum):
+            raise invalid(f"{name} must be between 1 and {maximum}", name)
         return int(text)
 
 
 def version_of(request: Request) -> bool:
-    """Whether the version asked for compares contact dates by the second; 2.16, without a header, does not.
+    """Return whether the requested API version compares contact dates by the second; the default, 2.16, does not.
 
     Raises:
-        ApiError: 400 `intercom_version_invalid`, a version that the sandbox does not speak.
+        ApiError: 400 `intercom_version_invalid` for an unsupported version.
     """
-    asked = request.headers.get("intercom-version", "2.16").strip()
-    if asked not in VERSIONS:
-        raise ApiError(400, "intercom_version_invalid", f"Version {asked!r} is none of {', '.join(VERSIONS)}")
-    return VERSIONS[asked]
+    requested = request.headers.get("intercom-version", "2.16").strip()
+    if requested not in VERSIONS:
+        raise ApiError(400, "intercom_version_invalid", f"Version {requested!r} is none of {', '.join(VERSIONS)}")
+    return VERSIONS[requested]
 
 
 def json_of(raw: bytes) -> Any:
-    """The JSON of a request's body, None when it is empty or malformed."""
+    """Parse the JSON of a request body; return None if it is empty or malformed."""
     try:
         return orjson.loads(raw) if raw else None
     except orjson.JSONDecodeError:

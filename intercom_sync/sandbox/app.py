@@ -1,7 +1,6 @@
-"""The API over HTTP, as an ASGI application: credentials, rate limit, planned faults, then the endpoint.
+"""The HTTP API as an ASGI application: authentication, rate limit, injected faults, then the endpoint.
 
-Plain ASGI, as routing a dozen paths needs no framework and every microsecond counts at a thousand requests a second.
-Starting and stopping a server is the business of `server`.
+It is plain ASGI: a dozen paths need no framework, and overhead matters at a thousand requests per second.
 """
 
 import asyncio
@@ -26,20 +25,20 @@ from intercom_sync.sandbox.workspace import Workspace
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-_KEPT_REQUESTS = 50_000
+_MAX_LOGGED_REQUESTS = 50_000
 
 
 class App:
     """The sandbox's ASGI application.
 
     Attributes:
-        requests: what was received, oldest first; the older half is dropped beyond 50,000.
-        faults: what is planned to go wrong.
+        requests: the log of received requests, oldest first; beyond 50,000 the older half is dropped.
+        faults: the planned faults.
     """
 
     def __init__(
         self,
-        company: Workspace,
+        workspace: Workspace,
         *,
         token: str | None,
         rate: float | None,
@@ -47,7 +46,7 @@ class App:
         clock: Callable[[], float],
         dated: bool = True,
     ) -> None:
-        self.workspace = company
+        self.workspace = workspace
         self.requests: list[Request] = []
         self.faults = Faults()
         self.base = ""
@@ -58,59 +57,59 @@ class App:
         self.dated = dated
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        request = self._note(scope, await _body(receive))
-        answer, fault = self._answer(request)
-        pause = self.latency + (fault.stall if fault else 0.0)
-        if pause:
-            await asyncio.sleep(pause)
+        """Respond to one HTTP request."""
+        request = self._log_request(scope, await _read_body(receive))
+        answer, fault = self._respond(request)
+        delay_seconds = self.latency + (fault.stall if fault else 0.0)
+        if delay_seconds:
+            await asyncio.sleep(delay_seconds)
         if self.dated:
             answer.headers = {"Date": formatdate(self._clock(), usegmt=True)} | answer.headers
         request.status = 0 if fault and fault.cut else answer.status
         await deliver(answer, fault, scope, send)
 
-    def _note(self, scope: Message, raw: bytes) -> Request:
+    def _log_request(self, scope: Message, raw: bytes) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         path = scope["raw_path"].decode("latin-1")
         request = Request(scope["method"], path, query, json_of(raw), raw, headers, self._clock())
-        if len(self.requests) >= _KEPT_REQUESTS:
-            del self.requests[: _KEPT_REQUESTS // 2]
+        if len(self.requests) >= _MAX_LOGGED_REQUESTS:
+            del self.requests[: _MAX_LOGGED_REQUESTS // 2]
         self.requests.append(request)
         return request
 
-    def _answer(self, request: Request) -> tuple[HttpAnswer, Fault | None]:
+    def _respond(self, request: Request) -> tuple[HttpAnswer, Fault | None]:
         try:
             check_access(request, self._token)
-        except ApiError as refusal:
-            return _refusal(refusal), None
+        except ApiError as error:
+            return _error_response(error), None
         family, now = family_of(request.path), self._clock()
-        within = self._windows.take(family, now)
-        fault = self.faults.strike(request) if within else None
-        answer = self._proper(request) if within else self._too_many()
+        is_allowed = self._windows.take(family, now)
+        fault = self.faults.take(request) if is_allowed else None
+        answer = self._call_handler(request) if is_allowed else self._rate_limited()
         if fault:
-            answer = _faulty(answer, fault)
+            answer = _apply_fault(answer, fault)
         if fault is None or fault.rate_headers:
             answer.headers = self._windows.headers(family, now) | answer.headers
             if fault and fault.exhausted:
                 answer.headers["X-RateLimit-Remaining"] = "0"
         return answer, fault
 
-    def _proper(self, request: Request) -> HttpAnswer:
+    def _call_handler(self, request: Request) -> HttpAnswer:
         try:
             handler, part = route(request.method, request.path)
             call = EndpointCall(self.workspace, request, version_of(request), self.base, part)
             with self.workspace.lock:
                 return HttpAnswer(200, handler(call))
-        except ApiError as refusal:
-            return _refusal(refusal)
+        except ApiError as error:
+            return _error_response(error)
 
-    def _too_many(self) -> HttpAnswer:
+    def _rate_limited(self) -> HttpAnswer:
         message = f"Exceeded rate limit of {self._windows.limit} in 10_seconds"
-        return _refusal(ApiError(429, "rate_limit_exceeded", message))
+        return _error_response(ApiError(429, "rate_limit_exceeded", message))
 
 
-def _faulty(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
+def _apply_fault(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
     status, body = (answer.status, answer.body) if fault.status is None else (fault.status, fault.body)
     if fault.shorten:
         body = body[: len(body) // 2]
@@ -119,14 +118,14 @@ def _faulty(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
     return HttpAnswer(status, body, {**answer.headers, **fault.headers})
 
 
-def _refusal(refusal: ApiError) -> HttpAnswer:
-    return HttpAnswer(refusal.status, refusal.body(), {"X-Request-Id": str(uuid4()), **refusal.headers})
+def _error_response(error: ApiError) -> HttpAnswer:
+    return HttpAnswer(error.status, error.body(), {"X-Request-Id": str(uuid4()), **error.headers})
 
 
-async def _body(receive: Receive) -> bytes:
-    pieces = []
+async def _read_body(receive: Receive) -> bytes:
+    chunks = []
     while True:
         message = await receive()
-        pieces.append(message.get("body", b""))
+        chunks.append(message.get("body", b""))
         if not message.get("more_body", False):
-            return b"".join(pieces)
+            return b"".join(chunks)

@@ -1,7 +1,6 @@
-"""The workspace's data attributes: what GET /data_attributes lists and what a search may name.
+"""The data attributes of a workspace, which GET /data_attributes lists and searches can filter on.
 
-Intercom keeps a registry; here it grows from the contacts put. Types are API 2.16's (string, integer, float, boolean,
-date). How a contact's value is compared is not decided here.
+Storing a contact registers its custom attributes. Types are those of API 2.16: string, integer, float, boolean, date.
 """
 
 from typing import Any
@@ -21,13 +20,13 @@ _TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "float"}
 
 
 class Attributes:
-    """Name and type of every custom attribute that a contact of the workspace has ever carried."""
+    """Name and type of every custom attribute that any contact of the workspace has had."""
 
     def __init__(self) -> None:
         self.types: dict[str, str] = {}
 
-    def notice(self, contact: Any) -> None:
-        """Register the attributes of a contact that are new; null tells no type."""
+    def register(self, contact: Any) -> None:
+        """Register new attributes of a contact; null values are skipped because they have no type."""
         custom = contact.get("custom_attributes") if isinstance(contact, dict) else None
         if not isinstance(custom, dict):
             return
@@ -36,10 +35,10 @@ class Attributes:
                 self.types[name] = _type_of(name, value)
 
     def listed(self) -> list[dict[str, Any]]:
-        """The attributes as the API lists them, standard ones first."""
+        """Return the attributes as the API lists them, standard ones first."""
         standard = [_attribute(name, name, kind) for name, kind in _STANDARD.items()]
-        own = [_attribute(name, f"custom_attributes.{name}", kind) for name, kind in sorted(self.types.items())]
-        return standard + own
+        custom = [_attribute(name, f"custom_attributes.{name}", kind) for name, kind in sorted(self.types.items())]
+        return standard + custom
 
 
 def _type_of(name: str, value: object) -> str:
@@ -48,7 +47,7 @@ def _type_of(name: str, value: object) -> str:
 
 
 def _attribute(name: str, full_name: str, data_type: str) -> dict[str, Any]:
-    own = name != full_name
+    is_custom = name != full_name
     return {
         "type": "data_attribute",
         "model": "contact",
@@ -57,9 +56,9 @@ def _attribute(name: str, full_name: str, data_type: str) -> dict[str, Any]:
         "label": name,
         "description": "",
         "data_type": data_type,
-        "api_writable": own,
+        "api_writable": is_custom,
         "ui_writable": False,
         "messenger_writable": False,
-        "custom": own,
+        "custom": is_custom,
         "archived": False,
     }

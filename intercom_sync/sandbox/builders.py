@@ -1,7 +1,6 @@
-"""Single valid API records from a few fields: what a test or the generator starts from.
+"""Build single valid API records from a few fields, for tests and the generator.
 
-Shapes follow Intercom's schemas of API version 2.16 (contact, conversation, conversation_part). Custom attributes
-carry Stripe's words. Nothing here stores anything; breaking a record on purpose is the caller's business.
+The records follow Intercom's schemas of API version 2.16 (contact, conversation, conversation_part).
 """
 
 from collections.abc import Iterable
@@ -19,10 +18,10 @@ __all__ = (
 )  # fmt: skip
 
 WORKSPACE = "sandbox1"
-"""The id of a workspace unless another one is set."""
+"""The default workspace id."""
 
 _numbers = count(1)
-_DAY_ONE = 1_700_000_000
+_DEFAULT_TIME = 1_700_000_000
 _UNSET_NAMES = (
     "last_replied_at last_contacted_at last_email_opened_at last_email_clicked_at language_override browser "
     "browser_version browser_language os android_app_name android_app_version android_device android_os_version "
@@ -32,19 +31,19 @@ _UNSET_NAMES = (
 _UNSET = dict.fromkeys(_UNSET_NAMES.split())
 
 
-def hex_id(moment: int, name: str) -> str:
-    """A 24-digit contact id as Intercom's are: its first eight digits are the creation time, the rest is unique."""
-    return f"{moment & 0xFFFFFFFF:08x}{blake2b(name.encode(), digest_size=8).hexdigest()}"
+def hex_id(timestamp: int, name: str) -> str:
+    """Return a contact id like Intercom's: 24 hex digits, the first eight of them the creation time."""
+    return f"{timestamp & 0xFFFFFFFF:08x}{blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
 def contact(**fields: Any) -> Json:
-    """A contact as GET /contacts/{id} gives it: the given fields, invented ones for the rest.
+    """Build a contact as GET /contacts/{id} returns it, with default values for fields that are not given.
 
     Times are UNIX seconds. `updated_at` follows `created_at`, and `email_domain` follows `email`, unless given.
     """
     number = next(_numbers)
-    created = fields.get("created_at", _DAY_ONE)
-    key = fields.get("id") or hex_id(_DAY_ONE, f"contact {number}")
+    created = fields.get("created_at", _DEFAULT_TIME)
+    key = fields.get("id") or hex_id(_DEFAULT_TIME, f"contact {number}")
     email = fields.get("email", f"person{number}@example.com")
     return {
         "type": "contact",
@@ -69,27 +68,27 @@ def contact(**fields: Any) -> Json:
         **_UNSET,
         "location": location(),
         "custom_attributes": {},
-        **{name: _first_ten(key, name) for name in ("tags", "notes", "companies")},
+        **{name: _sublist(key, name) for name in ("tags", "notes", "companies")},
         **fields,
     }
 
 
 def location(country: str | None = None, city: str | None = None, region: str | None = None) -> Json:
-    """A contact's location; the country is a name, not a code."""
+    """Build the location of a contact; the country is a name, not a code."""
     return {"type": "location", "country": country, "region": region, "city": city}
 
 
-def _first_ten(key: object, what: str) -> Json:
-    return {"type": "list", "data": [], "url": f"/contacts/{key}/{what}", "total_count": 0, "has_more": False}
+def _sublist(key: object, name: str) -> Json:
+    return {"type": "list", "data": [], "url": f"/contacts/{key}/{name}", "total_count": 0, "has_more": False}
 
 
 def author(kind: str = "user", id: str = "1", name: str | None = "Ada Field", email: str = "ada@example.com") -> Json:
-    """Who wrote a message: kind is user, lead, contact, admin, bot or team."""
+    """Build the author of a message; `kind` is user, lead, contact, admin, bot or team."""
     return {"type": kind, "id": id, "name": name, "email": email}
 
 
 def message(**fields: Any) -> Json:
-    """The opening message of a conversation (`source`): by default a customer's, as HTML."""
+    """Build the opening message (`source`) of a conversation; by default HTML from a customer."""
     return {
         "type": "conversation",
         "id": str(400_000_000 + next(_numbers)),
@@ -105,8 +104,8 @@ def message(**fields: Any) -> Json:
 
 
 def part(**fields: Any) -> Json:
-    """One reply, note or event of a conversation; by default a customer's comment at `created_at` (UNIX seconds)."""
-    created = fields.get("created_at", _DAY_ONE)
+    """Build a reply, note or event of a conversation; by default a customer comment at `created_at` (UNIX seconds)."""
+    created = fields.get("created_at", _DEFAULT_TIME)
     return {
         "type": "conversation_part",
         "id": str(next(_numbers)),
@@ -127,25 +126,25 @@ def part(**fields: Any) -> Json:
 def conversation(
     *, contact_ids: Iterable[str] | None = None, parts: Iterable[Json] | None = None, **fields: Any
 ) -> Json:
-    """A conversation as GET /conversations/{id} gives it, with its parts.
+    """Build a conversation as GET /conversations/{id} returns it, with its parts.
 
-    `contact_ids` and `parts` are short for `contacts` and `conversation_parts`. `updated_at`, `statistics` and
-    `first_contact_reply` are worked out from the opening message and the parts unless given.
+    `contact_ids` and `parts` are short forms of `contacts` and `conversation_parts`. `updated_at`, `statistics` and
+    `first_contact_reply` are computed from the opening message and the parts unless given.
     """
-    listed = list(parts or ())
+    all_parts = list(parts or ())
     source = fields.get("source") or message()
-    created = fields.get("created_at", _DAY_ONE)
-    people = list(contact_ids) if contact_ids is not None else [source["author"]["id"]]
+    created = fields.get("created_at", _DEFAULT_TIME)
+    participant_ids = list(contact_ids) if contact_ids is not None else [source["author"]["id"]]
     return {
         "type": "conversation",
         "id": str(500_000 + next(_numbers)),
         "title": None,
         "created_at": created,
-        **conversation_times(created, source, listed),
+        **conversation_times(created, source, all_parts),
         "waiting_since": None,
         "snoozed_until": None,
         "source": source,
-        "contacts": {"type": "contact.list", "contacts": [{"type": "contact", "id": key} for key in people]},
+        "contacts": {"type": "contact.list", "contacts": [{"type": "contact", "id": key} for key in participant_ids]},
         "admin_assignee_id": 0,
         "team_assignee_id": 0,
         "open": fields.get("state", "open") != "closed",
@@ -154,7 +153,7 @@ def conversation(
         "tags": {"type": "tag.list", "tags": []},
         "priority": "none",
         "sla_applied": None,
-        "statistics": statistics_of(created, source, listed),
+        "statistics": statistics_of(created, source, all_parts),
         "conversation_rating": None,
         "teammates": {"type": "admin.list", "teammates": []},
         "custom_attributes": {},
@@ -162,18 +161,18 @@ def conversation(
         "linked_objects": {"type": "list", "data": [], "total_count": 0, "has_more": False},
         "ai_agent": None,
         "ai_agent_participated": False,
-        "conversation_parts": part_list(listed),
+        "conversation_parts": part_list(all_parts),
         **fields,
     }
 
 
 def part_list(parts: list[Json]) -> Json:
-    """The envelope of a conversation's parts, oldest first."""
+    """Build the list object of a conversation's parts, oldest first."""
     return {"type": "conversation_part.list", "conversation_parts": parts, "total_count": len(parts)}
 
 
 def rating(score: int | None, *, by: str, at: int, remark: str = "") -> Json:
-    """A conversation's rating, 1 to 5; None is a rating asked for and not given."""
+    """Build the rating of a conversation, 1 to 5; None means requested but not given."""
     return {
         "rating": score,
         "remark": remark,

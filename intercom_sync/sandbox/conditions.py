@@ -1,7 +1,7 @@
-"""The compiled form of a query: conditions that a stored record meets or not.
+"""Compiled queries: conditions on stored records.
 
-Dates are spans over the columns kept beside the records, so that the common queries need no JSON; everything else
-reads the record. A wild record (see `records`) meets every condition.
+Date conditions use indexed time columns, so that common queries need no JSON; other conditions parse the record. An
+unusable record (see `stored_record`) meets every condition.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from intercom_sync.sandbox.stored_record import NULL, UNUSABLE, Record, load, us
 
 
 class Row:
-    """A record while a query looks at it; its JSON is read once, and only when a condition needs it."""
+    """A record during a query; its JSON is parsed at most once, when a condition needs it."""
 
     __slots__ = ("_value", "record")
 
@@ -24,7 +24,7 @@ class Row:
 
     @property
     def value(self) -> Any:
-        """The record's value, without a conversation's parts."""
+        """The parsed record, without the parts of a conversation."""
         if self._value is None:
             self._value = load(self.record.body)
         return self._value
@@ -32,44 +32,44 @@ class Row:
 
 @dataclass(frozen=True)
 class Dates:
-    """A time lies in one of the spans, or in none of them when negated (then null meets it too)."""
+    """A time is in one of the spans, or, if negated, in none of them; null also meets a negated condition."""
 
-    way: tuple[str, ...]
+    path: tuple[str, ...]
     column: int | None
     spans: tuple[Span, ...]
     negated: bool = False
 
     def met(self, row: Row) -> bool:
-        """Whether the record meets the condition."""
-        moment = row.record.times[self.column] if self.column is not None else self._read(row)
-        return moment == UNUSABLE or any(low <= moment < high for low, high in self.spans) is not self.negated
+        """Return whether the record meets the condition."""
+        time = row.record.times[self.column] if self.column is not None else self._read(row)
+        return time == UNUSABLE or any(low <= time < high for low, high in self.spans) is not self.negated
 
     def _read(self, row: Row) -> int:
-        found = values(row.value, self.way)
+        found = values(row.value, self.path)
         return usable_time(found[0], nullable=True) if found else NULL
 
 
 @dataclass(frozen=True)
 class Test:
-    """The values at a place pass a test; all of them go in at once, as `!=` is about every one."""
+    """All values at a path pass a test together, because `!=` applies to every one of them."""
 
-    way: tuple[str, ...]
+    path: tuple[str, ...]
     passes: Callable[[list[Any]], bool]
 
     def met(self, row: Row) -> bool:
-        """Whether the record meets the condition."""
-        return not isinstance(row.value, dict) or self.passes(values(row.value, self.way))
+        """Return whether the record meets the condition."""
+        return not isinstance(row.value, dict) or self.passes(values(row.value, self.path))
 
 
 @dataclass(frozen=True)
 class Group:
-    """All (`AND`) or any (`OR`) of several conditions."""
+    """A conjunction (`AND`) or disjunction (`OR`) of conditions."""
 
     all: bool
     inner: Sequence["Condition"]
 
     def met(self, row: Row) -> bool:
-        """Whether the record meets the condition."""
+        """Return whether the record meets the condition."""
         return (all if self.all else any)(each.met(row) for each in self.inner)
 
 
@@ -77,10 +77,10 @@ Condition = Dates | Test | Group
 
 
 def one_span(condition: Condition, column: int) -> Span | None:
-    """The single span of a column that the condition comes to, or None when there is more to it."""
+    """Return the single span of a column that is equivalent to the condition, or None."""
     if isinstance(condition, Dates):
-        plain = condition.column == column and not condition.negated and len(condition.spans) == 1
-        return condition.spans[0] if plain else None
+        is_single = condition.column == column and not condition.negated and len(condition.spans) == 1
+        return condition.spans[0] if is_single else None
     if isinstance(condition, Group) and condition.all:
         spans = [one_span(each, column) for each in condition.inner]
         known = [span for span in spans if span is not None]

@@ -17,7 +17,7 @@ _ONLY_BY_ID = dict.fromkeys(_ONLY_BY_ID_NAMES.split())
 
 
 def search_contacts(call: EndpointCall) -> bytes:
-    """POST /contacts/search: 50 a page, last seen first, unless the body says otherwise."""
+    """POST /contacts/search: by default 50 per page, most recently seen first."""
     body, pagination, language = call.search_body(), call.pagination(), call.language(CONTACT)
     condition = compile_query(body["query"], language)
     sort = read_sort(body.get("sort"), language)
@@ -29,7 +29,7 @@ def search_contacts(call: EndpointCall) -> bytes:
 
 
 def list_contacts(call: EndpointCall) -> bytes:
-    """GET /contacts: 10 a page, newest first (Intercom documents no order), straight from the records."""
+    """GET /contacts: 10 per page, newest first (Intercom documents no order), without the index delay."""
     sort = sort_by("created_at", "date", call.language(CONTACT), ascending=False)
     per_page = page_size(call.request.query.get("per_page"), 10)
     view = call.workspace.contact_table.live
@@ -44,18 +44,18 @@ def _listed(call: EndpointCall, bodies: list[bytes], pages: dict[str, Any], tota
 
 
 def get_contact(call: EndpointCall) -> bytes:
-    """GET /contacts/{id}: 410 with a Link when merged away, 404 when archived or never there."""
+    """GET /contacts/{id}: 410 with a Link header if merged, 404 if archived or unknown."""
     found = _contact(call, call.part)
-    own = f"/contacts/{call.part}/subscriptions"
-    empty = {"type": "list", "data": [], "url": own, "total_count": 0, "has_more": False}
+    url = f"/contacts/{call.part}/subscriptions"
+    empty = {"type": "list", "data": [], "url": url, "total_count": 0, "has_more": False}
     return dump({"opted_out_subscription_types": empty, "opted_in_subscription_types": empty, **_ONLY_BY_ID} | found)
 
 
 def find_by_external_id(call: EndpointCall) -> bytes:
     """GET /contacts/find_by_external_id/{external_id}: users only."""
-    mark = orjson.dumps(call.part)
+    needle = orjson.dumps(call.part)
     for each in call.workspace.contact_table.live.records.values():
-        if mark in each.body:
+        if needle in each.body:
             found = load(each.body)
             if isinstance(found, dict) and found.get("external_id") == call.part and found.get("role") == "user":
                 return dump(found)
@@ -67,13 +67,13 @@ def merge_history(call: EndpointCall) -> bytes:
     if _contact(call, call.part).get("role") != "user":
         raise not_found("Contact not found")
     per_page, start = call.number("per_page", 50, 150), _offset(call.request.query.get("cursor"))
-    every = _history(call, call.part)
+    merges = _history(call, call.part)
     if call.request.query.get("order") == "asc":
-        every.reverse()
-    more = start + per_page < len(every)
-    following = b64encode(b"%d" % (start + per_page)).decode() if more else None
-    data = every[start : start + per_page]
-    return dump({"type": "list", "data": data, "next_cursor": following, "has_more": more})
+        merges.reverse()
+    has_more = start + per_page < len(merges)
+    next_cursor = b64encode(b"%d" % (start + per_page)).decode() if has_more else None
+    data = merges[start : start + per_page]
+    return dump({"type": "list", "data": data, "next_cursor": next_cursor, "has_more": has_more})
 
 
 def _offset(cursor: str | None) -> int:
@@ -104,7 +104,7 @@ def _history(call: EndpointCall, id: str) -> list[dict[str, Any]]:
 
 
 def _listed_with_history(call: EndpointCall, body: bytes) -> bytes:
-    """Written into the JSON where that is plain: reading every record of a page takes longer than all else."""
+    """Add the merge history, directly in the JSON text if possible: parsing every record of a page is slow."""
     if call.workspace.merges or body.count(b'"role":') != 1:
         return dump(_with_history(call, load(body)))
     return body[:-1] + b',"merge_history":[]}' if b'"role":"user"' in body else body

@@ -1,6 +1,6 @@
-"""What an invented company's contacts write: conversations, one function per case that the support rules name.
+"""Generate conversations that cover every case of the support rules.
 
-The first conversations take one case each, the others at random. About a third lie in the last 30 days.
+The first conversations have one case each, later ones a random case. About a third are from the last 30 days.
 """
 
 from itertools import accumulate
@@ -19,17 +19,17 @@ CASES = (
 _WEIGHTS = tuple(
     accumulate({"plain": 40, "rated": 16, "closed": 20, "campaign": 6, "long": 0}.get(case, 2) for case in CASES)
 )
-_LONG = 620  # parts; Intercom returns the newest 500
+_LONG_PARTS = 620  # Intercom returns the newest 500
 
 
 class ConversationGenerator:
-    """One conversation in the making.
+    """Builds one conversation.
 
     Args:
-        rng: the source of chance.
-        at: its number.
-        now: the company's present, in UNIX seconds.
-        people: contacts to choose from.
+        rng: the random generator.
+        at: the index of the conversation.
+        now: the current time in UNIX seconds.
+        people: the contacts to choose participants from.
     """
 
     def __init__(self, rng: Random, at: int, now: int, people: list[Json]) -> None:
@@ -40,7 +40,7 @@ class ConversationGenerator:
         self.created = now - int(days * DAY)
         self.span = max(600, min(3 * DAY, now - self.created - 60))
         self.people = rng.sample(people, min(len(people), 3 if self.case == "group" else 1))
-        self.who = self._author(self.people[0])
+        self.author = self._author(self.people[0])
 
     def _recent(self) -> bool:
         return self.at < len(CASES) or self.rng.random() < 0.33
@@ -50,9 +50,9 @@ class ConversationGenerator:
         return author(str(person["role"]), person["id"], person["name"], person["email"] or "")
 
     def build(self) -> Json:
-        """The conversation."""
+        """Return the conversation."""
         state = {"closed": "closed", "rated": "closed", "snoozed": "snoozed"}.get(self.case, "open")
-        made = conversation(
+        built = conversation(
             id=str(200_000 + self.at),
             contact_ids=[person["id"] for person in self.people],
             created_at=self.created,
@@ -63,18 +63,18 @@ class ConversationGenerator:
             admin_assignee_id=self.rng.choice((0, 7001, 7002)),
         )
         if self.case == "snoozed":
-            made["snoozed_until"] = made["updated_at"] + 7 * DAY
+            built["snoozed_until"] = built["updated_at"] + 7 * DAY
         if self.case == "no statistics":
-            made["statistics"] = None
-        return made
+            built["statistics"] = None
+        return built
 
     def _source(self) -> Json:
-        fields: dict[str, Any] = {"id": str(400_000_000 + self.at), "body": self._opening(), "author": self.who}
+        fields: dict[str, Any] = {"id": str(400_000_000 + self.at), "body": self._opening(), "author": self.author}
         if self.case == "campaign":
             fields |= {"delivered_as": "campaigns_initiated", "author": self._team(), "type": "email"}
             fields["subject"] = "What&#39;s new"
         if self.case == "author mismatch":
-            fields["author"] = {**self.who, "type": "lead", "email": ""}
+            fields["author"] = {**self.author, "type": "lead", "email": ""}
         return message(**fields)
 
     def _opening(self) -> str:
@@ -94,33 +94,33 @@ class ConversationGenerator:
         return author("admin", id, name, f"{name.split()[0].lower()}@sandbox.example")
 
     def _parts(self, state: str) -> list[Json]:
-        count = {"campaign": 0, "long": _LONG}.get(self.case, self.rng.choice((0, 1, 2, 3, 4)))
-        written = [self._turn(number) for number in range(count)] + self._extra()
+        count = {"campaign": 0, "long": _LONG_PARTS}.get(self.case, self.rng.choice((0, 1, 2, 3, 4)))
+        fields_of_parts = [self._reply(number) for number in range(count)] + self._case_parts()
         if state == "closed":
-            written.append({"part_type": "close", "body": None, "author": self._team()})
-        step = self.span // (len(written) + 1)
+            fields_of_parts.append({"part_type": "close", "body": None, "author": self._team()})
+        step = self.span // (len(fields_of_parts) + 1)
         return [
             part(**fields, id=str(self.at * 1000 + number), created_at=self.created + number * step)
-            for number, fields in enumerate(written, 1)
+            for number, fields in enumerate(fields_of_parts, 1)
         ]
 
-    def _turn(self, number: int) -> dict[str, Any]:
+    def _reply(self, number: int) -> dict[str, Any]:
         if number % 2:
-            who = {**self.who, "type": "user"} if self.case == "author mismatch" else self._reply_author()
-            return {"body": self.rng.choice(vocabulary.REPLIES), "author": who}
+            reply_author = {**self.author, "type": "user"} if self.case == "author mismatch" else self._reply_author()
+            return {"body": self.rng.choice(vocabulary.REPLIES), "author": reply_author}
         return {"body": self.rng.choice(vocabulary.ANSWERS), "author": self._team()}
 
     def _reply_author(self) -> Json:
-        return self._author(self.rng.choice(self.people)) if self.case == "group" else self.who
+        return self._author(self.rng.choice(self.people)) if self.case == "group" else self.author
 
-    def _extra(self) -> list[dict[str, Any]]:
-        """What makes the case."""
+    def _case_parts(self) -> list[dict[str, Any]]:
+        """Return the parts that are specific to the case."""
         bot = author("bot", "9001", "Fin", "fin@sandbox.example")
         match self.case:
             case "cancel in reply" | "group":
                 return [{"body": self.rng.choice(vocabulary.CANCELS), "author": self._reply_author()}]
             case "cancel quoted":
-                return [{"body": self.rng.choice(vocabulary.NOT_CANCELS), "author": self.who}]
+                return [{"body": self.rng.choice(vocabulary.NOT_CANCELS), "author": self.author}]
             case "cancel by teammate":
                 return [{"body": self.rng.choice(vocabulary.TEAM_CANCELS), "author": self._team()}]
             case "cancel in note":
@@ -128,9 +128,9 @@ class ConversationGenerator:
             case "cancel by bot":
                 return [{"body": "<p>To cancel, type CANCEL.</p>", "author": bot}]
             case "empty bodies":
-                return [{"body": None, "part_type": "assignment", "author": bot}, {"body": None, "author": self.who}]
+                return [{"body": None, "part_type": "assignment", "author": bot}, {"body": None, "author": self.author}]
             case "redacted":
-                return [{"body": None, "redacted": True, "author": self.who}]
+                return [{"body": None, "redacted": True, "author": self.author}]
         return []
 
     def _rating(self) -> Json | None:

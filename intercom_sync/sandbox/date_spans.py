@@ -1,7 +1,7 @@
-"""Which seconds a date filter covers: whole calendar days in the workspace's zone (API 2.16) or exact seconds (2.17).
+"""The time spans of date filters: calendar days in the workspace's zone (API 2.16) or exact seconds (2.17).
 
-Spans are half-open, `[low, high)`, in UNIX seconds. Intercom's search page: the value is cut to its day; `=` is that
-day, `>` begins with the next one, `<` ends before it.
+Spans are half-open, `[low, high)`, in UNIX seconds. By Intercom's search documentation, values are rounded down to
+their day: `=` is that day, `>` starts at the next day, `<` ends before the day.
 """
 
 from datetime import datetime, timedelta
@@ -13,28 +13,28 @@ Span = tuple[int, int]
 END = 1 << 62
 
 
-def day_span(operator: str, moment: int, zone: ZoneInfo) -> Span:
-    """What `operator` and the day around `moment` cover."""
-    start, following = _day(moment, zone)
+def day_span(operator: str, timestamp: int, zone: ZoneInfo) -> Span:
+    """Return the span of an operator and the day that contains `timestamp`."""
+    start, following = _day(timestamp, zone)
     return {"=": (start, following), ">": (following, END), "<": (1, start)}[operator]
 
 
-def second_span(operator: str, moment: int) -> Span:
-    """What `operator` and the exact second cover (`!=` is the complement of `=`)."""
+def second_span(operator: str, timestamp: int) -> Span:
+    """Return the span of an operator and an exact second; for `!=` the span to exclude."""
     return {
-        "=": (moment, moment + 1),
-        "!=": (moment, moment + 1),
-        ">": (moment + 1, END),
-        ">=": (moment, END),
-        "<": (1, moment),
-        "<=": (1, moment + 1),
+        "=": (timestamp, timestamp + 1),
+        "!=": (timestamp, timestamp + 1),
+        ">": (timestamp + 1, END),
+        ">=": (timestamp, END),
+        "<": (1, timestamp),
+        "<=": (1, timestamp + 1),
     }[operator]
 
 
-def _day(moment: int, zone: ZoneInfo) -> Span:
+def _day(timestamp: int, zone: ZoneInfo) -> Span:
     try:
-        here = datetime.fromtimestamp(moment, zone).date()
-        starts = [datetime(day.year, day.month, day.day, tzinfo=zone) for day in (here, here + timedelta(days=1))]
+        date = datetime.fromtimestamp(timestamp, zone).date()
+        starts = [datetime(day.year, day.month, day.day, tzinfo=zone) for day in (date, date + timedelta(days=1))]
         return int(starts[0].timestamp()), int(starts[1].timestamp())
     except (OverflowError, ValueError, OSError):
-        raise invalid(f"{moment} is not a valid date") from None
+        raise invalid(f"{timestamp} is not a valid date") from None

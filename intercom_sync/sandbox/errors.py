@@ -1,4 +1,4 @@
-"""A refusal in Intercom's words: status, code and message, as the API's `error.list` body."""
+"""API errors: status, code and message, rendered as Intercom's `error.list` body."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,14 +7,14 @@ import orjson
 
 
 class ApiError(Exception):
-    """An answer that is an error.
+    """An error response.
 
     Args:
-        status: HTTP status.
-        code: Intercom's word for it, such as `parameter_invalid`.
-        message: what is wrong, for a person.
-        field: the parameter at fault, where there is one.
-        headers: to send along, such as the Link of a merged contact.
+        status: the HTTP status.
+        code: Intercom's error code, such as `parameter_invalid`.
+        message: a description of the error.
+        field: the invalid parameter, if any.
+        headers: additional headers, such as the Link of a merged contact.
     """
 
     def __init__(
@@ -28,15 +28,15 @@ class ApiError(Exception):
             self.error["field"] = field
 
     def body(self) -> bytes:
-        """The JSON body."""
+        """Return the JSON body."""
         return orjson.dumps({"type": "error.list", "request_id": str(uuid4()), "errors": [self.error]})
 
 
 def invalid(message: str, field: str | None = None) -> ApiError:
-    """400 parameter_invalid."""
+    """Return a 400 `parameter_invalid` error."""
     return ApiError(400, "parameter_invalid", message, field=field)
 
 
 def not_found(message: str = "Resource Not Found", code: str = "not_found") -> ApiError:
-    """404; for a conversation the code is `conversation_not_found`."""
+    """Return a 404 error; for conversations the code is `conversation_not_found`."""
     return ApiError(404, code, message)

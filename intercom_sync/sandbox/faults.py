@@ -1,10 +1,10 @@
-"""Trouble on demand: what a `Sandbox` does instead of answering as it should.
+"""Fault injection: failures that a `Sandbox` returns in place of, or in addition to, its response.
 
     sandbox.faults.add(rate_limited(), match="POST /contacts/search", times=2)
     sandbox.faults.add(reset(), match=lambda request: request.path.endswith("/search"), after=3, times=1)
 
-Faults strike authenticated requests only, in the order they were added, the first that matches. How an answer is
-cut on the wire is the business of `wire`.
+A fault applies to authenticated requests only; the first matching fault in the order of addition is used. `wire`
+sends the faulty responses.
 """
 
 from collections.abc import Callable
@@ -21,19 +21,19 @@ Match = str | Callable[[Request], bool]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of trouble.
+    """One kind of failure.
 
     Attributes:
-        status: of the answer; None leaves the proper answer, to be stalled, cut or shortened.
-        body: of the answer, when there is a status.
-        headers: to add to the answer, or to replace its own with.
-        rate_headers: whether the answer keeps its X-RateLimit headers.
-        exhausted: whether those say that nothing is left of the window.
-        stall: seconds before anything happens.
-        cut: `before` resets the connection without a byte, `inside` in the middle of the body.
-        shorten: whether the body is only half of itself, in correct framing.
-        edit: what is made of the body's JSON.
-        drip: `head` or `body` comes a byte at a time and never ends.
+        status: the response status; None keeps the correct response, which other attributes can change.
+        body: the response body, if there is a status.
+        headers: headers to add or replace.
+        rate_headers: whether the response keeps its X-RateLimit headers.
+        exhausted: whether X-RateLimit-Remaining is 0.
+        stall: delay of the response in seconds.
+        cut: `before` resets the connection before the response, `inside` in the middle of the body.
+        shorten: whether to send only half of the body, with correct framing.
+        edit: a change of the body's JSON.
+        drip: which of `head` and `body` is sent one byte at a time without end.
     """
 
     status: int | None = None
@@ -51,90 +51,90 @@ class Fault:
 def status(
     code: int, body: bytes | str = b"", headers: dict[str, str] | None = None, *, rate_headers: bool = True
 ) -> Fault:
-    """An answer of this status, body and headers."""
+    """Return a fault: a response with this status, body and headers."""
     return Fault(code, body.encode() if isinstance(body, str) else body, headers or {}, rate_headers)
 
 
-def error(code: int, word: str, message: str, *, rate_headers: bool = True) -> Fault:
-    """An answer of this status with Intercom's error body."""
-    return Fault(code, ApiError(code, word, message).body(), rate_headers=rate_headers)
+def error(status: int, code: str, message: str, *, rate_headers: bool = True) -> Fault:
+    """Return a fault: this status with Intercom's error body."""
+    return Fault(status, ApiError(status, code, message).body(), rate_headers=rate_headers)
 
 
 def rate_limited(*, headers: bool = True, retry_after: int | None = None) -> Fault:
-    """429, with or without the rate headers, and with a Retry-After only where asked for."""
+    """Return a fault: 429, optionally without rate headers or with a Retry-After header."""
     body = ApiError(429, "rate_limit_exceeded", "Exceeded rate limit of 83 in 10_seconds").body()
     extra = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return Fault(429, body, extra, rate_headers=headers, exhausted=True)
 
 
 def server_error() -> Fault:
-    """500 with an error body."""
+    """Return a fault: 500 with an error body."""
     return error(500, "server_error", "Something went wrong")
 
 
 def bad_gateway() -> Fault:
-    """502 with a proxy's HTML page."""
+    """Return a fault: 502 with the HTML page of a proxy."""
     page = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
     return Fault(502, page, {"Content-Type": "text/html"}, rate_headers=False)
 
 
 def unavailable() -> Fault:
-    """503 with an error body."""
+    """Return a fault: 503 with an error body."""
     return error(503, "service_unavailable", "Sorry, the API service is temporarily unavailable")
 
 
 def empty_body() -> Fault:
-    """200 with nothing in it, which Intercom is known to send now and then."""
+    """Return a fault: 200 with an empty body, which Intercom sends occasionally."""
     return Fault(200)
 
 
 def cursor_refused() -> Fault:
-    """400 `client_error`, as for a cursor refused in the middle of a scan."""
+    """Return a fault: 400 `client_error`, as for a cursor rejected during a scan."""
     return error(400, "client_error", "starting_after is not a valid cursor")
 
 
 def stall(seconds: float) -> Fault:
-    """The proper answer, late."""
+    """Return a fault: the correct response, delayed."""
     return Fault(stall=seconds)
 
 
 def reset() -> Fault:
-    """The connection is reset before any byte of an answer."""
+    """Return a fault: the connection is reset before the response."""
     return Fault(cut="before")
 
 
 def reset_inside_body() -> Fault:
-    """The connection is reset when half of the body is sent."""
+    """Return a fault: the connection is reset after half of the body."""
     return Fault(cut="inside")
 
 
 def truncated_json() -> Fault:
-    """Half of the body in correct framing: complete by HTTP's rules, no JSON."""
+    """Return a fault: half of the body with correct framing, so complete in HTTP but invalid JSON."""
     return Fault(shorten=True)
 
 
-def drip(what: str) -> Fault:
-    """An answer whose `head` or `body` comes a byte at a time, without end: no single wait is ever long."""
-    return Fault(drip=what)
+def drip(section: str) -> Fault:
+    """Return a fault: `head` or `body` is sent one byte at a time without end, so no single read times out."""
+    return Fault(drip=section)
 
 
 def overcounted(more: int) -> Fault:
-    """The proper answer of a search, but for its total_count, which tells of more records than come."""
+    """Return a fault: a search response whose total_count is too high."""
     return edited(lambda answer: answer | {"total_count": answer["total_count"] + more})
 
 
 def edited(change: Callable[[Any], Any]) -> Fault:
-    """The proper answer, changed: its JSON is passed through a function."""
+    """Return a fault: the correct response with its JSON changed by a function."""
     return Fault(edit=change)
 
 
 def oversized(megabytes: int) -> Fault:
-    """200 with so many megabytes of JSON, which is all of its body."""
+    """Return a fault: 200 with a JSON body of this size."""
     return Fault(200, b'{"padding":"' + b" " * (megabytes << 20) + b'"}')
 
 
 def garbled() -> Fault:
-    """200 whose body is not packed as its header says."""
+    """Return a fault: 200 whose body does not match its Content-Encoding."""
     return Fault(200, b"no gzip", {"Content-Encoding": "gzip"})
 
 
@@ -142,17 +142,17 @@ def garbled() -> Fault:
 class _Plan:
     fault: Fault
     match: Match
-    left: int | None
+    remaining: int | None
     after: int
 
-    def strikes(self, request: Request) -> bool:
-        if self.left == 0 or not _matches(self.match, request):
+    def applies(self, request: Request) -> bool:
+        if self.remaining == 0 or not _matches(self.match, request):
             return False
         if self.after > 0:
             self.after -= 1
             return False
-        if self.left is not None:
-            self.left -= 1
+        if self.remaining is not None:
+            self.remaining -= 1
         return True
 
 
@@ -164,7 +164,7 @@ def _matches(match: Match, request: Request) -> bool:
 
 
 class Faults:
-    """What is planned for the requests to come."""
+    """The planned faults of a sandbox."""
 
     def __init__(self) -> None:
         self._plans: list[_Plan] = []
@@ -174,20 +174,20 @@ class Faults:
         """Plan a fault.
 
         Args:
-            fault: what happens; made by the functions of this module.
-            match: a path or `METHOD path`, with `*` for anything, or a predicate on the request.
-            times: how often it strikes; None is for ever.
-            after: how many matching requests pass unharmed first.
+            fault: the fault, from a function of this module.
+            match: a path or `METHOD path` with `*` as wildcard, or a predicate on the request.
+            times: to how many requests it applies; None means no limit.
+            after: how many matching requests succeed first.
         """
         with self._lock:
             self._plans.append(_Plan(fault, match, times, after))
 
     def clear(self) -> None:
-        """Forget everything planned."""
+        """Remove all planned faults."""
         with self._lock:
             self._plans.clear()
 
-    def strike(self, request: Request) -> Fault | None:
-        """The fault that this request meets, if any; it counts as one of its times."""
+    def take(self, request: Request) -> Fault | None:
+        """Return the fault for this request, if any, and count it."""
         with self._lock:
-            return next((plan.fault for plan in self._plans if plan.strikes(request)), None)
+            return next((plan.fault for plan in self._plans if plan.applies(request)), None)

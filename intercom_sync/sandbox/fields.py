@@ -1,7 +1,6 @@
-"""What may be searched: every field of a contact and of a conversation, its type and its place in the record.
+"""The searchable fields of contacts and conversations: their types and their paths in the record.
 
-The lists are those of the search pages of API 2.16. Where a field's name differs from the record's (the score of a
-rating, the ids of contacts), the place says so.
+The lists are from the search pages of API 2.16. `_PATHS` has the fields whose search name differs from the record.
 """
 
 from typing import Any
@@ -51,7 +50,7 @@ CONVERSATION_FIELDS: dict[str, str] = {
     **dict.fromkeys(("open", "read", "ai_agent_participated"), "boolean"),
 }
 
-_PLACES = {
+_PATHS = {
     "tag_id": "tags.data.*.id",
     "formatted_phone": "phone",
     "contact_ids": "contacts.contacts.*.id",
@@ -66,7 +65,7 @@ _PLACES = {
 
 
 def field_type(kind: Kind, name: str, attributes: dict[str, str]) -> str | None:
-    """The type of a field (string, date, boolean, integer, tag), or None when it cannot be searched."""
+    """Return the type of a field (string, date, boolean, integer, tag), or None if it is not searchable."""
     if kind is not CONTACT:
         return CONVERSATION_FIELDS.get(name)
     prefix, dot, attribute = name.partition(".")
@@ -76,18 +75,18 @@ def field_type(kind: Kind, name: str, attributes: dict[str, str]) -> str | None:
     return CONTACT_FIELDS.get(name)
 
 
-def place(name: str) -> tuple[str, ...]:
-    """The way to a field's value in the record; `*` stands for each item of a list."""
+def field_path(name: str) -> tuple[str, ...]:
+    """Return the path of a field in the record; `*` is each item of a list."""
     if name.startswith("custom_attributes."):
         return ("custom_attributes", name.partition(".")[2])
-    return tuple(_PLACES.get(name, name).split("."))
+    return tuple(_PATHS.get(name, name).split("."))
 
 
-def values(node: Any, way: tuple[str, ...]) -> list[Any]:
-    """What a record holds at a place: one value, several below a `*`, none where the way breaks off."""
-    for at, step in enumerate(way):
+def values(node: Any, path: tuple[str, ...]) -> list[Any]:
+    """Return the values at a path: one, several below a `*`, or none if the path does not exist."""
+    for at, step in enumerate(path):
         if step == "*":
-            return [found for each in node for found in values(each, way[at + 1 :])] if isinstance(node, list) else []
+            return [found for each in node for found in values(each, path[at + 1 :])] if isinstance(node, list) else []
         if not isinstance(node, dict):
             return []
         node = node.get(step)

@@ -1,6 +1,6 @@
-"""A whole invented company, the same for the same arguments.
+"""Generate a workspace; the same arguments give the same workspace.
 
-It has every case that the sync's rules tell apart, whatever its size, and from 200 records on a few broken ones.
+It covers every case of the sync's rules, and from 200 records on it has a few invalid records.
 """
 
 import time
@@ -13,9 +13,9 @@ from intercom_sync.sandbox.people import is_plain, person, vary
 from intercom_sync.sandbox.stripe_amounts import stripe_data
 from intercom_sync.sandbox.workspace import Workspace
 
-_BROKEN_FROM = 200
-_HOUR = 3600
-_TALKERS = 100_000  # contacts that hold conversations
+_MIN_RECORDS_FOR_INVALID = 200
+_HOUR_SECONDS = 3600
+_MAX_PARTICIPANTS = 100_000  # contacts that can have conversations
 
 
 def generate(
@@ -26,59 +26,59 @@ def generate(
     now: int | None = None,
     timezone: str = "America/Los_Angeles",
 ) -> Workspace:
-    """An invented company.
+    """Generate a workspace.
 
     Args:
-        contacts: how many, broken ones and leads included.
-        conversations: how many; with contacts only.
-        seed: another number is another company, of another workspace.
-        now: the company's present in UNIX seconds; by default the hour just begun.
-        timezone: IANA name of the workspace's zone.
+        contacts: number of contacts, including leads and invalid ones.
+        conversations: number of conversations; none without contacts.
+        seed: the random seed; it also determines the workspace id.
+        now: the current time in UNIX seconds; by default the start of this hour.
+        timezone: IANA name of the time zone of the workspace.
     """
-    present = int(time.time()) // _HOUR * _HOUR if now is None else now
-    company = Workspace(timezone=timezone, workspace_id=f"sandbox{seed}")
+    present = int(time.time()) // _HOUR_SECONDS * _HOUR_SECONDS if now is None else now
+    workspace = Workspace(timezone=timezone, workspace_id=f"sandbox{seed}")
     rng = Random(f"{seed} people")
-    people = _put_people(company, rng, contacts, present, seed)
-    if people:
-        _put_talk(company, Random(f"{seed} talk"), conversations, present, people)
-    return company
+    participants = _put_contacts(workspace, rng, contacts, present, seed)
+    if participants:
+        _put_conversations(workspace, Random(f"{seed} talk"), conversations, present, participants)
+    return workspace
 
 
-def _put_people(company: Workspace, rng: Random, count: int, now: int, seed: int) -> list[Json]:
-    """Store the contacts one by one, as a million at once would not fit; keep of some what conversations need."""
-    talkers: list[Json] = []
-    spoilt = _spoilt(count, len(invalid_records.CONTACTS))
+def _put_contacts(workspace: Workspace, rng: Random, count: int, now: int, seed: int) -> list[Json]:
+    """Store the contacts one by one, since a million do not fit in memory, and return possible participants."""
+    participants: list[Json] = []
+    invalid = _invalid(count, len(invalid_records.CONTACTS))
     users = 0
     for at in range(count):
-        one = person(rng, at, now, str(seed))
-        vary(rng, one, at, now, rng.choice(talkers)["email"] if talkers else None)
-        if one["role"] == "user":
-            one["custom_attributes"] = stripe_data(rng, users, now)
+        record = person(rng, at, now, str(seed))
+        vary(rng, record, at, now, rng.choice(participants)["email"] if participants else None)
+        if record["role"] == "user":
+            record["custom_attributes"] = stripe_data(rng, users, now)
             users += 1
-        if at in spoilt:
-            invalid_records.CONTACTS[spoilt[at]](one)
-        elif len(talkers) < _TALKERS:
-            talkers.append({name: one[name] for name in ("id", "role", "name", "email")})
-        company.put_contact(one)
-    return talkers
+        if at in invalid:
+            invalid_records.CONTACTS[invalid[at]](record)
+        elif len(participants) < _MAX_PARTICIPANTS:
+            participants.append({name: record[name] for name in ("id", "role", "name", "email")})
+        workspace.put_contact(record)
+    return participants
 
 
-def _put_talk(company: Workspace, rng: Random, count: int, now: int, people: list[Json]) -> None:
-    spoilt = _spoilt(count, len(invalid_records.CONVERSATIONS))
+def _put_conversations(workspace: Workspace, rng: Random, count: int, now: int, people: list[Json]) -> None:
+    invalid = _invalid(count, len(invalid_records.CONVERSATIONS))
     for at in range(count):
-        made = ConversationGenerator(rng, at, now, people).build()
-        if at in spoilt:
-            invalid_records.CONVERSATIONS[spoilt[at]](made)
-        company.put_conversation(made)
+        record = ConversationGenerator(rng, at, now, people).build()
+        if at in invalid:
+            invalid_records.CONVERSATIONS[invalid[at]](record)
+        workspace.put_conversation(record)
 
 
-def _spoilt(count: int, kinds: int) -> dict[int, int]:
-    """Which records are spoilt, and how: spread over the company, past those that stand for a case.
+def _invalid(count: int, kinds: int) -> dict[int, int]:
+    """Choose which records to make invalid, and how: spread over the workspace, after the first one of each case.
 
-    Only plain ones, as a lead without an address would be left out before anyone looked at what is wrong with it.
+    Only ordinary contacts are chosen: a lead without an email is excluded before its invalid field is checked.
     """
-    if count < _BROKEN_FROM:
+    if count < _MIN_RECORDS_FOR_INVALID:
         return {}
     step = (count - 100) // kinds
-    wanted = (100 + number * step for number in range(kinds))
-    return {next(at for at in range(start, start + step) if is_plain(at)): kind for kind, start in enumerate(wanted)}
+    starts = (100 + number * step for number in range(kinds))
+    return {next(at for at in range(start, start + step) if is_plain(at)): kind for kind, start in enumerate(starts)}

@@ -1,7 +1,7 @@
-"""How the values of a string, number or boolean field are compared: one test per operator.
+"""Tests of the search operators on string, number and boolean fields.
 
-A test gets every value found at the field's place (none when it is null) and says whether the record is found. Which
-operators a type has is settled in `query`.
+A test gets all values at the field's path (none for null) and returns whether the record matches. `query` defines
+which operators a type has.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Passes = Callable[[list[Any]], bool]
 
 
 def string_test(operator: str, value: Any) -> Passes:
-    """Strings compare without regard to case; null is the absence of a value."""
+    """Return a case-insensitive string test; null matches a missing value."""
     if operator in ("IN", "NIN"):
         wanted = {_text(each) for each in _list(value)}
         return _inclusion({each for each in wanted if each is not None}, operator == "IN", _fold)
@@ -22,41 +22,41 @@ def string_test(operator: str, value: Any) -> Passes:
         return _equality(text, operator == "=", _fold)
     if text is None:
         raise invalid(f"operator {operator!r} needs a string", "value")
-    ways: dict[str, Callable[[str], bool]] = {
+    tests: dict[str, Callable[[str], bool]] = {
         "~": lambda found: text in found,
         "!~": lambda found: text not in found,
         "^": lambda found: found.startswith(text),
         "$": lambda found: found.endswith(text),
     }
-    way = ways[operator]
+    test = tests[operator]
     if operator == "!~":
-        return lambda found: all(way(_fold(each)) for each in found)
-    return lambda found: any(way(_fold(each)) for each in found)
+        return lambda found: all(test(_fold(each)) for each in found)
+    return lambda found: any(test(_fold(each)) for each in found)
 
 
 def boolean_test(operator: str, value: Any) -> Passes:
-    """Booleans are true and false; strings and numbers are refused."""
-    given = _list(value) if operator in ("IN", "NIN") else [value]
-    if not all(isinstance(each, bool) for each in given):
+    """Return a boolean test; string and number operands are rejected."""
+    operands = _list(value) if operator in ("IN", "NIN") else [value]
+    if not all(isinstance(each, bool) for each in operands):
         raise invalid(f"{value!r} is not a boolean", "value")
-    return _inclusion(set(given), operator in ("IN", "="), _same)
+    return _inclusion(set(operands), operator in ("IN", "="), _number_or_none)
 
 
 def number_test(operator: str, value: Any) -> Passes:
-    """Numbers compare as numbers; a string of digits will do in the query, not in the record."""
+    """Return a number test; the query may have a string of digits, the record may not."""
     if operator in ("IN", "NIN"):
-        return _inclusion({_number(each) for each in _list(value)}, operator == "IN", _same)
+        return _inclusion({_number(each) for each in _list(value)}, operator == "IN", _number_or_none)
     if operator in ("=", "!="):
-        return _equality(None if value is None else _number(value), operator == "=", _same)
+        return _equality(None if value is None else _number(value), operator == "=", _number_or_none)
     limit = _number(value)
-    ways: dict[str, Callable[[float], bool]] = {
+    tests: dict[str, Callable[[float], bool]] = {
         "<": lambda found: found < limit,
         "<=": lambda found: found <= limit,
         ">": lambda found: found > limit,
         ">=": lambda found: found >= limit,
     }
-    way = ways[operator]
-    return lambda found: any(isinstance(each, int | float) and way(each) for each in found)
+    test = tests[operator]
+    return lambda found: any(isinstance(each, int | float) and test(each) for each in found)
 
 
 def _equality(value: Any, equal: bool, key: Callable[[Any], Any]) -> Passes:
@@ -69,7 +69,7 @@ def _inclusion(wanted: set[Any], inside: bool, key: Callable[[Any], Any]) -> Pas
     return lambda found: any(key(each) in wanted for each in found) is inside
 
 
-def _same(value: Any) -> Any:
+def _number_or_none(value: Any) -> Any:
     return value if isinstance(value, int | float) else None
 
 

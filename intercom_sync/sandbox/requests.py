@@ -1,4 +1,4 @@
-"""One request as the sandbox received it: what handlers answer, what faults match, what the log keeps."""
+"""A request as the sandbox received it, for handlers, faults and the request log."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 
 @dataclass(slots=True)
 class Request:
-    """A request and, once answered, its status.
+    """A request and the status of its response.
 
     Attributes:
         method: the HTTP method.
         path: the path without the query string.
-        query: the query parameters, the last of each name.
-        json: the body's JSON; None when there is none or it is malformed.
+        query: the query parameters; the last value of each name.
+        json: the parsed body; None if it is empty or malformed.
         raw: the body.
-        headers: names in lower case.
-        received: when it came, in UNIX seconds.
-        status: the answer's status; 0 until it is sent, and for good when the connection was cut.
+        headers: the headers, with names in lower case.
+        received: the time of receipt in UNIX seconds.
+        status: the status of the response; 0 until it is sent, and if the connection was reset.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""The table of endpoints: which handler answers which path and method."""
+"""The routing table: the handler of each path and method."""
 
 from collections.abc import Callable
 from urllib.parse import unquote
@@ -27,10 +27,10 @@ _BY_ID: dict[tuple[str, str], dict[str, Handler]] = {
 
 
 def route(method: str, path: str) -> tuple[Handler, str]:
-    """The handler of a path and the variable part of that path.
+    """Return the handler of a path, and the variable part of the path.
 
     Raises:
-        ApiError: 404 for a path there is not, 405 for a method it does not take.
+        ApiError: 404 for an unknown path, 405 for a method that it does not support.
     """
     methods, part = _find(path)
     if method not in methods:

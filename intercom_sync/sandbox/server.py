@@ -1,7 +1,4 @@
-"""Starting the sandbox: on a thread for a test or a demo (`Sandbox`), or in the foreground (`serve`).
-
-What it answers is the business of `app`; what it holds, of `company` and `generate`.
-"""
+"""Run the sandbox server: in a thread for tests and the demo (`Sandbox`), or in the foreground (`serve`)."""
 
 import signal
 import socket
@@ -22,28 +19,28 @@ from intercom_sync.sandbox.workspace import Workspace
 
 
 class PortTakenError(OSError):
-    """The port is in use; the message says so and names --port."""
+    """The port is in use."""
 
 
 class Sandbox:
-    """A sandbox Intercom on 127.0.0.1, running while the `with` block does.
+    """A sandbox Intercom on 127.0.0.1 that runs for the duration of a `with` block.
 
     Args:
-        company: what it holds; may be edited while it runs.
-        port: 0 is any free port.
-        token: the only bearer token it takes; None takes any.
-        rate: requests a second, counted in 10-second windows; None is the documented 10,000 a minute.
-        latency: seconds that every answer waits; many may wait at once.
-        clock: the time in UNIX seconds, for the rate windows and the Date of answers.
-        dated: whether answers have a Date at all.
+        workspace: the data, which may be edited while the server runs.
+        port: the port; 0 is any free port.
+        token: the only bearer token it accepts; None accepts any.
+        rate: requests per second, counted in 10-second windows; None is the documented 10,000 per minute.
+        latency: delay of every response in seconds; delays overlap.
+        clock: the time in UNIX seconds, for rate limit windows and Date headers.
+        dated: whether responses have a Date header.
 
     Raises:
-        PortTakenError: on entering, when the port is in use.
+        PortTakenError: the port is in use; raised on entering.
     """
 
     def __init__(
         self,
-        company: Workspace,
+        workspace: Workspace,
         *,
         port: int = 0,
         token: str | None = None,
@@ -52,23 +49,23 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         dated: bool = True,
     ) -> None:
-        self.workspace = company
+        self.workspace = workspace
         self.url = ""
         self._port = port
-        self._app = App(company, token=token, rate=rate, latency=latency, clock=clock, dated=dated)
+        self._app = App(workspace, token=token, rate=rate, latency=latency, clock=clock, dated=dated)
 
     @property
     def requests(self) -> list[Request]:
-        """What was received, oldest first; `clear()` it at will."""
+        """The received requests, oldest first; the list may be cleared."""
         return self._app.requests
 
     @property
     def faults(self) -> Faults:
-        """What is planned to go wrong."""
+        """The planned faults."""
         return self._app.faults
 
     def dated(self, dated: bool) -> None:
-        """Say from now on whether answers have a Date."""
+        """Set whether responses have a Date header."""
         self._app.dated = dated
 
     def __enter__(self) -> Self:
@@ -89,7 +86,7 @@ class Sandbox:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Open a listening socket.
 
     Raises:
         PortTakenError: the port is in use.
@@ -107,7 +104,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _server(app: App) -> uvicorn.Server:
-    # No lifespan, no logs: the application has neither, and logging costs more than answering. It dates its answers.
+    # The application has no lifespan events and sets Date itself; access logs cost more than the responses.
     config = uvicorn.Config(
         app,
         http=Protocol,
@@ -133,30 +130,30 @@ def serve(
     token: str | None = None,
     host: str = "127.0.0.1",
 ) -> None:
-    """Run a sandbox with a generated company until Ctrl-C or SIGTERM, and say on standard output how to reach it.
+    """Run a sandbox with a generated workspace until Ctrl-C or SIGTERM, and print how to connect to it.
 
     Raises:
         PortTakenError: the port is in use.
     """
     connection = listen(host, port)
-    company = generate(contacts=contacts, conversations=conversations, seed=seed)
-    app = App(company, token=token, rate=rate, latency=latency_ms / 1000, clock=time.time)
+    workspace = generate(contacts=contacts, conversations=conversations, seed=seed)
+    app = App(workspace, token=token, rate=rate, latency=latency_ms / 1000, clock=time.time)
     app.base = f"http://{host}:{connection.getsockname()[1]}"
-    _announce(app.base, company, token)
+    _announce(app.base, workspace, token)
     if current_thread() is main_thread():
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, _stopped)
+            signal.signal(each, _ignore_signal)
     _server(app).run([connection])
 
 
-def _stopped(number: int, frame: FrameType | None) -> None:
-    """Nothing more: uvicorn stops on the signal and then raises it again, which would look like a crash."""
+def _ignore_signal(number: int, frame: FrameType | None) -> None:
+    """Ignore the signal that uvicorn raises again after it stops, which would look like a crash."""
 
 
-def _announce(url: str, company: Workspace, token: str | None) -> None:
-    held = len(company.contact_table.live.records), len(company.conversation_table.live.records)
+def _announce(url: str, workspace: Workspace, token: str | None) -> None:
+    counts = len(workspace.contact_table.live.records), len(workspace.conversation_table.live.records)
     lines = (
-        f"Sandbox Intercom on {url} with {held[0]:,} contacts and {held[1]:,} conversations. Ctrl-C ends it. Try:",
+        f"Sandbox Intercom on {url} with {counts[0]:,} contacts and {counts[1]:,} conversations. Ctrl-C stops it. Try:",
         f"  export INTERCOM_BASE_URL={url}",
         f"  export INTERCOM_API_KEY={token or 'sandbox'}",
     )

@@ -1,7 +1,4 @@
-"""What Intercom works out from a conversation's messages: its `statistics` and the times that follow from them.
-
-Only arithmetic over a conversation's opening message and parts; times are UNIX seconds.
-"""
+"""Compute the `statistics` and derived times of a conversation from its messages. Times are UNIX seconds."""
 
 from typing import Any
 
@@ -10,7 +7,7 @@ _MESSAGES = frozenset({"comment", "quick_reply", "open", "close", "assignment"})
 
 
 def written_by(parts: list[dict[str, Any]], kinds: frozenset[str]) -> list[int]:
-    """Times of the parts with a text that an author of one of these types wrote for the other side to read."""
+    """Return the times of the public messages by authors of these types."""
     return [
         each["created_at"]
         for each in parts
@@ -18,7 +15,7 @@ def written_by(parts: list[dict[str, Any]], kinds: frozenset[str]) -> list[int]:
     ]
 
 
-def _ends(created: int, source: dict[str, Any], parts: list[dict[str, Any]]) -> tuple[list[int], list[int]]:
+def _message_times(created: int, source: dict[str, Any], parts: list[dict[str, Any]]) -> tuple[list[int], list[int]]:
     by_contact = written_by(parts, CUSTOMERS)
     if source["author"]["type"] in CUSTOMERS:
         by_contact.insert(0, created)
@@ -26,15 +23,15 @@ def _ends(created: int, source: dict[str, Any], parts: list[dict[str, Any]]) -> 
 
 
 def conversation_times(created: int, source: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """`updated_at` (the latest part) and `first_contact_reply` (null where no customer has written)."""
-    by_contact, _ = _ends(created, source, parts)
+    """Return `updated_at` (of the latest part) and `first_contact_reply` (null without a customer message)."""
+    by_contact, _ = _message_times(created, source, parts)
     first = {"created_at": by_contact[0], "type": source["type"], "url": None} if by_contact else None
     return {"updated_at": max((created, *(each["created_at"] for each in parts))), "first_contact_reply": first}
 
 
 def statistics_of(created: int, source: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The `statistics` object: unknown times null; the opening message counts as a part and as a contact's reply."""
-    by_contact, by_admin = _ends(created, source, parts)
+    """Return the `statistics` object. The opening message counts as a part and as a contact's reply."""
+    by_contact, by_admin = _message_times(created, source, parts)
     closes = [each["created_at"] for each in parts if each.get("part_type") == "close"]
     return {
         "type": "conversation_statistics",

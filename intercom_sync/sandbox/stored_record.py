@@ -1,7 +1,7 @@
-"""One stored record: its JSON, written once, and the few times that searches order and cut by.
+"""A stored record: its serialized JSON, and the times that searches filter and sort by.
 
-A record may be broken on purpose (wrong types, no id, not even an object). Nothing here judges it: an unusable time
-becomes `UNUSABLE`, and a wild record is found by every search, so that clients meet it.
+A record may be invalid on purpose (wrong types, no id, not an object). It is stored unchanged: an invalid time becomes
+`UNUSABLE`, and every search returns the record, so that clients receive it.
 """
 
 import json
@@ -10,19 +10,19 @@ from typing import Any
 
 import orjson
 
-NULL = -1  # sorts before every time and lies in no range
-UNUSABLE = 0  # no usable time: lies in every range
-_YEAR_10000 = 253_402_300_800  # beyond it a number is not UNIX seconds (milliseconds, usually)
+NULL = -1  # sorts before every time and is in no range
+UNUSABLE = 0  # an invalid time, which is in every range
+_YEAR_10000 = 253_402_300_800  # a larger number is not in UNIX seconds (usually milliseconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What sets contacts and conversations apart in storage.
+    """A kind of record in storage.
 
     Attributes:
         name: `contact` or `conversation`.
-        columns: dotted paths of the times kept beside each record's JSON, the ones searches use most.
-        nullable: those of them that may be null in a sound record.
+        columns: dotted paths of the indexed times, which searches use most.
+        nullable: the columns that may be null in a valid record.
     """
 
     name: str
@@ -37,28 +37,28 @@ CONVERSATION = Kind("conversation", ("created_at", "updated_at", _LAST_REPLY), f
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as stored: `body` is its JSON in lists, `parts` that of a conversation's parts, `times` its columns."""
+    """A stored record: `body` is its JSON in lists, `parts` the JSON of its parts, `times` its indexed columns."""
 
     body: bytes
     parts: bytes | None
     times: tuple[int, ...]
 
     def whole(self) -> bytes:
-        """The JSON with the parts in it."""
+        """Return the JSON including the parts."""
         return self.body if self.parts is None else self.body[:-1] + b',"conversation_parts":' + self.parts + b"}"
 
 
 def dump(value: object) -> bytes:
-    """JSON of anything a broken record may hold, also lone surrogates and huge numbers, which orjson refuses."""
+    """Serialize any value to JSON, including lone surrogates and huge numbers, which orjson rejects."""
     try:
-        # Copied, as orjson's own bytes keep the buffer they grew in: measured, four times the memory.
+        # Copy the bytes: orjson's own bytes keep their buffer, which was measured at four times the memory.
         return bytes(memoryview(orjson.dumps(value)))
     except TypeError:
         return json.dumps(value).encode()
 
 
 def load(body: bytes) -> Any:
-    """The value of a JSON text written by `dump`."""
+    """Parse JSON that `dump` wrote."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -66,7 +66,7 @@ def load(body: bytes) -> Any:
 
 
 def usable_time(value: object, *, nullable: bool) -> int:
-    """A time in UNIX seconds as it stands, `NULL` where null is fine, `UNUSABLE` for all that is no time in seconds."""
+    """Return a time in UNIX seconds, `NULL` for an allowed null, or `UNUSABLE` for an invalid time."""
     if value is None and nullable:
         return NULL
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _YEAR_10000:
@@ -83,7 +83,7 @@ def _column(value: dict[str, Any], path: str, nullable: bool) -> int:
 
 
 def record(kind: Kind, value: Any) -> Record:
-    """The stored form of a value."""
+    """Return the stored form of a record."""
     if not isinstance(value, dict):
         return Record(dump(value), None, (UNUSABLE,) * len(kind.columns))
     times = tuple(_column(value, path, path in kind.nullable) for path in kind.columns)

@@ -1,7 +1,7 @@
-"""What an invented company's contacts pay: subscriptions, payments and the flat Stripe attributes.
+"""Generate the Stripe data of contacts: subscriptions, payments and flat attributes.
 
-One function per case, so that every case of the revenue rules exists in a company of any size: the first contacts take
-one each, the others at random. Amounts are minor units, prices major ones.
+The first contacts have one case of the revenue rules each, later ones a random case. Amounts are in minor units, prices
+in major units.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from intercom_sync.sandbox.stripe_objects import WRAPPINGS
 
 DAY = 86_400
 _PLANS = (("Starter", 2900), ("Team", 9900), ("Business", 29900), ("Enterprise", 149900))
-# name of the case: interval, interval_count, most seats
+# name of the case: interval, interval_count, maximum seats
 _CYCLES: dict[str, tuple[str, int, int]] = {
     "monthly": ("month", 1, 1),
     "annual": ("year", 1, 1),
@@ -33,7 +33,7 @@ _WEIGHTS = tuple(accumulate({"free": 60, "monthly": 30, "annual": 12, "seats": 1
 
 
 def stripe_data(rng: Random, at: int, now: int) -> Json:
-    """The custom attributes of contact `at`: its case, wrapped in one of the forms the arrays are seen in."""
+    """Return the custom attributes of contact `at`, with the arrays in one of their known formats."""
     case = CASES[at] if at < len(CASES) else rng.choices(CASES, cum_weights=_WEIGHTS)[0]
     if case == "free":
         return {} if at % 2 else {"favourite_colour": "teal"}
@@ -44,7 +44,7 @@ def stripe_data(rng: Random, at: int, now: int) -> Json:
     if case == "absent arrays":
         return found
     if case in _PRICINGS:
-        shape, subscriptions = "list", [_priced(case, each) for each in subscriptions]
+        shape, subscriptions = "list", [_with_unusual_price(case, each) for each in subscriptions]
     wrap: Callable[[list[Json], str], Any] = WRAPPINGS[shape]
     names = (
         ("stripe_subscriptions", "stripe_payments")
@@ -56,7 +56,7 @@ def stripe_data(rng: Random, at: int, now: int) -> Json:
     return found
 
 
-def _one(rng: Random, at: int, now: int, **fields: Any) -> Json:
+def _subscription(rng: Random, at: int, now: int, **fields: Any) -> Json:
     nickname, amount = rng.choice(_PLANS)
     start = now - rng.randrange(28 * DAY)
     return subscription(
@@ -75,12 +75,12 @@ def _subscriptions(rng: Random, case: str, at: int, now: int) -> list[Json]:
     if case == "empty":
         return []
     if case in _STATUSES:
-        return [_one(rng, at, now, status=case)]
+        return [_subscription(rng, at, now, status=case)]
     if case == "several":
         cycles = ({"interval": "year"}, {"quantity": 7}, {"status": "canceled"})
-        return [_one(rng, at, now, **fields) for fields in cycles]
+        return [_subscription(rng, at, now, **fields) for fields in cycles]
     interval, count, seats = _CYCLES.get(case, ("month", 1, 1))
-    found = _one(rng, at, now, interval=interval, quantity=rng.randint(min(2, seats), seats))
+    found = _subscription(rng, at, now, interval=interval, quantity=rng.randint(min(2, seats), seats))
     if count > 1:
         found["plan"]["interval_count"] = count
     if case == "no quantity":
@@ -90,8 +90,8 @@ def _subscriptions(rng: Random, case: str, at: int, now: int) -> list[Json]:
     return [found]
 
 
-def _priced(case: str, plain: Json) -> Json:
-    """The subscription with a price that is not a plain amount: per package, by usage, in tiers, or not sent at all."""
+def _with_unusual_price(case: str, plain: Json) -> Json:
+    """Return a subscription whose price is not a plain amount: per package, metered, tiered or missing."""
     plan: Json = plain["plan"]
     price = {
         "unit_amount": plan["amount"],
@@ -132,10 +132,10 @@ def _payments(rng: Random, case: str, at: int, now: int, subscriptions: list[Jso
 def _flat(rng: Random, case: str, at: int, subscriptions: list[Json], payments: list[Json]) -> Json:
     first = subscriptions[0] if subscriptions else None
     paid = next((each for each in payments if each["status"] == "succeeded"), None)
-    late = case in ("past_due", "unpaid", "failed")
+    is_delinquent = case in ("past_due", "unpaid", "failed")
     found: Json = {
         "stripe_id": f"cus_{at:08d}",
-        "stripe_delinquent": (late, late, str(late).lower(), int(late))[at % 4],
+        "stripe_delinquent": (is_delinquent, is_delinquent, str(is_delinquent).lower(), int(is_delinquent))[at % 4],
         "stripe_last_charge_amount": paid["amount"] if paid else None,
         "stripe_last_charge_at": paid["created"] if paid else None,
     }

@@ -1,6 +1,7 @@
-"""Stripe's records as contacts carry them in `custom_attributes`: subscriptions, payments, their wrappings.
+"""Build Stripe objects in the `custom_attributes` of contacts: subscriptions, payments and their list formats.
 
-Amounts are in cents, as Stripe's are. Intercom documents neither array, so every form seen in the wild has a builder.
+Amounts are in cents, as in Stripe. Intercom documents neither array, so there is a builder for every format seen in
+practice.
 """
 
 import json
@@ -14,7 +15,7 @@ _numbers = count(1)
 
 
 def subscription(**fields: Any) -> Json:
-    """A subscription with its price under `plan`; `amount`, `interval`, `interval_count`, `nickname` go into it."""
+    """Build a subscription; `amount`, `interval`, `interval_count` and `nickname` are set in its `plan`."""
     plan = {"amount": 2900, "interval": "month", "nickname": "Starter", "currency": "usd"}
     plan |= {name: fields.pop(name) for name in (*plan, "interval_count") if name in fields}
     return {
@@ -29,7 +30,7 @@ def subscription(**fields: Any) -> Json:
 
 
 def payment(**fields: Any) -> Json:
-    """A payment of `amount` cents at `created` (UNIX seconds); a refund leaves its status `succeeded`."""
+    """Build a payment of `amount` cents at `created` (UNIX seconds); refunded payments also have status `succeeded`."""
     return {
         "id": f"ch_{next(_numbers):08d}",
         "amount": 2900,
@@ -41,13 +42,13 @@ def payment(**fields: Any) -> Json:
 
 
 def flat(item: Json) -> Json:
-    """The same subscription with its price beside its status instead of under `plan`."""
+    """Return the subscription with its price fields at the top level instead of in `plan`."""
     plan: Json = item.get("plan", {})
     return {name: value for name, value in item.items() if name != "plan"} | plan
 
 
 def instances(items: list[Json], kind: str) -> Json:
-    """The list as custom objects: Intercom's one documented form of a list of objects (scalar values only)."""
+    """Return the list as custom objects, Intercom's only documented format for lists of objects (scalars only)."""
     wrapped = [
         {"id": str(at), "external_id": item.get("id"), "type": kind, "custom_attributes": flat(item)}
         for at, item in enumerate(items, 1)

@@ -1,4 +1,4 @@
-"""The words an invented company is made of. All names, domains and sentences are made up."""
+"""Names, domains and sentences of generated workspaces. All of them are invented."""
 
 _FIRST = (
     "Ada Bram Chidi Dunja Elif Farid Greta Hana Ivo Jorun Kemal Lena Mateo Nia Oskar Priya Quinn Rosa Sami Tove "

@@ -1,6 +1,6 @@
-"""Bytes on the connection: whole answers, answers cut short by a reset of the connection, and answers that drip.
+"""Send responses: complete, interrupted by a connection reset, or one byte at a time without end.
 
-ASGI has no way to reset a connection, so the protocol here hands its transport along with each request.
+ASGI cannot reset a connection, so `Protocol` passes its transport with each request.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from intercom_sync.sandbox.faults import Fault
 
 _TRANSPORT = "intercom_sync.transport"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST instead of FIN
-_NO_END = 10**9
-_BETWEEN_DROPS = 0.05
+_ENDLESS_BYTES = 10**9
+_DRIP_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(slots=True)
 class HttpAnswer:
-    """An answer before it is sent."""
+    """A response before it is sent."""
 
     status: int
     body: bytes
@@ -31,10 +31,10 @@ class HttpAnswer:
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which puts the connection's transport into the scope."""
+    """uvicorn's HTTP protocol with the connection's transport in the scope."""
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Add the transport to the scope of a new request."""
         super().on_message_begin()
         self.scope["extensions"] = {_TRANSPORT: self.transport}  # type: ignore[dict-item]
 
@@ -45,7 +45,7 @@ async def deliver(
     scope: MutableMapping[str, Any],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
-    """Send an answer, as its fault would have it."""
+    """Send a response with its fault applied."""
     transport: Transport = scope["extensions"][_TRANSPORT]
     cut, drip = (fault.cut, fault.drip) if fault else ("", "")
     if cut == "before":
@@ -56,8 +56,8 @@ async def deliver(
         return
     headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    # A body that never ends is promised, too.
-    raw.append((b"content-length", b"%d" % (_NO_END if drip else len(answer.body))))
+    # An endless body announces a huge length.
+    raw.append((b"content-length", b"%d" % (_ENDLESS_BYTES if drip else len(answer.body))))
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     if cut == "inside":
         await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
@@ -71,11 +71,11 @@ async def deliver(
 
 
 async def _drip(transport: Transport, first: bytes) -> None:
-    """Send a byte now and then, for as long as somebody listens."""
+    """Send one byte at a time until the client disconnects."""
     transport.write(first)
     while not transport.is_closing():
         transport.write(b" ")
-        await asyncio.sleep(_BETWEEN_DROPS)
+        await asyncio.sleep(_DRIP_INTERVAL_SECONDS)
 
 
 def _reset(transport: Transport) -> None:

@@ -1,6 +1,6 @@
-"""A workspace: its contacts and conversations, and every edit that Intercom allows or that a test needs.
+"""A workspace: contacts and conversations, and every edit that Intercom allows or a test needs.
 
-No HTTP and no queries here. Edits are safe while a server answers from the same company.
+Edits are safe while a server uses the same workspace.
 """
 
 import time
@@ -20,11 +20,11 @@ class Workspace:
     """An empty workspace.
 
     Args:
-        timezone: IANA name of the zone whose calendar days contact searches go by (API 2.16). May be changed.
-        index_delay: seconds until a search sees what was put (documented as "a few minutes"). May be changed.
-        clock: the time, in UNIX seconds.
-        workspace_id: its id, which `/me` and contacts carry.
-        region: where it lives, as `/me` says.
+        timezone: IANA name of the zone whose calendar days contact searches use (API 2.16). May be changed.
+        index_delay: seconds until a search finds a change (documented as "a few minutes"). May be changed.
+        clock: the time in UNIX seconds.
+        workspace_id: the id in `/me` and in contacts.
+        region: the region in `/me`.
     """
 
     def __init__(
@@ -49,52 +49,52 @@ class Workspace:
         self.deleted_conversations: dict[str, int] = {}  # id: UNIX seconds
 
     def contacts(self) -> list[Any]:
-        """Every contact neither archived nor merged away, as it stands now (the index may lag behind)."""
+        """Return the current version of every contact that is not archived or merged (the index may lag)."""
         with self.lock:
             return [load(each.body) for each in self.contact_table.live.records.values()]
 
     def conversations(self) -> list[Any]:
-        """Every conversation not deleted, with all of its parts."""
+        """Return every conversation that is not deleted, with all parts."""
         with self.lock:
             return [load(each.whole()) for each in self.conversation_table.live.records.values()]
 
     def put_contact(self, contact: Any) -> Any:
-        """Store a contact exactly as given, replacing the one of this id. It may be broken on purpose.
+        """Store a contact unchanged, replacing one with the same id. It may be invalid on purpose.
 
-        Only a default workspace id is replaced by that of this workspace.
+        Only the default workspace id is replaced by the id of this workspace.
         """
         if isinstance(contact, dict) and contact.get("workspace_id") == WORKSPACE != self.workspace_id:
             contact = contact | {"workspace_id": self.workspace_id}
         with self.lock:
             key = self.contact_table.put(contact)
             self.merges.pop(key, None)
-            self.attributes.notice(contact)
+            self.attributes.register(contact)
         return contact
 
     def put_conversation(self, conversation: Any) -> Any:
-        """Store a conversation exactly as given, replacing the one of this id. It may be broken on purpose."""
+        """Store a conversation unchanged, replacing one with the same id. It may be invalid on purpose."""
         with self.lock:
             key = self.conversation_table.put(conversation)
             self.deleted_conversations.pop(key, None)
         return conversation
 
     def archive_contact(self, id: str) -> None:
-        """Archive a contact: gone from searches, 404 by id.
+        """Archive a contact: searches do not return it, and a fetch by id is a 404.
 
         Raises:
-            KeyError: there is no such contact.
+            KeyError: the contact does not exist.
         """
         with self.lock:
             if self.contact_table.drop(id) is None:
                 raise KeyError(id)
 
     def merge_contact(self, source_id: str, into_id: str) -> None:
-        """Merge a contact away: gone from searches, 410 by id, its conversations and messages the target's.
+        """Merge a contact into another: a fetch by id is a 410, and its conversations belong to the target.
 
-        The target's own record is left as it is: what a merge does to `updated_at` is not documented.
+        The target's record is unchanged: the effect of a merge on `updated_at` is not documented.
 
         Raises:
-            KeyError: one of the two is not there.
+            KeyError: one of the contacts does not exist.
         """
         with self.lock:
             if into_id not in self.contact_table.live.records or source_id == into_id:
@@ -104,22 +104,22 @@ class Workspace:
                 raise KeyError(source_id)
             role = str(load(source.body).get("role"))
             self.merges[source_id] = (into_id, "user" if role == "user" else "lead", int(self.clock()))
-            self._hand_over(source_id, into_id)
+            self._move_conversations(source_id, into_id)
 
-    def _hand_over(self, source_id: str, into_id: str) -> None:
-        """Rewrite the id wherever the source took part; in JSON a quoted id is nothing else."""
-        mark, new = f'"{source_id}"'.encode(), f'"{into_id}"'.encode()
+    def _move_conversations(self, source_id: str, into_id: str) -> None:
+        """Replace the id of the source in conversations; a quoted id in JSON is always this id."""
+        old, new = f'"{source_id}"'.encode(), f'"{into_id}"'.encode()
         for view in {self.conversation_table.live, self.conversation_table.searchable()}:
             for key, each in view.records.items():
-                if mark in each.body or (each.parts and mark in each.parts):
-                    view.records[key] = record(CONVERSATION, load(each.whole().replace(mark, new)))
-            view.changed()
+                if old in each.body or (each.parts and old in each.parts):
+                    view.records[key] = record(CONVERSATION, load(each.whole().replace(old, new)))
+            view.invalidate()
 
     def delete_conversation(self, id: str) -> None:
-        """Delete a conversation: gone from searches, 404 by id, listed among the deleted ones.
+        """Delete a conversation: a fetch by id is a 404, and the list of deleted conversations has it.
 
         Raises:
-            KeyError: there is no such conversation.
+            KeyError: the conversation does not exist.
         """
         with self.lock:
             if self.conversation_table.drop(id) is None:
@@ -127,7 +127,7 @@ class Workspace:
             self.deleted_conversations[id] = int(self.clock())
 
     def merged_into(self, id: str) -> str | None:
-        """The contact that a merged one ended in, over at most three merges; None when it was not merged."""
+        """Return the final contact of at most three merges, or None if the contact was not merged."""
         target = None
         for _ in range(3):
             if id not in self.merges:

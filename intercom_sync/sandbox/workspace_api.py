@@ -1,4 +1,4 @@
-"""The endpoints about the workspace itself: who the token belongs to, and which attributes contacts have."""
+"""The endpoints on the workspace itself: /me and /data_attributes."""
 
 from intercom_sync.sandbox.api_calls import EndpointCall
 from intercom_sync.sandbox.errors import ApiError, invalid
@@ -6,7 +6,7 @@ from intercom_sync.sandbox.stored_record import dump
 
 
 def me(call: EndpointCall) -> bytes:
-    """GET /me: the only place where the workspace's timezone shows."""
+    """GET /me: the only endpoint that returns the workspace's time zone."""
     app = {
         "type": "app",
         "id_code": call.workspace.workspace_id,
@@ -31,10 +31,10 @@ def me(call: EndpointCall) -> bytes:
 
 
 def data_attributes(call: EndpointCall) -> bytes:
-    """GET /data_attributes: those of contacts; companies have none here.
+    """GET /data_attributes: the attributes of contacts; companies have none here.
 
     Raises:
-        ApiError: 422 for `model=conversation`, as since API 2.16; 400 for any other word.
+        ApiError: 422 for `model=conversation`, as since API 2.16; 400 for any other model.
     """
     model = call.request.query.get("model", "contact")
     if model == "conversation":
