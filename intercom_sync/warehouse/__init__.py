@@ -1,5 +1,5 @@
-"""PostgreSQL: all SQL of the product.
+"""PostgreSQL access: all SQL of the product.
 
-Sessions, tables and migrations, landing, computed tables, state of runs, the alert outbox. What a value means is in
-`domain`. No Dagster and no HTTP belong here.
+Contains sessions, tables and migrations, landing, computed tables, state of runs and the alert outbox. The meaning of
+values is defined in `domain`. No Dagster and no HTTP belong here.
 """

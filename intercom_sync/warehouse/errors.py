@@ -1,4 +1,4 @@
-"""Errors of the database, each as one sentence that says what to do."""
+"""Errors of the database. Each message is one sentence that says what to do."""
 
 from intercom_sync.domain.errors import FatalError, RetryableError, SyncError
 
@@ -12,8 +12,8 @@ class DatabaseUnreachableError(WarehouseError, RetryableError):
 
 
 class DatabaseBusyError(WarehouseError, RetryableError):
-    """The database is there, and others keep from the sync what it needs: a connection, or a lock. That passes."""
+    """The database is reachable, but others hold a connection or lock that the sync needs; retrying helps."""
 
 
 class DatabaseRefusedError(WarehouseError, FatalError):
-    """The database is there and refuses what the sync needs: rights, space, or a table that does not fit."""
+    """The database is reachable but refuses a request: a privilege, disk space or a fitting table is missing."""

@@ -1,7 +1,7 @@
-"""The columns of `unified_customers` as they are in the database, where other systems may have made the table.
+"""Column types of `unified_customers` in the database, where another system may have created the table.
 
-Per column: whether the sync can write it, how its values are read in our type, and how ours are cast to its type. What
-cannot be written at all is found here, before anything is read from Intercom; both a sync and doctor ask.
+Per column: whether the sync can write it, how its values are read in our type, and how our values are cast to its
+type. A sync and the doctor reject unwritable columns here, before anything is fetched from Intercom.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ from intercom_sync.domain.schema.tables import UNIFIED_CUSTOMERS
 from intercom_sync.warehouse.postgres.session import Session, quoted
 
 IDS = ("intercom_contact_id", "external_id", "stripe_customer_id")
-"""Columns that identify a customer elsewhere, and can move from one row to another."""
+"""Columns that identify a customer in other systems; their values can move from one row to another."""
 NEVER_CUT = ("email", *IDS, "subscription_status", "currency")
-"""Columns whose value says something else when it is cut."""
+"""Columns whose value would be wrong if truncated."""
 
 _OURS = {column.name: column.type for column in UNIFIED_CUSTOMERS.columns}
 _TEXT, _ENUM = "text", "enum"
@@ -40,7 +40,7 @@ _KINDS = {
     "c": "a composite type",
 }
 _RELATION = "SELECT relkind::text FROM pg_class WHERE oid = to_regclass($1)"
-# Of a domain the type beneath it and its length; the length of any other type is the column's own.
+# For a domain: its base type and that type's length. For any other type: the column's own length.
 _COLUMNS = """
 WITH RECURSIVE kinds AS (
     SELECT attnum, atttypid AS type, atttypmod AS length FROM pg_attribute
@@ -67,12 +67,12 @@ class ColumnType:
     Attributes:
         name: the column.
         shown: its type as PostgreSQL writes it.
-        bare: that type, or the one beneath a domain, without a length.
+        bare: that type, or the base type of a domain, without a length.
         kind: `text` for every type that holds text, `enum`, else the same as `bare`.
-        most: characters that a text may have; None without a limit.
-        generated: whether the table computes it.
-        identity: whether the table numbers it.
-        required: whether it refuses null.
+        most: the maximum number of characters of a text; None without a limit.
+        generated: whether it is a generated column.
+        identity: whether it is an identity column.
+        required: whether it is NOT NULL.
         fallback: its default as SQL; None without one.
     """
 
@@ -93,29 +93,29 @@ class ColumnType:
 
     @property
     def keeps_all(self) -> bool:
-        """Whether the column keeps each of our values as it is."""
+        """Whether the column stores each of our values unchanged."""
         if self.ours is Type.TEXT:
             return self.kind == _TEXT and self.shown == self.bare != "bpchar"
         return self.shown == self.bare == _FULL_NAMES.get(self.ours, self.ours)
 
     @property
     def read_as(self) -> Type:
-        """The type that `read` gives: numbers come as text, and so do times that a text column holds."""
-        return Type.TEXT if self.ours is Type.NUMERIC or self._is_said_time else self.ours
+        """The type that `read` returns: numbers come as text, and so do timestamps stored in a text column."""
+        return Type.TEXT if self.ours is Type.NUMERIC or self._is_timestamp_text else self.ours
 
     @property
-    def _is_said_time(self) -> bool:
+    def _is_timestamp_text(self) -> bool:
         return self.ours is Type.TIMESTAMP and self.kind == _TEXT
 
     def read(self, prefix: str = "") -> str:
-        """Return its value as SQL, to be read by `parsed`; null where we cannot represent it (NaN, infinity)."""
+        """Return SQL that reads the column for `parsed`; null where we cannot represent the value (NaN, infinity)."""
         return self.readable(f"{prefix}{self.name}")
 
     def readable(self, value: str) -> str:
-        """Return a value of its type as SQL, to be read by `parsed`."""
+        """Return SQL that reads a value of the column's type for `parsed`."""
         if self.ours is Type.NUMERIC:
             return f"CAST(round({self.number(value)}, 6) AS text)"
-        if self.ours is Type.TEXT or self._is_said_time:
+        if self.ours is Type.TEXT or self._is_timestamp_text:
             return f"CAST({value} AS text)"
         if self.ours is Type.TIMESTAMP:
             return self._time(value)
@@ -128,7 +128,7 @@ class ColumnType:
         return value if self.kind == "boolean" else f"{self.number(value)} <> 0"
 
     def number(self, value: str) -> str:
-        """Return a value of its type as an SQL number; null where it is none that we can represent."""
+        """Return SQL that reads a value of the column's type as a number; null where we cannot represent it."""
         number = f"CAST({value} AS numeric)"
         if self.kind == _TEXT:
             return f"CASE WHEN CAST({value} AS text) ~ '{_NUMBER}' THEN CAST(CAST({value} AS text) AS numeric) END"
@@ -136,14 +136,14 @@ class ColumnType:
 
     def _time(self, value: str) -> str:
         if self.name == "intercom_deleted_at":
-            # Whether there is a time is what counts.
+            # Only whether a time is set matters, so out-of-range times are clamped.
             value = f"CASE WHEN {value} IS NOT NULL THEN LEAST(GREATEST({value}, '0001-01-01'), '9999-12-30') END"
             return f"CAST({value} AS timestamptz)"
         is_ours = f"{value} >= '0001-01-01' AND {value} < '9999-12-31'"
         return f"CASE WHEN {is_ours} THEN CAST({value} AS timestamptz) END"
 
     def cast(self, value: str) -> str:
-        """Return a value of ours as SQL that the column takes by assignment, which refuses what is too long."""
+        """Return SQL that casts our value for assignment to the column; the assignment refuses too long texts."""
         value = f"CAST({value} AS {self.ours})"
         if self.kind == _TEXT and self.ours is Type.BOOLEAN and self.most and self.most < len("false"):
             return f"left(CAST({value} AS text), 1)"
@@ -160,24 +160,23 @@ _NUMBER = r"^\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)\s*$"
 
 
 def _instant(text: pl.Expr) -> pl.Expr:
-    """A time as PostgreSQL writes it in UTC, or a date."""
-    forms = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d")
-    readings = [text.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in forms]
-    return pl.coalesce(readings)
+    """Parse a timestamp as PostgreSQL writes it in UTC, or a date."""
+    formats = ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d")
+    return pl.coalesce(text.str.to_datetime(f, time_unit="us", time_zone="UTC", strict=False) for f in formats)
 
 
 def column_types(session: Session) -> dict[str, ColumnType]:
-    """Return our columns as the table has them, by name; empty where there is no table."""
+    """Return the database's types of our columns, by name; empty without a table."""
     return {one.name: one for one in _columns(session, "unified_customers") if one.name in _OURS}
 
 
 def reads(columns: Mapping[str, ColumnType], prefix: str = "", *names: str) -> str:
-    """Return a select list of our columns, all or the named ones, as `parsed` takes them."""
+    """Return a select list of our columns, all or the named ones, for `parsed`."""
     return ", ".join(f"{one.read(prefix)} AS {one.name}" for one in columns.values() if not names or one.name in names)
 
 
 def parsed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFrame:
-    """Return a frame that `reads` brought, in our types; a text that is no time is null."""
+    """Return a frame selected by `reads` in our types; a text that is not a timestamp becomes null."""
     return frame.with_columns(
         (_instant(pl.col(name)) if one.ours is Type.TIMESTAMP else pl.col(name).str.to_decimal(scale=6))
         .cast(one.ours.frame)
@@ -188,18 +187,19 @@ def parsed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFra
 
 
 def unfit(session: Session, schema: str) -> list[str]:
-    """Return a sentence for each reason why the sync cannot write to `unified_customers` of a schema."""
+    """Return one sentence per reason why the sync cannot write to `unified_customers` in a schema."""
     table = f"{quoted(schema)}.unified_customers"
     kind = session.value(_RELATION, table)
     if kind is None:
         return []
     if kind != "r":
         return [
-            f"{schema}.unified_customers is {_KINDS.get(kind, 'no table')}, and the sync writes to an ordinary table: "
+            f"{schema}.unified_customers is {_KINDS.get(kind, 'not a table')}, but the sync needs an ordinary table: "
             "rename it, or set INTERCOM_SYNC_SCHEMA to another schema."
         ]
     columns = list(_columns(session, table))
-    return [*_misspelled({one.name for one in columns}), *(f for one in columns if one.name in _OURS for f in _no(one))]
+    unwritable = (reason for column in columns if column.name in _OURS for reason in _unwritable(column))
+    return [*_misspelled({column.name for column in columns}), *unwritable]
 
 
 def _columns(session: Session, table: str) -> Iterable[ColumnType]:
@@ -207,30 +207,30 @@ def _columns(session: Session, table: str) -> Iterable[ColumnType]:
 
 
 def _misspelled(names: set[str]) -> list[str]:
-    """Without this the sync would add an email of its own beside theirs, and make every customer a second time."""
-    others = sorted(name for name in names if name.lower() == "email")
-    if not others or "email" in names:
+    """Report an email column in another case; the sync would add a second one and duplicate every customer."""
+    variants = sorted(name for name in names if name.lower() == "email")
+    if not variants or "email" in names:
         return []
     return [
-        f"unified_customers has a column {quoted(others[0])} and the sync writes to email: rename it "
-        f"(ALTER TABLE unified_customers RENAME COLUMN {quoted(others[0])} TO email)."
+        f"unified_customers has a column {quoted(variants[0])} and the sync writes to email: rename it "
+        f"(ALTER TABLE unified_customers RENAME COLUMN {quoted(variants[0])} TO email)."
     ]
 
 
-def _no(one: ColumnType) -> list[str]:
-    there = f"The column {one.name} of unified_customers"
+def _unwritable(one: ColumnType) -> list[str]:
+    column = f"The column {one.name} of unified_customers"
     elsewhere = "or set INTERCOM_SYNC_SCHEMA to another schema."
     if one.generated:
         return [
-            f"{there} ({one.shown}) is generated, and the sync writes it: ALTER TABLE unified_customers "
+            f"{column} ({one.shown}) is generated, and the sync writes it: ALTER TABLE unified_customers "
             f"ALTER COLUMN {one.name} DROP EXPRESSION (or drop the column), {elsewhere}"
         ]
     if one.identity:
         return [
-            f"{there} ({one.shown}) is an identity column, and the sync writes it: ALTER TABLE unified_customers "
+            f"{column} ({one.shown}) is an identity column, and the sync writes it: ALTER TABLE unified_customers "
             f"ALTER COLUMN {one.name} DROP IDENTITY, {elsewhere}"
         ]
     if one.kind not in _MAY_BE[one.ours] or (one.name == "email" and one.kind != _TEXT):
         name = _FULL_NAMES.get(one.ours, one.ours)
-        return [f"{there} is of type {one.shown}, and the sync writes {name}: change its type to {name}, {elsewhere}"]
+        return [f"{column} is of type {one.shown}, and the sync writes {name}: change its type to {name}, {elsewhere}"]
     return []

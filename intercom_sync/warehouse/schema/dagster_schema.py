@@ -1,4 +1,4 @@
-"""One deployment a schema: a running `intercom-sync up` holds it by a lock that ends with its connection."""
+"""The schema of Dagster's tables, and the advisory lock that allows one `intercom-sync up` per schema."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ _HOLDER = (
 
 @contextmanager
 def hold_schema(url: str, schema: str) -> Iterator[None]:
-    """Hold a schema for as long as the block lasts.
+    """Lock a schema for one deployment while the block runs; the lock ends with its connection.
 
     Raises:
-        DatabaseRefusedError: another deployment holds it.
+        DatabaseRefusedError: another deployment uses the schema.
     """
     with Session(url, schema) as session:
         with session.transaction():
@@ -45,18 +45,18 @@ _OTHERS = (
     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relname = 'intercom_sync_version' AND n.nspname <> $1)"
 )
-# Each table of Dagster's without a primary key: a publication of all tables would keep Dagster from changing its rows.
+# Dagster's tables without a primary key: under a publication of all tables, Dagster could not update their rows.
 _UNIDENTIFIED = (
     "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relreplident = 'd' AND pg_has_role(c.relowner, 'USAGE') "
     "AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)"
 )
-# Of each of Dagster's three storages the table by which it tells whether it has made all of them.
+# Dagster has three storages. It checks for one table of each to find out whether all tables exist.
 _STORAGES = ("runs", "event_logs", "jobs")
 
 
 def choose_schema(session: Session, schema: str) -> str:
-    """Return the schema of Dagster's tables for a deployment; inside the caller's transaction."""
+    """Return the schema of Dagster's tables for a deployment. Runs inside the caller's transaction."""
     own = _own_name(schema)
     if schema != _PUBLIC and _has_table(session, own, "runs"):
         return own
@@ -66,17 +66,17 @@ def choose_schema(session: Session, schema: str) -> str:
 
 
 def lock_storages(session: Session) -> None:
-    """Let one process at a time make Dagster's tables, until the caller's transaction ends."""
+    """Take the lock for creating Dagster's tables, until the caller's transaction ends."""
     session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.dagster'))::text")
 
 
 def storages_are_made(session: Session, name: str) -> bool:
-    """Whether Dagster has made all its tables."""
+    """Return whether Dagster has created all its tables."""
     return all(_has_table(session, name, table) for table in _STORAGES)
 
 
 def claim_schema(session: Session, name: str, schema: str) -> None:
-    """Note whose Dagster's schema is, and let its tables be published; inside the caller's transaction."""
+    """Record the owner of Dagster's schema and give its tables a replica identity, inside the caller's transaction."""
     if _owner(session, name) is None:
         session.execute(f"CREATE TABLE {quoted(name)}.{_OWNER} (schema text PRIMARY KEY)")
         session.execute(f"INSERT INTO {quoted(name)}.{_OWNER} VALUES ($1)", schema)

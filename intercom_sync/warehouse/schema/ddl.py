@@ -1,6 +1,6 @@
-"""The catalogue's tables as SQLAlchemy Core, with the keys and indexes that the queries need.
+"""The catalogue's tables as SQLAlchemy metadata, with keys and indexes.
 
-What the columns mean stands in `domain.schema.tables`; how an existing database is brought up to it, in `migrate`.
+`domain.schema.tables` describes the columns; `migrate` upgrades an existing database.
 """
 
 from functools import lru_cache
@@ -37,20 +37,20 @@ _DEFAULTS = {
     ("intercom_contacts", "revision"): "nextval('intercom_revision')",
 }
 MARK = "Made by intercom_sync."
-"""How the comment of every table that the sync made begins; a table without it is another program's."""
+"""The marker at the start of the comment of every table that the sync created."""
 
 VERSION_TABLE = "intercom_sync_version"
 REVISIONS = "intercom_revision"
 """The sequence that numbers the versions of contacts."""
 
-# One index makes emails unique regardless of case; other systems may write to the table before the sync does.
+# This index makes emails unique regardless of case. Other systems may write to the table before the sync does.
 EMAIL_INDEX = "unified_customers_lower_email"
 
 
-# One look at a database asks for it several times; building it takes longer than the queries do.
+# One inspection needs the metadata several times, and building it takes longer than the queries.
 @lru_cache(maxsize=4)
 def build_metadata(schema: str) -> sa.MetaData:
-    """Return the whole catalogue as SQLAlchemy metadata in one schema; callers share it and only read it."""
+    """Return the catalogue as SQLAlchemy metadata of one schema. Callers share it and must not change it."""
     metadata = sa.MetaData(schema=schema)
     sa.Sequence(REVISIONS, metadata=metadata, schema=schema)
     for table in catalogue.TABLES:
@@ -59,7 +59,7 @@ def build_metadata(schema: str) -> sa.MetaData:
 
 
 def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
-    made = sa.Table(
+    sql_table = sa.Table(
         table.name,
         metadata,
         *(_column(table, column, schema) for column in table.all_columns),
@@ -68,18 +68,18 @@ def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
         comment=f"{MARK} {table.description}",
     )
     if table is catalogue.UNIFIED_CUSTOMERS:
-        sa.Index(EMAIL_INDEX, sa.func.lower(made.c.email), unique=True)
+        sa.Index(EMAIL_INDEX, sa.func.lower(sql_table.c.email), unique=True)
     if table is catalogue.INTERCOM_CONTACTS:
-        # The customer a contact belongs to, by the database's own idea of lower case, as the unique index has it.
-        made.append_column(sa.Column("email_key", sa.Text(), sa.Computed("lower(email)", persisted=True)))
-        sa.Index("intercom_contacts_email_key", made.c.email_key)
+        # The key of the contact's customer, lower-cased by the database, as in the unique index.
+        sql_table.append_column(sa.Column("email_key", sa.Text(), sa.Computed("lower(email)", persisted=True)))
+        sa.Index("intercom_contacts_email_key", sql_table.c.email_key)
     if table is catalogue.CUSTOMER_ALERTS:
-        sa.Index("customer_alerts_pending", made.c.id, postgresql_where=made.c.delivered_at.is_(None))
+        sa.Index("customer_alerts_pending", sql_table.c.id, postgresql_where=sql_table.c.delivered_at.is_(None))
         sa.Index(
             "customer_alerts_dedupe_key",
-            made.c.dedupe_key,
+            sql_table.c.dedupe_key,
             unique=True,
-            postgresql_where=made.c.dedupe_key.is_not(None),
+            postgresql_where=sql_table.c.dedupe_key.is_not(None),
         )
 
 
@@ -92,7 +92,7 @@ def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:
         column.name,
         _SQL_TYPES[column.type],
         *((sa.Identity(),) if numbered else ()),
-        # Other systems' rows need not have what we require of ours.
+        # Rows of other systems may lack values that our rows require.
         nullable=column.nullable,
         server_default=sa.text(default) if default else None,
         comment=column.description,

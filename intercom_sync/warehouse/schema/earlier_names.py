@@ -1,4 +1,4 @@
-"""Names that release 0001 gave to tables, columns, indexes and checks, and what they are called since revision 0002."""
+"""Names of tables, columns, indexes and checks in release 0001, mapped to their names since revision 0002."""
 
 from collections.abc import Mapping
 
@@ -51,4 +51,4 @@ CHECKS = {
     "unified_customers/fresh": "unified_customers/is_fresh",
 }  # fmt: skip
 NAMES = (*TABLES, *INDEXES, *(f"{name}_pkey" for names in TABLES.items() for name in names))
-"""Names to look for besides the catalogue's: those of before, and of the primary keys."""
+"""Names to look up besides the catalogue's: the earlier names, and the names of primary keys."""

@@ -1,4 +1,4 @@
-"""Inspect a database without changing it: what a sync lacks, and what its first step would change."""
+"""Inspect a database without changing it: unmet requirements of a sync, and pending migration steps."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from intercom_sync.warehouse.schema.renames import read_renamed_state
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """The result of an inspection.
 
     Attributes:
         version: the server's version.
-        problems: a sentence for everything that a sync lacks.
-        notes: a sentence for what does no harm to a sync, and may to other programs.
-        steps: what a migration would change.
+        problems: one sentence per unmet requirement of a sync.
+        notes: one sentence per fact that does not affect a sync but may affect other programs.
+        steps: the pending migration steps.
     """
 
     version: str
@@ -34,10 +34,10 @@ def inspect(url: str, schema: str, *, with_dagster: bool) -> Inspection:
     Args:
         url: the database.
         schema: the schema of our tables.
-        with_dagster: whether Dagster's tables are to be in the same database.
+        with_dagster: whether the database will also hold Dagster's tables.
 
     Raises:
-        WarehouseError: it cannot be reached, or refuses to be looked at.
+        WarehouseError: the database cannot be reached, or refuses a query.
     """
     found: list[str] = []
     with Session(url, schema) as session:
@@ -51,6 +51,6 @@ def inspect(url: str, schema: str, *, with_dagster: bool) -> Inspection:
             if with_dagster and not found:
                 found += missing_rights(session, choose_schema(session, schema))
         except WarehouseError as error:
-            # A right that is missing may keep the next check from looking; then that right is the news.
+            # A missing privilege can make a later check fail. The missing privilege is then reported, not that failure.
             found = found or [str(error)]
     return Inspection(version, found, list(notes(state, encoding)), pending_steps(state))

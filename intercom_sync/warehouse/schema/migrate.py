@@ -1,7 +1,7 @@
-"""Bring a database up to the catalogue in one transaction; what is to be done is decided in `migration_plan`.
+"""Migrate a database to the catalogue in one transaction, by the steps of `migration_plan`.
 
 Changes that a comparison cannot find are Alembic revisions under `migrations/`; they run before the steps of the
-comparison. No column is ever dropped or narrowed, and no table dropped but one whose rows were moved.
+comparison. No column is dropped or narrowed. A table is dropped only after its rows were moved.
 """
 
 from pathlib import Path
@@ -33,24 +33,24 @@ HEAD = "0002"
 
 
 def prepare(url: str, schema: str) -> None:
-    """Check what a sync needs of the database, and bring the tables up to date.
+    """Check the requirements of a sync, then migrate the tables if needed.
 
     Raises:
-        DatabaseUnreachableError: no connection.
-        DatabaseBusyError: no connection is free, or another program holds the tables.
-        DatabaseRefusedError: something that a sync needs is missing; nothing was changed then.
+        DatabaseUnreachableError: no connection can be made.
+        DatabaseBusyError: no connection is free, or another program locks the tables.
+        DatabaseRefusedError: a requirement is not met; nothing was changed.
     """
     if pending(url, schema):
         migrate(url, schema)
-        # What a migration was to mend, as a replica identity, is there now or refused.
+        # Check again what the migration was expected to fix, such as a replica identity.
         pending(url, schema)
 
 
 def pending(url: str, schema: str) -> list[Step]:
-    """Return what `migrate` would change, after checking that a sync could run then; changes nothing.
+    """Return what `migrate` would change, after checking the requirements of a sync. Changes nothing.
 
     Raises:
-        DatabaseRefusedError: something that a sync needs is missing.
+        DatabaseRefusedError: a requirement is not met.
     """
     with Session(url, schema) as session, session.transaction():
         state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
@@ -59,11 +59,11 @@ def pending(url: str, schema: str) -> list[Step]:
 
 
 def migrate(url: str, schema: str) -> list[Step]:
-    """Bring the tables up to date, one process at a time, all or nothing; return what was changed.
+    """Migrate the tables in one transaction, one process at a time; return the steps.
 
     Raises:
-        DatabaseBusyError: another program holds the tables.
-        DatabaseRefusedError: a right is missing, or a table of another program is in the way.
+        DatabaseBusyError: another program locks the tables.
+        DatabaseRefusedError: a privilege is missing, or another program's table has one of our names.
     """
     engine = sa.create_engine(driver_url(with_timeouts(url)), poolclass=sa.NullPool)
     try:
@@ -74,7 +74,7 @@ def migrate(url: str, schema: str) -> list[Step]:
             refuse_strangers(state)
             steps = pending_steps(state)
             _execute(connection, create_schema_steps(state))
-            # Before the comparison's steps, which expect the present names.
+            # Renames run first, because the steps of the comparison expect the new names.
             _run_revisions(connection, schema, [one for step in rename_steps(state) for one in step.statements])
             _execute(connection, missing_steps(state))
             _mark_version_table(connection, schema)
@@ -84,30 +84,30 @@ def migrate(url: str, schema: str) -> list[Step]:
 
 
 def has_our_tables(url: str, schema: str) -> bool:
-    """Whether an earlier migration made tables in a schema."""
+    """Return whether an earlier migration created our tables in a schema."""
     with Session(url, schema) as session, session.transaction():
         state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
         return state.version is not None and not state.strangers()
 
 
 def create_schema(url: str, schema: str) -> None:
-    """Make a schema when absent; the role may lack the right to make one that is there already.
+    """Create a schema if it is missing. For an existing schema the role needs no privilege to create schemas.
 
     Raises:
-        DatabaseUnreachableError: no connection.
-        DatabaseRefusedError: the role may neither make it nor make tables in it.
+        DatabaseUnreachableError: no connection can be made.
+        DatabaseRefusedError: the role may not create the schema, or not create tables in it.
     """
     with Session(url, schema) as session, session.transaction():
         for problem in missing_rights(session, schema):
             raise DatabaseRefusedError(problem)
         if session.value("SELECT to_regnamespace($1)::text", quoted(schema)) is None:
-            # IF NOT EXISTS alone may fail when two make it at the same moment.
+            # IF NOT EXISTS alone can fail when two processes create the schema at the same time.
             session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))::text")
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
 
 
 def pending_steps(state: SchemaState) -> list[Step]:
-    """Return what a migration would change; none when the schema is up to date."""
+    """Return the steps of a migration; empty when the schema is up to date."""
     steps = plan(state)
     if state.version != HEAD or marks_version_table(state):
         steps.append(Step(f"note version {HEAD} in {ddl.VERSION_TABLE}", ()))
@@ -138,7 +138,7 @@ def _refusal(error: DBAPIError, url: str, schema: str) -> WarehouseError:
     state = getattr(error.orig, "pgcode", None)
     if state == "42501":
         return DatabaseRefusedError(
-            f"The role may not make or change tables in the schema {schema}: grant it CREATE there and ownership of "
+            f"The role may not create or alter tables in the schema {schema}: grant it CREATE there and ownership of "
             f"unified_customers (deploy/README.md has the statements), or name another role in {SETTING}."
         )
     return from_driver(error, url)

@@ -1,8 +1,8 @@
-"""What brings a schema up to the catalogue: the steps in order, each with a sentence. Nothing is dropped or narrowed.
+"""Plan the steps, in order, that migrate a schema to the catalogue.
 
-Missing tables, columns and indexes are found by comparison, so a table that somebody dropped comes back. Only
-`unified_customers` may be another program's: it gets our columns, the index that makes emails unique, and a replica
-identity where one of its indexes can be it.
+Missing tables, columns and indexes are found by comparison, so a dropped table is created again. Only
+`unified_customers` may belong to another program. It then gets our columns, the index that makes emails unique, and a
+replica identity if one of its indexes allows it.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ Statement = sa.schema.ExecutableDDLElement | str
 
 @dataclass(frozen=True)
 class Step:
-    """One change.
+    """One change of a migration.
 
     Attributes:
-        what: what it changes, for people.
-        statements: what does it.
-        table: the table of another role's that it alters, when it alters one.
+        what: a description for people.
+        statements: the SQL statements.
+        table: the existing table that is altered, so the role must own it; empty for none.
     """
 
     what: str
@@ -45,17 +45,17 @@ class Step:
 
 
 def plan(state: SchemaState) -> list[Step]:
-    """Return the steps that bring a schema up to date, in order; none when it is."""
+    """Return all steps that migrate a schema, in order; empty when it is up to date."""
     return [*create_schema_steps(state), *rename_steps(state), *missing_steps(state)]
 
 
 def create_schema_steps(state: SchemaState) -> list[Step]:
-    """Return the step that creates the schema where it is missing."""
+    """Return the step that creates a missing schema."""
     return [] if state.exists else [Step(f"create schema {state.schema}", (CreateSchema(state.schema),))]
 
 
 def rename_steps(state: SchemaState) -> list[Step]:
-    """Return the pending renames, and with them the present comments of all tables."""
+    """Return the pending renames, followed by an update of all comments."""
     if not state.renames:
         return []
     steps = [Step(rename.what, rename.statements, rename.table) for rename in state.renames]
@@ -64,16 +64,16 @@ def rename_steps(state: SchemaState) -> list[Step]:
 
 
 def _comments(state: SchemaState) -> Iterator[Statement]:
-    """Yield the present descriptions of the tables that are marked as ours and of their columns."""
+    """Yield statements that set the current descriptions of our tables and their columns."""
     for table in build_metadata(state.schema).tables.values():
-        there = state.relations.get(table.name)
-        if there and there.is_marked and there.is_owned:
+        existing = state.relations.get(table.name)
+        if existing and existing.is_marked and existing.is_owned:
             yield SetTableComment(table)
-            yield from (SetColumnComment(c) for c in table.columns if c.comment and c.name in there.columns)
+            yield from (SetColumnComment(c) for c in table.columns if c.comment and c.name in existing.columns)
 
 
 def missing_steps(state: SchemaState) -> list[Step]:
-    """Return the steps that create what the comparison with the catalogue finds missing."""
+    """Return the steps that create what is missing compared with the catalogue."""
     metadata = build_metadata(state.schema)
     steps: list[Step] = []
     if REVISIONS not in state.relations:
@@ -83,50 +83,50 @@ def missing_steps(state: SchemaState) -> list[Step]:
             f"COMMENT ON SEQUENCE {sequence} IS {literal(MARK)}",
         )))  # fmt: skip
     for table in catalogue.TABLES:
-        made = metadata.tables[f"{state.schema}.{table.name}"]
-        there = state.relations.get(table.name)
-        steps += [_create(made)] if there is None else _complete(state, table, made, there)
+        sql_table = metadata.tables[f"{state.schema}.{table.name}"]
+        existing = state.relations.get(table.name)
+        steps += [_create(sql_table)] if existing is None else _complete(state, table, sql_table, existing)
     return steps
 
 
-def _create(made: sa.Table) -> Step:
-    comments = [SetColumnComment(column) for column in made.columns if column.comment]
+def _create(sql_table: sa.Table) -> Step:
+    comments = [SetColumnComment(column) for column in sql_table.columns if column.comment]
     return Step(
-        f"create table {made.name}",
-        (CreateTable(made), SetTableComment(made), *comments, *map(CreateIndex, _indexes(made))),
+        f"create table {sql_table.name}",
+        (CreateTable(sql_table), SetTableComment(sql_table), *comments, *map(CreateIndex, _indexes(sql_table))),
     )
 
 
-def _indexes(made: sa.Table) -> list[sa.Index]:
-    return sorted(made.indexes, key=lambda index: str(index.name))
+def _indexes(sql_table: sa.Table) -> list[sa.Index]:
+    return sorted(sql_table.indexes, key=lambda index: str(index.name))
 
 
-def _complete(state: SchemaState, table: Table, made: sa.Table, there: Relation) -> Iterator[Step]:
-    """Yield what a table that is there lacks."""
-    if there.kind != "table":
+def _complete(state: SchemaState, table: Table, sql_table: sa.Table, existing: Relation) -> Iterator[Step]:
+    """Yield the steps that add what an existing table lacks."""
+    if existing.kind != "table":
         return
     ours = state.is_ours(table)
     name = f"{quoted(state.schema)}.{quoted(table.name)}"
-    for column in made.columns:
-        if column.name not in there.columns and column.name not in made.primary_key.columns:
+    for column in sql_table.columns:
+        if column.name not in existing.columns and column.name not in sql_table.primary_key.columns:
             what = f"add column {table.name}.{column.name} ({column.type.compile(dialect=_DIALECT).lower()})"
             yield Step(what, (f"ALTER TABLE {name} ADD COLUMN {_definition(column)}",), table.name)
-    for index in _indexes(made):
+    for index in _indexes(sql_table):
         if str(index.name) not in state.relations and not (index.name == EMAIL_INDEX and state.emails_are_unique):
             yield Step(f"create index {index.name} on {table.name}", (CreateIndex(index),), table.name)
     if ours:
-        yield from _keyed(table, made, there, name)
-        if not there.is_marked:
-            yield Step(f"mark table {table.name} as made by intercom_sync", (SetTableComment(made),), table.name)
+        yield from _keyed(table, sql_table, existing, name)
+        if not existing.is_marked:
+            yield Step(f"mark table {table.name} as made by intercom_sync", (SetTableComment(sql_table),), table.name)
     elif table.name == CUSTOMERS:
-        yield from _identified(state, there, name)
+        yield from _identified(state, existing, name)
 
 
-def _keyed(table: Table, made: sa.Table, there: Relation, name: str) -> Iterator[Step]:
-    """Yield the primary key of a table of ours that has none."""
-    if there.key:
+def _keyed(table: Table, sql_table: sa.Table, existing: Relation, name: str) -> Iterator[Step]:
+    """Yield the step that adds a missing primary key to a table of ours."""
+    if existing.key:
         return
-    columns = [c for c in made.primary_key.columns if c.name not in there.columns]
+    columns = [c for c in sql_table.primary_key.columns if c.name not in existing.columns]
     added = [f"ADD COLUMN {_definition(c)}" for c in columns]
     key = f"ADD PRIMARY KEY ({', '.join(table.key)})"
     yield Step(
@@ -136,9 +136,9 @@ def _keyed(table: Table, made: sa.Table, there: Relation, name: str) -> Iterator
     )
 
 
-def _identified(state: SchemaState, there: Relation, name: str) -> Iterator[Step]:
-    """Yield the replica identity of another program's table that has none and may be altered by the role."""
-    if lacks_identity(there) and state.identity_index and there.is_owned:
+def _identified(state: SchemaState, existing: Relation, name: str) -> Iterator[Step]:
+    """Yield the step that sets a missing replica identity on another program's table, if the role may alter it."""
+    if lacks_identity(existing) and state.identity_index and existing.is_owned:
         yield Step(
             f"use index {state.identity_index} as the replica identity of {CUSTOMERS}",
             (f"ALTER TABLE {name} REPLICA IDENTITY USING INDEX {quoted(state.identity_index)}",),
@@ -146,14 +146,14 @@ def _identified(state: SchemaState, there: Relation, name: str) -> Iterator[Step
         )
 
 
-def lacks_identity(there: Relation) -> bool:
-    """Whether a table has neither a primary key nor another replica identity."""
-    return there.kind == "table" and there.replica_identity == "d" and not there.key
+def lacks_identity(existing: Relation) -> bool:
+    """Return whether a table has neither a primary key nor another replica identity."""
+    return existing.kind == "table" and existing.replica_identity == "d" and not existing.key
 
 
 def _definition(column: sa.Column[object]) -> str:
     definition = CreateColumn(column).compile(dialect=_DIALECT).string
-    # Rows that are there have no value yet, so a column that joins them cannot be required.
+    # Existing rows have no value for an added column, so it cannot be NOT NULL without a default.
     filled = column.server_default is not None or column.computed is not None or column.identity is not None
     return definition if filled else definition.replace(" NOT NULL", "")
 
@@ -162,6 +162,6 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 def marks_version_table(state: SchemaState) -> bool:
-    """Whether the version table lacks its mark, as in databases of the version before the marks."""
-    there = state.relations.get(VERSION_TABLE)
-    return there is None or not there.is_marked
+    """Return whether the version table still lacks its marker, as in databases of the version before the markers."""
+    existing = state.relations.get(VERSION_TABLE)
+    return existing is None or not existing.is_marked

@@ -1,7 +1,6 @@
-"""What a sync needs of the database: one list, asked by a sync before it changes anything and by the doctor.
+"""Preflight checks: what a sync requires of the database. Run by the doctor, and by a sync before it changes anything.
 
-Each check yields a sentence for every need that is not met, and changes nothing. Which statements grant the rights is
-in deploy/README.md.
+Each check yields one sentence per unmet requirement and changes nothing. deploy/README.md has the GRANT statements.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,14 +24,14 @@ _IS_READ_ONLY = (
     "SELECT CASE WHEN pg_is_in_recovery() THEN 'it is a standby' "
     "WHEN current_setting('default_transaction_read_only')::bool THEN 'default_transaction_read_only is on' END"
 )
-# Of what others own, only `forget` deletes.
+# In tables that others own, only `forget` deletes rows.
 _NEEDED = " AND ".join(f"has_table_privilege(c.oid, '{right}')" for right in ("SELECT", "INSERT", "UPDATE"))
 _LACKING = (
     "SELECT string_agg(c.relname::text, ', ' ORDER BY c.relname) FROM pg_class c JOIN pg_namespace n "
     "ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY(string_to_array($2, ',')) "
     f"AND NOT ({_NEEDED} AND (c.relname = 'unified_customers' OR has_table_privilege(c.oid, 'DELETE')))"
 )
-# An INSERT draws from the sequences of the columns that it does not name: ours, and others' serial columns.
+# An INSERT uses the sequences of the columns that it does not name: ours, and serial columns of other systems.
 _SEQUENCES = (
     "SELECT DISTINCT format('%I.%I', o.nspname, s.relname) AS name FROM pg_attrdef d "
     "JOIN pg_class c ON c.oid = d.adrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -49,7 +48,7 @@ _PUBLISHED = (
     "WHERE t.schemaname = $1 AND t.tablename = ANY(string_to_array($2, ',')) GROUP BY 1 ORDER BY 1"
 )
 _REFUSAL = "intercom_sync.refusal"
-# The error is caught by the server: after one the driver takes no statement but the end of the transaction.
+# The server catches the error. Otherwise the transaction would be aborted and accept no further statement.
 _ASK = (
     f"DO $do$ BEGIN PERFORM set_config('{_REFUSAL}', '', TRUE); EXECUTE {{statement}}; "
     f"EXCEPTION WHEN OTHERS THEN PERFORM set_config('{_REFUSAL}', SQLERRM, TRUE); END $do$"
@@ -58,17 +57,17 @@ _NAMES = ",".join(table.name for table in catalogue.TABLES)
 
 
 def require(session: Session, state: SchemaState) -> None:
-    """Refuse a database that lacks what a sync needs.
+    """Require that the database meets every requirement of a sync.
 
     Raises:
-        DatabaseRefusedError: saying the first thing that is missing.
+        DatabaseRefusedError: the first unmet requirement.
     """
     for problem in problems(session, state):
         raise DatabaseRefusedError(problem)
 
 
 def problems(session: Session, state: SchemaState) -> Iterator[str]:
-    """Yield a sentence for everything that a sync needs and the database lacks; inside the caller's transaction."""
+    """Yield one sentence per unmet requirement of a sync. Runs inside the caller's transaction."""
     for check in CHECKS:
         yield from check(session, state)
 
@@ -77,42 +76,42 @@ def refuse_strangers(state: SchemaState) -> None:
     """Refuse a schema in which another program's table has one of our names.
 
     Raises:
-        DatabaseRefusedError: naming it.
+        DatabaseRefusedError: there is such a table; the message names it.
     """
     for problem in _strangers(state):
         raise DatabaseRefusedError(problem)
 
 
 def missing_rights(session: Session, schema: str) -> Iterator[str]:
-    """Yield what the role lacks to make tables in a schema, which it may have to make first."""
-    there = session.frame(
+    """Yield the privileges that the role lacks to create tables in a schema, or the schema itself."""
+    privileges = session.frame(
         "SELECT has_schema_privilege(oid, 'USAGE') AS usage, has_schema_privilege(oid, 'CREATE') AS make "
         "FROM pg_namespace WHERE nspname = $1",
         schema,
     ).rows()
-    if not there:
+    if not privileges:
         if not session.value("SELECT has_database_privilege(current_database(), 'CREATE')"):
             yield (
-                f"The schema {schema} is missing, and the role may not make it: create it and grant USAGE and CREATE "
+                f"The schema {schema} is missing, and the role may not create it: create it and grant USAGE and CREATE "
                 f"on it, or grant CREATE on the database {_GRANTS}"
             )
-    elif not all(there[0]):
+    elif not all(privileges[0]):
         yield (
-            f"The role may not make tables in the schema {schema}: grant it CREATE there; "
+            f"The role may not create tables in the schema {schema}: grant it CREATE there; "
             f"grant USAGE and CREATE on the schema {schema} to it {_GRANTS}"
         )
 
 
 def notes(state: SchemaState, encoding: str) -> Iterator[str]:
-    """Yield what a sync can live with."""
+    """Yield facts that do not affect a sync but may affect other programs."""
     if encoding != "UTF8":
         yield (
-            f"the encoding {encoding} has not every character: contacts with others are rejected; UTF8 has them all"
+            f"the encoding {encoding} lacks some characters: contacts that use them are rejected; UTF8 has them all"
             if encoding != "SQL_ASCII"
             else "the encoding SQL_ASCII knows no characters: other programs may read names wrongly; UTF8 is better"
         )
-    there = state.relations.get(CUSTOMERS)
-    if there and not state.is_ours(catalogue.UNIFIED_CUSTOMERS) and lacks_identity(there):
+    customers = state.relations.get(CUSTOMERS)
+    if customers and not state.is_ours(catalogue.UNIFIED_CUSTOMERS) and lacks_identity(customers):
         why = "the role does not own it" if state.identity_index else "and no unique index on required columns"
         yield (
             f"{CUSTOMERS} has no primary key or replica identity ({why}): before a change-data-capture tool publishes "
@@ -132,19 +131,19 @@ def _encoding(session: Session, _: SchemaState) -> Iterator[str]:
     encoding = str(session.value("SELECT current_setting('server_encoding')"))
     if not is_known(encoding):
         yield (
-            f"The database's encoding {encoding} is none that the sync knows the characters of: create a database of "
+            f"The sync does not know which characters the database's encoding {encoding} has: create a database of "
             f"encoding UTF8 and name it in {SETTING}."
         )
 
 
 def _temporary_tables(session: Session, _: SchemaState) -> Iterator[str]:
     if not session.value("SELECT has_database_privilege(current_database(), 'TEMPORARY')"):
-        yield f"The role may not make temporary tables: grant it TEMPORARY on the database {_GRANTS}"
+        yield f"The role may not create temporary tables: grant it TEMPORARY on the database {_GRANTS}"
 
 
 def _schema(session: Session, state: SchemaState) -> Iterator[str]:
     if state.schema.startswith(_RESERVED):
-        yield f"INTERCOM_SYNC_SCHEMA names the schema {state.schema}, and PostgreSQL keeps such names for itself."
+        yield (f"INTERCOM_SYNC_SCHEMA is {state.schema}, a name that PostgreSQL reserves: set it to another schema.")
     elif not state.exists or any(step.what.startswith("create ") for step in plan(state)):
         yield from missing_rights(session, state.schema)
     elif not session.value("SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1",
@@ -159,7 +158,7 @@ def _no_strangers(_: Session, state: SchemaState) -> Iterator[str]:
 def _strangers(state: SchemaState) -> Iterator[str]:
     if found := state.strangers():
         yield (
-            f"The schema {state.schema} holds {', '.join(found)}, which intercom_sync did not make: nothing was "
+            f"The schema {state.schema} holds {', '.join(found)}, which intercom_sync did not create: nothing was "
             "changed. Set INTERCOM_SYNC_SCHEMA to a schema of its own, or rename what is there."
         )
 
@@ -179,12 +178,17 @@ def _ownership(_: Session, state: SchemaState) -> Iterator[str]:
 
 
 def _unique_emails(session: Session, state: SchemaState) -> Iterator[str]:
-    there = state.relations.get(CUSTOMERS)
-    if there is None or "email" not in there.columns or state.emails_are_unique or EMAIL_INDEX in state.relations:
+    customers = state.relations.get(CUSTOMERS)
+    if (
+        customers is None
+        or "email" not in customers.columns
+        or state.emails_are_unique
+        or EMAIL_INDEX in state.relations
+    ):
         return
     table = f"{quoted(state.schema)}.{CUSTOMERS}"
     twice = f"SELECT lower(email) FROM {table} WHERE email IS NOT NULL GROUP BY lower(email) HAVING count(*) > 1"
-    if there.kind == "table" and session.value(f"SELECT EXISTS ({twice})"):
+    if customers.kind == "table" and session.value(f"SELECT EXISTS ({twice})"):
         yield f"{state.schema}.{CUSTOMERS} holds rows whose emails differ only in case: merge them, then sync again."
 
 
@@ -202,12 +206,12 @@ def _sequences(session: Session, state: SchemaState) -> Iterator[str]:
 
 
 def _replica_identity(session: Session, state: SchemaState) -> Iterator[str]:
-    """Ask PostgreSQL itself about each table that is published: it looks at columns and filters too."""
+    """Try an EXPLAIN UPDATE of each published table: PostgreSQL also checks the publication's columns and filters."""
     changing = {rename.table for rename in state.renames}
     changing |= {CUSTOMERS} & {step.table for step in plan(state)}
     for name, publication in session.frame(_PUBLISHED, state.schema, _NAMES).iter_rows():
         if name in changing:
-            # A migration may give it what it lacks, or rename its columns, and is checked again afterwards.
+            # A pending migration may add a replica identity or rename columns; `prepare` checks again after it.
             continue
         column = quoted(next(iter(state.relations[name].columns)))
         update = f"EXPLAIN UPDATE {quoted(state.schema)}.{name} SET {column} = {column} WHERE FALSE"
@@ -235,4 +239,4 @@ CHECKS: tuple[Callable[[Session, SchemaState], Iterator[str]], ...] = (
     _sequences,
     _replica_identity,
 )
-"""Everything that a sync needs, in the order in which it is checked."""
+"""All requirements of a sync, in the order in which they are checked."""

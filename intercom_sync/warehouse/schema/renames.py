@@ -1,6 +1,6 @@
-"""Renames of revision 0002, planned from the state of the schema before it is compared with the catalogue.
+"""Renames of revision 0002, planned from the schema's state before it is compared with the catalogue.
 
-Only tables that the sync created are renamed; another program's table keeps its name, whatever that is.
+Only tables that the sync created are renamed. Another program's table keeps its name.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _CATALOGUE = {table.name: table for table in catalogue.TABLES}
 
 
 def read_renamed_state(query: Query, schema: str) -> SchemaState:
-    """Return the state of a schema as it is once its pending renames are done, with those renames."""
+    """Return the state of a schema after its pending renames, together with those renames."""
     state = read_state(query, schema)
     if state.version not in BEFORE:
         return state
@@ -34,9 +34,9 @@ def read_renamed_state(query: Query, schema: str) -> SchemaState:
 
 
 def _rename_table(state: SchemaState, old: str, new: str) -> tuple[SchemaState, list[Rename]]:
-    """Rename a table of ours, or move its rows where a table of ours has the new name already."""
-    there = state.earlier.get(old)
-    if there is None or not _is_ours(state, new, there):
+    """Plan the rename of a table of ours, or move its rows if a table of ours already has the new name."""
+    existing = state.earlier.get(old)
+    if existing is None or not _is_ours(state, new, existing):
         return state, []
     schema = quoted(state.schema)
     if new not in state.relations:
@@ -44,10 +44,10 @@ def _rename_table(state: SchemaState, old: str, new: str) -> tuple[SchemaState, 
         key, new_key = f"{old}_pkey", f"{new}_pkey"
         if key in state.earlier and state.earlier[key].on == old and new_key not in state.earlier:
             statements.append(f"ALTER INDEX {schema}.{key} RENAME TO {new_key}")
-        return _with(state, new, there), [Rename(f"rename table {old} to {new}", tuple(statements), new)]
+        return _with(state, new, existing), [Rename(f"rename table {old} to {new}", tuple(statements), new)]
     if not state.is_ours(_CATALOGUE[new]):
-        return state, []  # another program's, and refused for that
-    columns = [(c, _renamed(new, c)) for c in there.columns if _renamed(new, c) in state.relations[new].columns]
+        return state, []  # another program's table; `preflight` refuses it
+    columns = [(c, _renamed(new, c)) for c in existing.columns if _renamed(new, c) in state.relations[new].columns]
     into, source = (", ".join(quoted(pair[place]) for pair in columns) for place in (1, 0))
     move = (
         f"INSERT INTO {schema}.{new} ({into}) SELECT {source} FROM {schema}.{old} ON CONFLICT DO NOTHING",
@@ -57,29 +57,36 @@ def _rename_table(state: SchemaState, old: str, new: str) -> tuple[SchemaState, 
 
 
 def _rename_columns(state: SchemaState, name: str) -> tuple[SchemaState, list[Rename]]:
-    there = state.relations.get(name)
-    if there is None or not _is_ours(state, name, there):
+    existing = state.relations.get(name)
+    if existing is None or not _is_ours(state, name, existing):
         return state, []
-    pairs = [(old, new) for old, new in COLUMNS[name].items() if old in there.columns and new not in there.columns]
+    pairs = [
+        (old, new) for old, new in COLUMNS[name].items() if old in existing.columns and new not in existing.columns
+    ]
     if not pairs:
         return state, []
     what = f"rename columns of {name}: {', '.join(f'{old} to {new}' for old, new in pairs)}"
     table = f"{quoted(state.schema)}.{name}"
     statements = tuple(f"ALTER TABLE {table} RENAME COLUMN {quoted(old)} TO {quoted(new)}" for old, new in pairs)
-    return _with(state, name, _columns_renamed(name, there)), [Rename(what, statements, name)]
+    return _with(state, name, _columns_renamed(name, existing)), [Rename(what, statements, name)]
 
 
 def _rename_index(state: SchemaState, old: str, new: str) -> tuple[SchemaState, list[Rename]]:
-    there = state.earlier.get(old)
+    existing = state.earlier.get(old)
     name = catalogue.CUSTOMER_ALERTS.name
-    if there is None or there.on != name or new in state.relations or not state.is_ours(catalogue.CUSTOMER_ALERTS):
+    if (
+        existing is None
+        or existing.on != name
+        or new in state.relations
+        or not state.is_ours(catalogue.CUSTOMER_ALERTS)
+    ):
         return state, []
     statement = f"ALTER INDEX {quoted(state.schema)}.{old} RENAME TO {new}"
-    return _with(state, new, there), [Rename(f"rename index {old} to {new}", (statement,), name)]
+    return _with(state, new, existing), [Rename(f"rename index {old} to {new}", (statement,), name)]
 
 
 def _rename_checks(state: SchemaState) -> Iterator[Rename]:
-    """Yield the rename of the checks whose states are kept, so that one that keeps failing is not notified again."""
+    """Yield the rename of stored check states, so that a check that keeps failing is not reported again."""
     name = catalogue.CHECK_STATES.name
     if name not in state.relations or not state.is_ours(catalogue.CHECK_STATES):
         return
@@ -92,19 +99,19 @@ def _rename_checks(state: SchemaState) -> Iterator[Rename]:
     yield Rename(f"rename {len(CHECKS)} checks in {name}", (statement,), name)
 
 
-def _is_ours(state: SchemaState, name: str, there: Relation) -> bool:
+def _is_ours(state: SchemaState, name: str, existing: Relation) -> bool:
     """Whether the sync created a table, judged by its columns as they will be named."""
     table: Table = _CATALOGUE[name]
-    return _with(state, name, _columns_renamed(name, there)).is_ours(table)
+    return _with(state, name, _columns_renamed(name, existing)).is_ours(table)
 
 
-def _with(state: SchemaState, name: str, there: Relation) -> SchemaState:
-    return replace(state, relations={**state.relations, name: there})
+def _with(state: SchemaState, name: str, existing: Relation) -> SchemaState:
+    return replace(state, relations={**state.relations, name: existing})
 
 
-def _columns_renamed(name: str, there: Relation) -> Relation:
-    columns = {_renamed(name, column): facts for column, facts in there.columns.items()}
-    return replace(there, columns=columns, key=tuple(_renamed(name, column) for column in there.key))
+def _columns_renamed(name: str, existing: Relation) -> Relation:
+    columns = {_renamed(name, column): facts for column, facts in existing.columns.items()}
+    return replace(existing, columns=columns, key=tuple(_renamed(name, column) for column in existing.key))
 
 
 def _renamed(name: str, column: str) -> str:

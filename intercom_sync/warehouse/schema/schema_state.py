@@ -1,7 +1,7 @@
-"""What a schema of the database holds under the names that the sync uses. Reading it changes nothing.
+"""Read the state of a database schema: the relations that have names which the sync uses.
 
-A table of ours carries a mark in its comment. What follows from the state is decided in `migration_plan` and
-`preflight`.
+The comment of a table that the sync created begins with a marker. `migration_plan` and `preflight` decide what follows
+from the state.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ from intercom_sync.warehouse.schema import earlier_names
 from intercom_sync.warehouse.schema.ddl import MARK, REVISIONS, VERSION_TABLE, build_metadata
 
 Query = Callable[[str], Iterable[Sequence[Any]]]
-"""Returns the rows of a query."""
+"""A function that returns the rows of a query."""
 
 CUSTOMERS = catalogue.UNIFIED_CUSTOMERS.name
 _KINDS = {
     "r": "table", "v": "view", "m": "materialized view", "p": "partitioned table", "f": "foreign table",
     "S": "sequence", "i": "index", "I": "partitioned index", "c": "type",
 }  # fmt: skip
-# The version before the marks described every column of the tables that it made, and none that it added to others.
+# The version before the markers commented every column of its own tables, and none that it added to others' tables.
 _EMAIL_COMMENT_BEFORE_MARKS = "Email; unique regardless of case."
 _NAMESPACE = "(SELECT oid FROM pg_namespace WHERE nspname = {schema})"
 _RELATIONS = (
@@ -31,8 +31,8 @@ _RELATIONS = (
     "pg_has_role(c.relowner, 'USAGE') AS owned, c.relreplident::text AS identity, "
     "COALESCE((SELECT t.relname::text FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid "
     "WHERE i.indexrelid = c.oid), '') AS on_table, "
-    "COALESCE((SELECT string_agg(a.attname::text, ',' ORDER BY k.place) FROM pg_constraint p, "
-    "unnest(p.conkey) WITH ORDINALITY k(number, place), pg_attribute a "
+    "COALESCE((SELECT string_agg(a.attname::text, ',' ORDER BY k.parameters) FROM pg_constraint p, "
+    "unnest(p.conkey) WITH ORDINALITY k(number, parameters), pg_attribute a "
     "WHERE p.conrelid = c.oid AND p.contype = 'p' AND a.attrelid = c.oid AND a.attnum = k.number), '') AS key "
     "FROM pg_class c WHERE c.relnamespace = {namespace} AND c.relname IN ({names})"
 )
@@ -43,7 +43,7 @@ _COLUMNS = (
     "AND c.relname IN ({names}) AND c.relkind NOT IN ('i', 'I', 'S') AND a.attnum > 0 AND NOT a.attisdropped"
 )
 _TYPES = "SELECT typname::text FROM pg_type WHERE typnamespace = {namespace} AND typrelid = 0 AND typname IN ({names})"
-# A plain unique index whose columns all have a value is what PostgreSQL takes as a replica identity.
+# PostgreSQL accepts a plain unique index as replica identity when all its columns are NOT NULL.
 _CUSTOMER_INDEXES = (
     "SELECT n.relname::text AS name, pg_get_indexdef(i.indexrelid, 1, TRUE) AS expression, i.indnkeyatts = 1 AND "
     "i.indpred IS NULL AND i.indisvalid AS plain, i.indexprs IS NULL AND i.indpred IS NULL AND i.indimmediate "
@@ -58,16 +58,16 @@ _LOWER_EMAIL = {"lower(email)", "lower(email::text)"}
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, view, index or sequence that is there.
+    """An existing table, view, index or sequence.
 
     Attributes:
-        kind: what it is, in words.
+        kind: the kind of relation, in words.
         comment: its comment, or empty.
-        is_owned: whether the role has the rights of its owner.
-        replica_identity: PostgreSQL's letter for it.
+        is_owned: whether the role has the privileges of its owner.
+        replica_identity: PostgreSQL's letter for the replica identity.
         on: the table of an index.
         key: the columns of the primary key.
-        columns: each column's name, whether it is required, and its comment.
+        columns: for each column name, whether it is NOT NULL, and its comment.
     """
 
     kind: str
@@ -80,18 +80,18 @@ class Relation:
 
     @property
     def is_marked(self) -> bool:
-        """Whether the sync made it."""
+        """Whether the sync created it, by the marker in its comment."""
         return self.comment.startswith(MARK)
 
 
 @dataclass(frozen=True)
 class Rename:
-    """One change of names.
+    """One rename.
 
     Attributes:
-        what: what it renames, for people.
-        statements: the SQL that does it.
-        table: the table that it alters, by its present name.
+        what: a description for people.
+        statements: the SQL statements.
+        table: the altered table, by its new name.
     """
 
     what: str
@@ -101,18 +101,18 @@ class Rename:
 
 @dataclass(frozen=True)
 class SchemaState:
-    """What is there.
+    """The state of a schema.
 
     Attributes:
         schema: the schema's name.
-        exists: whether the schema is there.
+        exists: whether the schema exists.
         relations: tables, views, indexes and sequences by name.
-        types: types that are no table's.
-        version: what the version table says.
-        emails_are_unique: whether an index of the customers makes emails unique in any case.
-        identity_index: a unique index of the customers that can be their replica identity.
-        earlier: relations under names that release 0001 used.
-        renames: the pending renames of them; the other attributes say how the schema is once they are done.
+        types: standalone types, not row types of tables.
+        version: the revision in the version table.
+        emails_are_unique: whether an index of `unified_customers` makes emails unique regardless of case.
+        identity_index: a unique index of `unified_customers` that can be its replica identity.
+        earlier: relations that have names of release 0001.
+        renames: the pending renames; the other attributes describe the schema after them.
     """
 
     schema: str
@@ -126,36 +126,36 @@ class SchemaState:
     renames: tuple[Rename, ...] = ()
 
     def is_ours(self, table: Table) -> bool:
-        """Whether the sync made a table that is there."""
-        there = self.relations[table.name]
-        return there.kind == "table" and (there.is_marked or self._is_from_before_marks(table, there))
+        """Return whether the sync created an existing table."""
+        relation = self.relations[table.name]
+        return relation.kind == "table" and (relation.is_marked or self._is_from_before_marks(table, relation))
 
-    def _is_from_before_marks(self, table: Table, there: Relation) -> bool:
-        """Whether the version before the marks made a table, and did not merely add its columns to another's."""
+    def _is_from_before_marks(self, table: Table, relation: Relation) -> bool:
+        """Return whether the version before the markers created a table, rather than only adding columns to it."""
         versions = self.relations.get(VERSION_TABLE)
         if versions is None or versions.is_marked:
             return False
         if table is catalogue.UNIFIED_CUSTOMERS:
-            return there.columns.get("email") == (True, _EMAIL_COMMENT_BEFORE_MARKS)
-        required = {c.name for c in table.columns if not c.nullable} & set(there.columns)
-        return there.key == table.key and all(there.columns[name][0] for name in required)
+            return relation.columns.get("email") == (True, _EMAIL_COMMENT_BEFORE_MARKS)
+        required = {c.name for c in table.columns if not c.nullable} & set(relation.columns)
+        return relation.key == table.key and all(relation.columns[name][0] for name in required)
 
     def strangers(self) -> list[str]:
-        """Return what is in the way of our names and was made by others, in words, in order of name."""
-        found = {name: there.kind for name, there in self.relations.items() if not self._fits(name, there)}
+        """Return other programs' relations and types that have our names, in words, sorted by name."""
+        found = {name: relation.kind for name, relation in self.relations.items() if not self._fits(name, relation)}
         return [f"the {kind} {name}" for name, kind in sorted((found | dict.fromkeys(self.types, "type")).items())]
 
-    def _fits(self, name: str, there: Relation) -> bool:
+    def _fits(self, name: str, relation: Relation) -> bool:
         if name == CUSTOMERS:
-            return True  # others may have made it, and `column_types` judges whether it can be written to
+            return True  # another program may have created it; `column_types` decides whether we can write to it
         table = _TABLES.get(name)
         if table:
             return self.is_ours(table)
         if name == VERSION_TABLE:
-            return there.kind == "table" and (there.is_marked or there.key == ("version_num",))
+            return relation.kind == "table" and (relation.is_marked or relation.key == ("version_num",))
         if name in _INDEXES:
-            return there.kind == "index" and there.on == _INDEXES[name]
-        return there.kind == "sequence" and (there.is_marked or VERSION_TABLE in self.relations)
+            return relation.kind == "index" and relation.on == _INDEXES[name]
+        return relation.kind == "sequence" and (relation.is_marked or VERSION_TABLE in self.relations)
 
 
 _TABLES = {table.name: table for table in catalogue.TABLES}
@@ -165,25 +165,25 @@ _INDEXES = {
 
 
 def read_state(query: Query, schema: str) -> SchemaState:
-    """Return what a schema holds."""
+    """Return the state of a schema."""
     names = (*_TABLES, VERSION_TABLE)
-    place = {"namespace": _NAMESPACE.format(schema=literal(schema)), "names": ", ".join(map(literal, names))}
+    parameters = {"namespace": _NAMESPACE.format(schema=literal(schema)), "names": ", ".join(map(literal, names))}
     columns: dict[str, dict[str, tuple[bool, str]]] = {}
-    with_columns = place | {"names": ", ".join(map(literal, (*names, *earlier_names.TABLES)))}
+    with_columns = parameters | {"names": ", ".join(map(literal, (*names, *earlier_names.TABLES)))}
     for table, column, required, comment in query(_COLUMNS.format(**with_columns)):
         columns.setdefault(table, {})[column] = (required, comment)
-    every_name = place | {"names": ", ".join(map(literal, (*names, *_INDEXES, REVISIONS, *earlier_names.NAMES)))}
+    every_name = parameters | {"names": ", ".join(map(literal, (*names, *_INDEXES, REVISIONS, *earlier_names.NAMES)))}
     found = {
         name: Relation(_KINDS.get(kind, "relation"), comment, owned, identity, on, _key(key), columns.get(name, {}))
         for name, kind, comment, owned, identity, on, key in query(_RELATIONS.format(**every_name))
     }
     relations = {name: one for name, one in found.items() if name not in earlier_names.NAMES}
-    indexes = [tuple(row) for row in query(_CUSTOMER_INDEXES.format(**place))]
+    indexes = [tuple(row) for row in query(_CUSTOMER_INDEXES.format(**parameters))]
     return SchemaState(
         schema=schema,
-        exists=any(found for (found,) in query(f"SELECT {place['namespace']} IS NOT NULL AS found")),
+        exists=any(found for (found,) in query(f"SELECT {parameters['namespace']} IS NOT NULL AS found")),
         relations=relations,
-        types=frozenset(name for (name,) in query(_TYPES.format(**place))),
+        types=frozenset(name for (name,) in query(_TYPES.format(**parameters))),
         version=_version(query, schema, relations),
         emails_are_unique=any(plain and expression in _LOWER_EMAIL for _, expression, plain, _ in indexes),
         identity_index=next((name for name, *_, identifies in indexes if identifies), None),
@@ -196,8 +196,8 @@ def _key(columns: str) -> tuple[str, ...]:
 
 
 def _version(query: Query, schema: str, relations: Mapping[str, Relation]) -> str | None:
-    there = relations.get(VERSION_TABLE)
-    if there is None or "version_num" not in there.columns:
+    relation = relations.get(VERSION_TABLE)
+    if relation is None or "version_num" not in relation.columns:
         return None
     return next(
         (str(version) for (version,) in query(f'SELECT version_num::text FROM "{schema}".{VERSION_TABLE}')), None

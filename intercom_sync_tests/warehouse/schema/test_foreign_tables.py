@@ -24,7 +24,7 @@ def _is_refused(url: str, schema: str, name: str) -> None:
     """A sync, a migration and the doctor say the same sentence, and nothing is changed."""
     before = definitions(url, schema)
     for change in (prepare, migrate, pending):
-        with pytest.raises(DatabaseRefusedError, match=f"{name}, which intercom_sync did not make") as refused:
+        with pytest.raises(DatabaseRefusedError, match=f"{name}, which intercom_sync did not create") as refused:
             change(url, schema)
         assert "INTERCOM_SYNC_SCHEMA" in str(refused.value)
         assert "\n" not in str(refused.value)

@@ -125,7 +125,7 @@ def test_another_programs_table_of_a_present_name_is_refused_and_nothing_renamed
         cursor.execute(f"CREATE TABLE {name} (id serial PRIMARY KEY)")
     before = definitions(database_url, schema)
     for change in (prepare, migrate):
-        with pytest.raises(DatabaseRefusedError, match=f"the table {name}, which intercom_sync did not make"):
+        with pytest.raises(DatabaseRefusedError, match=f"the table {name}, which intercom_sync did not create"):
             change(database_url, schema)
     assert definitions(database_url, schema) == before
 

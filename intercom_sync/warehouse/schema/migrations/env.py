@@ -1,4 +1,4 @@
-"""Run by Alembic for every upgrade: takes the open connection and the schema from `warehouse.schema.migrate`."""
+"""Configure Alembic for an upgrade, with the open connection and the schema from `warehouse.schema.migrate`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Standard names: renames what release 0001 created; `warehouse.schema.renames` plans it from what is there."""
+"""Rename what release 0001 created to the standard names; `warehouse.schema.renames` plans the statements."""
 
 from alembic import context, op
 
