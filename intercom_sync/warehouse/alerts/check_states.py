@@ -1,4 +1,4 @@
-"""`check_states`: what each check said last, and whether that is news."""
+"""`check_states`: the last state of each check, and when its failure was last reported."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 
 REMINDER_INTERVAL = timedelta(days=1)
-"""A check that keeps failing is told of again after this."""
+"""The time after which a check that keeps failing is reported again."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Evaluation:
 
     Attributes:
         check: asset and name, as in `unified_customers/emails_are_unique`.
-        passed: what it came to.
+        passed: whether it passed.
         severity: WARN or ERROR.
-        found: what the check says, without any customer's data.
-        run: the Dagster run.
-        at: when.
+        description: the finding, without any customer's data.
+        run_id: the Dagster run.
+        at: the time of the evaluation.
     """
 
     check: str
@@ -33,38 +33,38 @@ class Evaluation:
 
 
 def record_evaluation(session: Session, evaluation: Evaluation) -> bool:
-    """Keep what a check found, and put it into the outbox when it is news; say whether it was.
+    """Store a check's evaluation and enqueue an alert for a new failure; return whether an alert was enqueued.
 
-    News is a check that fails and did not before, or was told of more than a day ago. One that is not newer than the
-    one kept changes nothing, so the same ones may be read again. Runs inside the caller's transaction.
+    A failure is new if the check passed before, or was last reported more than a day ago. Idempotent: an evaluation
+    that is not newer than the stored one changes nothing. Runs inside the caller's transaction.
     """
     session.execute(
         "INSERT INTO check_states (check_name, passed, evaluated_at) VALUES ($1, TRUE, '-infinity') "
         "ON CONFLICT DO NOTHING",
         evaluation.check,
     )
-    kept = session.frame(
-        "SELECT evaluated_at < $2 AS newer, coalesce(notified_at <= $3, TRUE) AS news FROM check_states "
+    stored = session.frame(
+        "SELECT evaluated_at < $2 AS newer, coalesce(notified_at <= $3, TRUE) AS due FROM check_states "
         "WHERE check_name = $1 FOR UPDATE",
         evaluation.check,
         evaluation.at,
         evaluation.at - REMINDER_INTERVAL,
     ).row(0, named=True)
-    if not kept["newer"]:
+    if not stored["newer"]:
         return False
-    news = not evaluation.passed and kept["news"]
-    told = "NULL" if evaluation.passed else "$3" if news else "notified_at"
+    is_new = not evaluation.passed and stored["due"]
+    notified_at = "NULL" if evaluation.passed else "$3" if is_new else "notified_at"
     session.execute(
-        f"UPDATE check_states SET passed = $2, evaluated_at = $3, notified_at = {told} WHERE check_name = $1",
+        f"UPDATE check_states SET passed = $2, evaluated_at = $3, notified_at = {notified_at} WHERE check_name = $1",
         evaluation.check,
         evaluation.passed,
         evaluation.at,
     )
-    if news:
+    if is_new:
         outbox.enqueue_once(
             session,
             failed_check(
                 evaluation.check, evaluation.severity, evaluation.description, evaluation.run_id, evaluation.at
             ),
         )
-    return bool(news)
+    return bool(is_new)

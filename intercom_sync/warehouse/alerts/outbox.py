@@ -1,7 +1,6 @@
-"""The outbox `customer_alerts`: what people must hear of, kept until Slack has taken it.
+"""The outbox `customer_alerts`: alerts are stored with the write that causes them and kept until Slack accepts them.
 
-Whether something is news is decided by `domain.alerts` and `domain.incidents`; sending belongs to `slack`, and the two
-come together in `pipeline.alert_delivery`.
+`domain.alerts` and `domain.incidents` decide about alerts; `pipeline.alert_delivery` sends them by `slack`.
 """
 
 import json
@@ -23,10 +22,10 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.runs import SyncRun
 
 MAX_REFUSALS = 3
-"""So often Slack may refuse an alert for what it says."""
+"""The number of refusals of an alert's content after which it is dead-lettered."""
 
 _MAX_ALERTS = 50_000
-# The quickest way to name rows: the shorter a message that Slack has taken is not noted, the better.
+# The fastest way to select rows by id. A short update keeps the time short in which a crash could send an alert twice.
 _IDS = "string_to_array(${}, ',')::bigint[]"
 _NEWEST_MENTIONS = (
     "SELECT DISTINCT ON (c.email_key) c.email_key, m.text, m.created_at, m.conversation_id, "
@@ -39,7 +38,7 @@ _NEWEST_MENTIONS = (
 
 @dataclass(frozen=True)
 class Backlog:
-    """What has not been delivered: alerts that wait, and those set aside because Slack refuses what they say."""
+    """Undelivered alerts: those pending, and those dead-lettered because Slack refuses their content."""
 
     pending: int
     dead_lettered: int
@@ -47,17 +46,17 @@ class Backlog:
 
 
 def enqueue(session: Session, alerts: pl.DataFrame, run: SyncRun, rules: Rules) -> None:
-    """Put a write's alerts (`kind`, `email`, `details`) into the outbox; runs inside the transaction of the write.
+    """Enqueue a write's alerts (`kind`, `email`, `details`) in the transaction of that write.
 
-    A cancel mention gets its evidence here: the customer's newest message of the last 30 days that speaks of it.
+    A cancel mention gets its evidence here: the customer's newest message of the last 30 days that mentions it.
     """
     mentioned = alerts.filter(pl.col("kind") == CANCEL_MENTION)
     found = _evidence(session, mentioned, run.as_of, rules)
-    told = [
+    rows = [
         (kind, email, _with(details, found.get(email)) if kind == CANCEL_MENTION else details)
         for kind, email, details in alerts.select("kind", "email", "details").iter_rows()
     ]
-    session.stage("customer_news", pl.DataFrame(told, schema=dict.fromkeys(("kind", "email", "details"), pl.String),
+    session.stage("customer_news", pl.DataFrame(rows, schema=dict.fromkeys(("kind", "email", "details"), pl.String),
                                                 orient="row"))  # fmt: skip
     session.execute(
         "INSERT INTO customer_alerts (kind, email, details, run, created_at) "
@@ -67,26 +66,26 @@ def enqueue(session: Session, alerts: pl.DataFrame, run: SyncRun, rules: Rules) 
     )
 
 
-def enqueue_once(session: Session, news: Incident) -> bool:
-    """Put something besides customers into the outbox, unless its key is there; say whether it is new.
+def enqueue_once(session: Session, incident: Incident) -> bool:
+    """Enqueue an incident, deduplicated by its key; return whether it is new.
 
     Runs inside the caller's transaction.
     """
-    put_in = session.value(
+    inserted = session.value(
         "INSERT INTO customer_alerts (kind, details, run, created_at, dedupe_key) "
         "SELECT $1, $2::text::json, $3, $4, $5 WHERE NOT EXISTS (SELECT FROM customer_alerts WHERE dedupe_key = $5) "
         "ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING RETURNING 1",
-        news.kind,
-        json.dumps(news.details),
-        news.run_id,
-        news.at,
-        news.key,
+        incident.kind,
+        json.dumps(incident.details),
+        incident.run_id,
+        incident.at,
+        incident.key,
     )
-    return put_in is not None
+    return inserted is not None
 
 
 def was_enqueued(session: Session, kind: str, since: datetime, now: datetime) -> bool:
-    """Whether an alert of a kind was put in since an instant; runs inside the caller's transaction."""
+    """Return whether an alert of a kind was enqueued since an instant. Runs inside the caller's transaction."""
     return bool(
         session.value(
             "SELECT EXISTS (SELECT FROM customer_alerts WHERE kind = $1 AND created_at BETWEEN $2 AND $3)",
@@ -98,7 +97,7 @@ def was_enqueued(session: Session, kind: str, since: datetime, now: datetime) ->
 
 
 def try_lock(session: Session) -> bool:
-    """Become the only one that delivers, until the session lets go of its locks; False when another process does."""
+    """Try to take the delivery lock, held until the session releases its locks; return False if it is taken."""
     with session.transaction():
         return bool(
             session.value("SELECT pg_try_advisory_lock(hashtext('intercom_sync.deliver'), hashtext(current_schema()))")
@@ -106,12 +105,12 @@ def try_lock(session: Session) -> bool:
 
 
 def await_delivery(session: Session) -> None:
-    """Wait until nobody delivers, and let nobody begin before the caller's transaction ends."""
+    """Wait for the delivery lock and hold it until the caller's transaction ends."""
     session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.deliver'), hashtext(current_schema()))::text")
 
 
 def pending(session: Session) -> list[Alert]:
-    """Return the oldest alerts that wait for delivery, in order of decision."""
+    """Return the oldest pending alerts, in the order in which they were enqueued."""
     with session.transaction():
         rows = session.frame(
             "SELECT id, kind, email, details::text AS details, run AS run_id, created_at, refusal_count "
@@ -122,41 +121,41 @@ def pending(session: Session) -> list[Alert]:
 
 
 def backlog(session: Session) -> Backlog:
-    """Count what has not been delivered."""
-    aside = f"FILTER (WHERE refusal_count >= {MAX_REFUSALS})"
+    """Count undelivered alerts."""
+    dead_lettered = f"FILTER (WHERE refusal_count >= {MAX_REFUSALS})"
     with session.transaction():
         row = session.frame(
-            f"SELECT count(*) FILTER (WHERE refusal_count < {MAX_REFUSALS}) AS waiting, count(*) {aside} AS set_aside, "
-            f"(array_agg('customer_alerts ' || id || ': ' || last_error ORDER BY id DESC) {aside})[1] AS last_refusal "
-            "FROM customer_alerts WHERE delivered_at IS NULL"
+            f"SELECT count(*) FILTER (WHERE refusal_count < {MAX_REFUSALS}) AS pending, "
+            f"count(*) {dead_lettered} AS dead_lettered, (array_agg('customer_alerts ' || id || ': ' || last_error ORDER BY id DESC) "
+            f"{dead_lettered})[1] AS last_refusal FROM customer_alerts WHERE delivered_at IS NULL"
         ).row(0, named=True)
-    return Backlog(row["waiting"], row["set_aside"], row["last_refusal"] or "")
+    return Backlog(row["pending"], row["dead_lettered"], row["last_refusal"] or "")
 
 
 def mark_delivered(session: Session, ids: Sequence[int], at: datetime) -> None:
-    """Note that Slack has taken the alerts of one message."""
+    """Mark the alerts of one message as delivered."""
     with session.transaction():
         session.execute(
             "UPDATE customer_alerts SET delivered_at = $1, attempts = attempts + 1, last_error = NULL "
             f"WHERE id = ANY({_IDS.format(2)})",
             at,
-            _listed(ids),
+            _id_list(ids),
         )
 
 
 def mark_failed(session: Session, ids: Sequence[int], error: str, refused: bool) -> None:
-    """Note that a message was tried and not taken, and whether that is for what it says."""
+    """Record a failed delivery of one message, and whether Slack refused its content."""
     with session.transaction():
         session.execute(
             "UPDATE customer_alerts SET attempts = attempts + 1, last_error = $1, "
             f"refusal_count = refusal_count + $2::bigint::integer WHERE id = ANY({_IDS.format(3)})",
             error,
             int(refused),
-            _listed(ids),
+            _id_list(ids),
         )
 
 
-def _listed(ids: Sequence[int]) -> str:
+def _id_list(ids: Sequence[int]) -> str:
     return ",".join(map(str, ids))
 
 
@@ -167,9 +166,7 @@ def _evidence(session: Session, mentioned: pl.DataFrame, now: datetime, rules: R
     session.stage("mentioned", mentioned.select("email"))
     since = now - timedelta(seconds=RECENT_DAYS * DAY)
     found = session.frame(_NEWEST_MENTIONS, since, now)
-    return {
-        email: mention_evidence(Mention(*said), rules.cancel_words, rules.app) for email, *said in found.iter_rows()
-    }
+    return {email: mention_evidence(Mention(*row), rules.cancel_words, rules.app) for email, *row in found.iter_rows()}
 
 
 def _with(details: str, more: dict[str, object] | None) -> str:

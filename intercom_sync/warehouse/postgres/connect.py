@@ -1,4 +1,4 @@
-"""Which database, and is it ready: the named server or the embedded one, with its tables brought up to date."""
+"""Choose the database (configured or embedded) and open it with its tables migrated."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,37 +19,37 @@ from intercom_sync.warehouse.schema.migration_plan import Step
 
 
 def database_url(settings: Settings) -> str:
-    """Return the URL of the database; without a named server the embedded one is started and held by this process."""
+    """Return the URL of the database; without a configured server, start the embedded one."""
     return settings.database_url or embedded_url(settings.home)
 
 
 def database_place(settings: Settings) -> str:
-    """Return where the database is, in words."""
+    """Describe where the database is."""
     if settings.database_is_borrowed:
         return "the server of DATABASE_URL"
     return "the named server" if settings.database_url else f"embedded under {server_path(settings.home)}"
 
 
 def is_made(settings: Settings) -> bool:
-    """Whether there is a database: a named one, or an embedded one that an earlier command made."""
+    """Return whether a database exists: a configured one, or an embedded one that an earlier command created."""
     return bool(settings.database_url) or server_is_made(settings.home)
 
 
 def inspect_database(settings: Settings, *, with_dagster: bool) -> Inspection:
-    """Inspect the database without changing it; an embedded server that is down is started for that.
+    """Inspect the database without changing it; an embedded server is started if needed.
 
     Raises:
-        WarehouseError: it cannot be reached, or refuses to be looked at.
+        WarehouseError: the database cannot be reached, or refuses a query.
     """
     return inspect(database_url(settings), settings.schema_name, with_dagster=with_dagster)
 
 
 @contextmanager
 def open_unchanged(settings: Settings) -> Iterator[Session]:
-    """Open a session that changes nothing, in a transaction, whether or not the tables are up to date.
+    """Open a session in a read-only transaction, without migrating the tables.
 
     Raises:
-        WarehouseError: the database cannot be reached, or refuses what is asked of it.
+        WarehouseError: the database cannot be reached, or refuses a query.
     """
     with Session(database_url(settings), settings.schema_name) as session, session.transaction():
         session.execute("SET TRANSACTION READ ONLY")
@@ -57,11 +57,11 @@ def open_unchanged(settings: Settings) -> Iterator[Session]:
 
 
 def migrate_database(settings: Settings, *, dry_run: bool) -> list[Step]:
-    """Bring the tables up to date, or only find out what that would change; return the changes.
+    """Migrate the tables, or in a dry run only plan the migration; return the steps.
 
     Raises:
-        SettingsError: the database may be another program's.
-        WarehouseError: no connection, or something that a sync needs is missing.
+        SettingsError: the database may belong to another program.
+        WarehouseError: no connection can be made, or a requirement of a sync is not met.
     """
     url = database_url(settings)
     _refuse_borrowed(settings, url)
@@ -70,12 +70,12 @@ def migrate_database(settings: Settings, *, dry_run: bool) -> list[Step]:
 
 
 def open_warehouse(settings: Settings) -> Callable[[], Session]:
-    """Bring the tables up to date and return what opens sessions.
+    """Migrate the tables and return a function that opens sessions.
 
     Raises:
-        DatabaseUnreachableError: no connection.
-        DatabaseRefusedError: a right is missing.
-        SettingsError: the database may be another program's.
+        DatabaseUnreachableError: no connection can be made.
+        DatabaseRefusedError: a privilege is missing.
+        SettingsError: the database may belong to another program.
     """
     url = database_url(settings)
     _refuse_borrowed(settings, url)
@@ -84,16 +84,16 @@ def open_warehouse(settings: Settings) -> Callable[[], Session]:
 
 
 def _refuse_borrowed(settings: Settings, url: str) -> None:
-    """Make nothing in another program's database: DATABASE_URL alone does not say that a sync is wanted there."""
+    """Refuse to create tables in a database that only DATABASE_URL names, as it may belong to another program."""
     if settings.database_is_borrowed and not settings.api_key and not has_our_tables(url, settings.schema_name):
         raise SettingsError(
-            "DATABASE_URL may be another program's, and its database holds no tables of intercom_sync: nothing was "
-            "made. Set INTERCOM_SYNC_DATABASE_URL to the database that is meant."
+            "DATABASE_URL may belong to another program, and its database has no tables of intercom_sync: nothing was "
+            "created. Set INTERCOM_SYNC_DATABASE_URL to the database to use."
         )
 
 
 def notice_broken_connections() -> None:
-    """Let SQLAlchemy try a pooled connection before it hands it out, and make one anew that a restart broke."""
+    """Make SQLAlchemy test a pooled connection at checkout, and replace one that a restart broke."""
     event.listen(Pool, "checkout", _refuse_broken)
 
 

@@ -1,8 +1,8 @@
-"""Text in a database whose encoding lacks characters.
+"""Data frames for the database: text codecs for encodings that lack characters, and column lists.
 
-The server converts what we send and what we read, since every connection asks for UTF-8. A character that the encoding
-lacks is stored as `&#x1f600;` in the tables that are ours alone, and read back as it was. A contact that would bring
-one into `unified_customers` is rejected instead: other programs read that table.
+The server converts text to and from UTF-8, which every connection requests. In our own tables, a character that the
+encoding lacks is stored as an escape, `&#x1f600;`, and decoded when read. Other programs read `unified_customers`, so a
+contact with such a character in one of its columns is rejected.
 """
 
 import re
@@ -13,7 +13,7 @@ import polars as pl
 
 from intercom_sync.domain.schema.columns import Table, Type
 
-_COMPLETE = {"UTF8", "SQL_ASCII"}  # of SQL_ASCII the server stores whatever bytes come
+_COMPLETE = {"UTF8", "SQL_ASCII"}  # with SQL_ASCII the server stores all bytes unchanged
 _CODECS = {
     "LATIN1": "latin-1", "LATIN2": "iso8859-2", "LATIN3": "iso8859-3", "LATIN4": "iso8859-4", "LATIN5": "iso8859-9",
     "LATIN6": "iso8859-10", "LATIN7": "iso8859-13", "LATIN8": "iso8859-14", "LATIN9": "iso8859-15",
@@ -28,7 +28,7 @@ _ESCAPED = re.compile(r"&#x([0-9a-f]{2,6});")
 
 @dataclass(frozen=True)
 class TextCodec:
-    """What an encoding of PostgreSQL can hold, and the reversible form of the rest.
+    """A reversible escape for characters that an encoding of PostgreSQL lacks.
 
     Attributes:
         encoding: its name in PostgreSQL.
@@ -39,7 +39,7 @@ class TextCodec:
     codec: str
 
     def lacks(self, text: str) -> bool:
-        """Whether a text holds a character that the encoding has not."""
+        """Return whether a text has a character that the encoding lacks."""
         try:
             text.encode(self.codec)
         except UnicodeEncodeError:
@@ -47,13 +47,13 @@ class TextCodec:
         return False
 
     def encode(self, text: str) -> str:
-        """Return a text that the database can hold."""
+        """Return a text with the characters escaped that the encoding lacks."""
         if not self.lacks(text):
             return text
         return "".join(f"&#x{ord(one):x};" if self.lacks(one) else one for one in text)
 
     def decode(self, text: str) -> str:
-        """Return the text that `encode` was given."""
+        """Return the original of an encoded text."""
         return _ESCAPED.sub(self._character, text)
 
     def _character(self, escaped: re.Match[str]) -> str:
@@ -62,7 +62,7 @@ class TextCodec:
         return one if one and self.lacks(one) else escaped[0]
 
     def encode_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return a frame whose texts the database can hold."""
+        """Return a frame with encoded texts."""
         return frame.with_columns(
             frame[name].map_elements(self.encode, return_dtype=pl.String)
             for name in _texts(frame)
@@ -70,7 +70,7 @@ class TextCodec:
         )
 
     def decode_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return a frame with the texts that `encode_frame` was given."""
+        """Return a frame with decoded texts."""
         return frame.with_columns(
             frame[name].map_elements(self.decode, return_dtype=pl.String)
             for name in _texts(frame)
@@ -79,12 +79,12 @@ class TextCodec:
 
 
 def codec_of(encoding: str) -> TextCodec | None:
-    """Return the codec of a database's encoding; None where it lacks no character, or none is known."""
+    """Return the codec of a database's encoding; None if it needs none or is unknown."""
     return TextCodec(encoding, _CODECS[encoding]) if encoding in _CODECS else None
 
 
 def is_known(encoding: str) -> bool:
-    """Whether it is known which characters an encoding has."""
+    """Return whether we know which characters an encoding has."""
     return encoding in _COMPLETE or encoding in _CODECS
 
 
@@ -93,7 +93,7 @@ def _texts(frame: pl.DataFrame) -> list[str]:
 
 
 def frame_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[object]]) -> pl.DataFrame:
-    """Return rows as a frame with the named columns; timestamps come as UNIX seconds and leave as UTC instants."""
+    """Return rows as a frame with the given columns; timestamps are converted from UNIX seconds."""
     types = {column.name: column.type for column in table.columns}
     given = {name: pl.Int64() if types[name] is Type.TIMESTAMP else types[name].frame for name in names}
     frame = pl.DataFrame(list(rows), schema=given, orient="row")
@@ -103,12 +103,12 @@ def frame_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def column_list(names: Iterable[str], prefix: str = "") -> str:
-    """Return columns as SQL, each with the prefix."""
+    """Return a column list as SQL, each name with the prefix."""
     return ", ".join(f"{prefix}{name}" for name in names)
 
 
 def select_list(table: Table, prefix: str = "", *names: str) -> str:
-    """Return a select list whose numbers come as text, as `Session.frame` needs them, in the catalogue's types."""
+    """Return a select list in the catalogue's types, with numerics as text, as `Session.frame` requires."""
     return ", ".join(
         f"CAST({prefix}{c.name} AS numeric)::text AS {c.name}"
         if c.type is Type.NUMERIC
@@ -119,7 +119,7 @@ def select_list(table: Table, prefix: str = "", *names: str) -> str:
 
 
 def cast_numeric(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Return a frame that `select_list` brought, in the catalogue's types: numbers become exact decimals."""
+    """Return a frame selected by `select_list` with its numerics as exact decimals."""
     return frame.with_columns(
         pl.col(c.name).str.to_decimal(scale=6).cast(c.type.frame)
         for c in table.columns

@@ -1,9 +1,9 @@
-"""The server's URL as libpq, the ADBC driver and SQLAlchemy take it. Connecting belongs to `session`."""
+"""Database URLs in the forms that libpq, the ADBC driver and SQLAlchemy accept."""
 
 import re
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-# A server or a network that has gone silent is given up after these, where the URL does not say otherwise.
+# Timeouts for an unresponsive server or network; parameters in the URL take precedence.
 _TIMEOUTS = {
     "connect_timeout": "10",  # seconds
     "keepalives_idle": "30",
@@ -14,14 +14,14 @@ _TIMEOUTS = {
 
 
 def plain_url(url: str) -> str:
-    """Return a URL as libpq takes it: `postgresql://`, whatever driver a host's or SQLAlchemy's form names."""
+    """Return a URL in libpq's form, `postgresql://`, without a driver name."""
     return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
 
 
 def with_timeouts(url: str) -> str:
-    """Return a URL with limits to how long a silent server is waited for; those that the URL names itself hold.
+    """Return a URL with timeouts for an unresponsive server; timeouts in the URL take precedence.
 
-    Text is always sent and read as UTF-8, whatever the database's encoding and the URL say: the drivers expect it.
+    The client encoding is always UTF-8, whatever the database and the URL say, because the drivers expect it.
     """
     plain = _in_utf8(plain_url(url))
     given = parse_qs(urlsplit(plain).query, keep_blank_values=True)
@@ -37,5 +37,5 @@ def _in_utf8(url: str) -> str:
 
 
 def driver_url(url: str) -> str:
-    """Return a URL as SQLAlchemy and Dagster's storage take it, naming the driver that dagster-postgres brings."""
+    """Return a URL for SQLAlchemy and Dagster's storage, with the driver that dagster-postgres installs."""
     return re.sub(r"^postgresql://", "postgresql+psycopg2://", plain_url(url))

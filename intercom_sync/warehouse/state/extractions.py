@@ -1,9 +1,9 @@
-"""Extractions in progress: which ids each has seen, and how far it has come.
+"""Resumable extractions: seen ids and shard checkpoints.
 
-An extraction is the full workspace or one window. Its ids say whose contact a run read and, when a full one is
-complete, which records Intercom no longer has; its checkpoints let the next attempt resume where a killed one stopped.
-It is dropped when the run has published its customers. A run that works on an extraction holds an `ExtractionLease`, so
-a later run takes over the extraction of a dead run and never that of a living one.
+An extraction covers the full workspace or one window. Its seen ids tell which contacts a run fetched and, after a
+complete full scan, which records Intercom no longer has. Its checkpoints let the next attempt resume where a killed one
+stopped. It is deleted when the run has published its customers. A run holds an `ExtractionLease` on its extraction, so
+a later run can take over the extraction of a dead run, but not that of a living one.
 """
 
 import json
@@ -24,7 +24,7 @@ _ALL_DONE = ""
 _NUMBERED = "#"
 _TOO_OLD = "interval '1 day'"
 _LOCK = "pg_try_advisory_lock(hashtext('intercom_sync.reading'), hashtext(extraction_id))"
-_UNHELD = _LOCK.replace("_lock(", "_xact_lock(")  # as long as the transaction lasts
+_IS_FREE = _LOCK.replace("_lock(", "_xact_lock(")  # locks until the transaction ends
 
 
 class ExtractionLease:
@@ -44,14 +44,14 @@ class ExtractionLease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Release what is held."""
+        """Release the extraction."""
         self.release()
 
     def acquire(self, run: SyncRun) -> str:
-        """Return the extraction of a run: one of the same scope that a dead run left, or a new one.
+        """Acquire the extraction of a run: one of the same scope that a dead run left, or a new one; return its id.
 
-        An extraction held before is released. An extraction that a dead run left more than a day ago is dropped: the
-        records it has seen may be deleted by now.
+        Releases an extraction acquired before. Extractions that started more than a day ago are deleted: records that
+        they have seen may be gone from Intercom by now.
         """
         self.release()
         self._session = self._connect()
@@ -76,136 +76,139 @@ class ExtractionLease:
 
 def _take_over_or_start(session: Session, run: SyncRun) -> str:
     with session.transaction():
-        # One that began in the future did so when the database's clock was ahead, at an unknown time.
+        # A start in the future was recorded while the database's clock was ahead, so the true start is unknown.
         session.execute(
             "DELETE FROM sync_extractions WHERE NOT started_at BETWEEN clock_timestamp() - "
-            f"{_TOO_OLD} AND clock_timestamp() AND {_UNHELD}"
+            f"{_TOO_OLD} AND clock_timestamp() AND {_IS_FREE}"
         )
         for orphaned in ("sync_checkpoints", "sync_seen_ids"):
             session.execute(
                 f"DELETE FROM {orphaned} o WHERE extraction_id NOT IN (SELECT extraction_id FROM sync_extractions)"
             )
-        left = session.frame(
+        candidates = session.frame(
             "SELECT extraction_id FROM sync_extractions WHERE scope = $1 ORDER BY started_at", run.scope
         )
-        taken = next((one for one in left["extraction_id"] if _taken_over_by(session, one, run)), None)
-        return taken or _start(session, run)
+        taken_over = next((one for one in candidates["extraction_id"] if _take_over(session, one, run)), None)
+        return taken_over or _start(session, run)
 
 
-def _taken_over_by(session: Session, reading: str, run: SyncRun) -> bool:
-    """Take a reading over, unless a living run is at it, or has brought it to its end since it was found."""
-    taken = "UPDATE sync_extractions SET run_id = $2 WHERE extraction_id = $1 RETURNING 1"
-    return _locked(session, reading) and session.value(taken, reading, run.id) is not None
+def _take_over(session: Session, extraction_id: str, run: SyncRun) -> bool:
+    """Try to take over an extraction; return False if a living run holds it, or has finished it in the meantime."""
+    take_over = "UPDATE sync_extractions SET run_id = $2 WHERE extraction_id = $1 RETURNING 1"
+    return _try_lock(session, extraction_id) and session.value(take_over, extraction_id, run.id) is not None
 
 
 def _start(session: Session, run: SyncRun) -> str:
-    """Begin a reading, named after its run; with a number where another run has taken over what this one began."""
-    begin = (
+    """Start an extraction named after its run, with a number if another run took over an earlier one of this run."""
+    insert = (
         "INSERT INTO sync_extractions (extraction_id, scope, run_id) VALUES ($1, $2, $3) "
         "ON CONFLICT DO NOTHING RETURNING 1"
     )
     names = (run.id if number == 1 else f"{run.id}{_NUMBERED}{number}" for number in count(1))
     return next(
-        name for name in names if _locked(session, name) and session.value(begin, name, run.scope, run.id) is not None
+        name
+        for name in names
+        if _try_lock(session, name) and session.value(insert, name, run.scope, run.id) is not None
     )
 
 
-def started_by(reading: str) -> str:
-    """Return the run that began a reading."""
-    return reading.partition(_NUMBERED)[0]
+def started_by(extraction_id: str) -> str:
+    """Return the id of the run that started an extraction."""
+    return extraction_id.partition(_NUMBERED)[0]
 
 
-def _locked(session: Session, reading: str) -> bool:
-    return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS extraction_id) e", reading))
+def _try_lock(session: Session, extraction_id: str) -> bool:
+    return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS extraction_id) e", extraction_id))
 
 
-def extraction_of_run(session: Session, run: str) -> str:
-    """Return the reading that a run is at, or the run's own id when it read nothing."""
-    return session.value("SELECT extraction_id FROM sync_extractions WHERE run_id = $1", run) or run
+def extraction_of_run(session: Session, run_id: str) -> str:
+    """Return the id of a run's extraction, or the run's id if it extracted nothing."""
+    return session.value("SELECT extraction_id FROM sync_extractions WHERE run_id = $1", run_id) or run_id
 
 
-def started_at(session: Session, reading: str) -> datetime | None:
-    """Return the instant of the run that began a reading, or None when there was none, or that is not known.
+def started_at(session: Session, extraction_id: str) -> datetime | None:
+    """Return the instant of the run that started an extraction; None if unknown or without such a run.
 
-    A run whose clock was ahead covers nothing: when it began is not known.
+    The start of a run whose clock was ahead is unknown, so that run covers nothing.
     """
-    began: datetime | None = session.value(
+    started: datetime | None = session.value(
         f"SELECT LEAST(as_of, started_at, earliest_now) FROM sync_runs WHERE run_id = $1 AND mode <> '{REFRESH}'",
-        started_by(reading),
+        started_by(extraction_id),
     )
-    return began
+    return started
 
 
-def record_seen_ids(session: Session, reading: str, kind: str, ids: Iterable[str]) -> None:
-    """Note that a reading has met these ids; runs inside the caller's transaction."""
+def record_seen_ids(session: Session, extraction_id: str, kind: str, ids: Iterable[str]) -> None:
+    """Record ids that an extraction has seen; idempotent. Runs inside the caller's transaction."""
     session.stage("reading_ids", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
     session.execute(
         "INSERT INTO sync_seen_ids (extraction_id, kind, id) SELECT DISTINCT $1, $2, id FROM reading_ids "
         "ON CONFLICT DO NOTHING",
-        reading,
+        extraction_id,
         kind,
     )
 
 
-def count_ids(session: Session, reading: str, kind: str) -> int:
-    """Return how many records of a kind a reading has met, each counted once; in the caller's transaction."""
+def count_ids(session: Session, extraction_id: str, kind: str) -> int:
+    """Return how many distinct records of a kind an extraction has seen. Runs inside the caller's transaction."""
     return int(
-        session.value("SELECT count(*) FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2", reading, kind)
+        session.value("SELECT count(*) FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2", extraction_id, kind)
     )
 
 
-def some_ids(session: Session, reading: str, kind: str, most: int = 3) -> list[str]:
-    """Return some records of a kind that a reading has met; in the caller's transaction."""
+def some_ids(session: Session, extraction_id: str, kind: str, most: int = 3) -> list[str]:
+    """Return a few ids of a kind that an extraction has seen. Runs inside the caller's transaction."""
     found = session.frame(
-        f"SELECT id FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2 LIMIT {most}", reading, kind
+        f"SELECT id FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2 LIMIT {most}", extraction_id, kind
     )
     return list(found["id"])
 
 
-def record_checkpoint(session: Session, reading: str, kind: str, mark: Mapping[str, Any]) -> None:
-    """Note how far one walk of a reading has come; runs inside the caller's transaction."""
+def record_checkpoint(session: Session, extraction_id: str, kind: str, state: Mapping[str, Any]) -> None:
+    """Upsert the checkpoint of one shard cursor. Runs inside the caller's transaction."""
     session.execute(
         "INSERT INTO sync_checkpoints (extraction_id, kind, cursor, state) VALUES ($1, $2, $3, $4::text::json) "
         "ON CONFLICT (extraction_id, kind, cursor) DO UPDATE SET state = EXCLUDED.state",
-        reading,
+        extraction_id,
         kind,
-        mark["walk"],
-        json.dumps(mark),
+        state["walk"],
+        json.dumps(state),
     )
 
 
-def mark_stream_done(session: Session, reading: str, kind: str) -> None:
-    """Note that all of a kind has been read; runs inside the caller's transaction."""
-    record_checkpoint(session, reading, kind, {"walk": _ALL_DONE})
+def mark_stream_done(session: Session, extraction_id: str, kind: str) -> None:
+    """Record that a stream is fully extracted. Runs inside the caller's transaction."""
+    record_checkpoint(session, extraction_id, kind, {"walk": _ALL_DONE})
 
 
-def checkpoints(session: Session, reading: str, kind: str) -> list[dict[str, Any]]:
-    """Return how far a reading has come."""
+def checkpoints(session: Session, extraction_id: str, kind: str) -> list[dict[str, Any]]:
+    """Return the checkpoints of an extraction's stream."""
     with session.transaction():
         found = session.frame(
             "SELECT state::text AS state FROM sync_checkpoints WHERE extraction_id = $1 AND kind = $2 ORDER BY cursor",
-            reading,
+            extraction_id,
             kind,
         )
     return [json.loads(state) for state in found["state"]]
 
 
 def is_done(checkpoints: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether an earlier try has read all of a kind."""
-    return any(mark["walk"] == _ALL_DONE for mark in checkpoints)
+    """Return whether the checkpoints say that a stream is fully extracted."""
+    return any(state["walk"] == _ALL_DONE for state in checkpoints)
 
 
-def is_complete(session: Session, reading: str) -> bool:
-    """Whether contacts and conversations have both been read to their end; runs inside the caller's transaction."""
+def is_complete(session: Session, extraction_id: str) -> bool:
+    """Return whether both streams are fully extracted. Runs inside the caller's transaction."""
     return bool(
         session.value(
-            f"SELECT count(*) = 2 FROM sync_checkpoints WHERE extraction_id = $1 AND cursor = '{_ALL_DONE}'", reading
+            f"SELECT count(*) = 2 FROM sync_checkpoints WHERE extraction_id = $1 AND cursor = '{_ALL_DONE}'",
+            extraction_id,
         )
     )
 
 
-def contact_counts(session: Session, reading: str, unwritten: int) -> ContactCounts:
-    """Return what became of the contacts that a reading met; `unwritten` customers of them were refused."""
+def contact_counts(session: Session, extraction_id: str, unwritten: int) -> ContactCounts:
+    """Count the contacts that an extraction has seen by outcome; `unwritten` of their customers were rejected."""
     row = session.frame(
         "SELECT count(*) AS read, count(*) FILTER (WHERE state = 'rejected') AS rejected, "
         "count(*) FILTER (WHERE state = 'erased') AS erased, "
@@ -217,7 +220,7 @@ def contact_counts(session: Session, reading: str, unwritten: int) -> ContactCou
         "FROM sync_seen_ids s LEFT JOIN intercom_contacts c ON c.id = s.id "
         "LEFT JOIN rejected_records r ON r.kind = 'contact' AND r.id = s.id "
         "WHERE s.extraction_id = $1 AND s.kind = 'contact') met",
-        reading,
+        extraction_id,
     ).row(0, named=True)
     usable = int(row.pop("usable"))
     same_email = usable - row["customers"]
@@ -226,9 +229,9 @@ def contact_counts(session: Session, reading: str, unwritten: int) -> ContactCou
     )
 
 
-def finish(session: Session, reading: str, run: str) -> None:
-    """Drop the reading of a run, unless another run has taken it over; runs inside the caller's transaction."""
-    mine = "DELETE FROM sync_extractions WHERE extraction_id = $1 AND run_id = $2 RETURNING 1"
-    if session.value(mine, reading, run) is not None:
+def finish(session: Session, extraction_id: str, run_id: str) -> None:
+    """Delete a run's extraction, unless another run has taken it over. Runs inside the caller's transaction."""
+    delete = "DELETE FROM sync_extractions WHERE extraction_id = $1 AND run_id = $2 RETURNING 1"
+    if session.value(delete, extraction_id, run_id) is not None:
         for table in ("sync_seen_ids", "sync_checkpoints"):
-            session.execute(f"DELETE FROM {table} WHERE extraction_id = $1", reading)
+            session.execute(f"DELETE FROM {table} WHERE extraction_id = $1", extraction_id)

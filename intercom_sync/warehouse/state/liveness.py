@@ -1,6 +1,6 @@
-"""Signs of life of runs, in `sync_workers`: the process that works on each, and when it was last heard of.
+"""Heartbeats of runs in `sync_workers`: the worker process of each run, and its last heartbeat.
 
-Not in `sync_runs`, whose row belongs to the transaction that writes the customers.
+They are not in `sync_runs`, because the transaction that writes the customers locks that row.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from intercom_sync.warehouse.postgres.session import Session
 
 @dataclass(frozen=True)
 class Sign:
-    """What is known of a run's process.
+    """The liveness of a run's worker process.
 
     Attributes:
         run_id: the run.
-        is_open: whether `sync_runs` has it as started.
-        worker: its process, as text; None for a run that has not said.
-        silent_seconds: since its last sign of life, or since the database started: no process can write to one that is
-            away. By the database's clock.
+        is_open: whether its status in `sync_runs` is started.
+        worker: its process, as text; None if not recorded.
+        silent_seconds: time since its last heartbeat by the database's clock, or since the database started: while the
+            database is down no process can write a heartbeat.
     """
 
     run_id: str
@@ -26,27 +26,27 @@ class Sign:
     silent_seconds: float
 
 
-def note_worker(session: Session, run: str, worker: str) -> None:
-    """Note which process works on a run."""
+def note_worker(session: Session, run_id: str, worker: str) -> None:
+    """Upsert the worker process of a run, with a heartbeat."""
     with session.transaction():
         session.execute(
             "INSERT INTO sync_workers (run_id, worker, heartbeat_at) VALUES ($1, $2, clock_timestamp()) "
             "ON CONFLICT (run_id) DO UPDATE SET worker = EXCLUDED.worker, heartbeat_at = EXCLUDED.heartbeat_at",
-            run,
+            run_id,
             worker,
         )
 
 
-def beat(session: Session, run: str) -> bool:
-    """Renew a run's sign of life; return whether the run is still open."""
+def beat(session: Session, run_id: str) -> bool:
+    """Write a run's heartbeat; return whether the run is still open."""
     with session.transaction():
         renewed = "UPDATE sync_workers SET heartbeat_at = clock_timestamp() WHERE run_id = $1 RETURNING 1"
         is_open = "SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1 AND status = 'started')"
-        return session.value(renewed, run) is not None and bool(session.value(is_open, run))
+        return session.value(renewed, run_id) is not None and bool(session.value(is_open, run_id))
 
 
 def signs(session: Session) -> dict[str, Sign]:
-    """Return the signs of life of all runs that are open, or of which one is no older than a day."""
+    """Return the liveness of runs that are open or have a heartbeat of the last day; delete older heartbeats."""
     with session.transaction():
         session.execute(
             "DELETE FROM sync_workers WHERE heartbeat_at < clock_timestamp() - interval '1 day' AND run_id NOT IN "

@@ -1,6 +1,6 @@
-"""`sync_runs`: one row a run, begun by its first asset and closed by its last.
+"""`sync_runs`: one row per run, inserted by its first asset and completed by its last; and the watermarks.
 
-States: started; succeeded; failed; canceled by a person; crashed, when its process ended without a word.
+States: started, succeeded, failed, canceled (by a person), crashed (its process ended without recording a state).
 """
 
 from collections.abc import Iterator
@@ -23,17 +23,17 @@ CRASHED = "crashed"
 
 @dataclass(frozen=True)
 class SyncRun:
-    """A run: who it is, its instant, and what it reads.
+    """A run: its id, its instant and the scope of its extraction.
 
     Attributes:
-        run: the Dagster run's id.
-        as_of: its *now*.
-        window: what it covers; a full sync reads everything and covers what came before the window's end.
-        full: whether it reads everything.
-        started_at: when it began: the present then.
-        clocks: what the clocks said then; None where that is not known.
-        earliest_now: the earliest of the clocks and the instant asked for; None where that is not known.
-        future_instants: stored instants later than the present that it met.
+        id: the Dagster run's id.
+        as_of: the instant that counts as *now* for all its computations.
+        window: the window it covers; a full sync covers everything before the window's end.
+        full: whether it extracts the full workspace.
+        started_at: when it started.
+        clocks: the clocks at its start; None if unknown.
+        earliest_now: the earliest of the clocks and the requested instant; None if unknown.
+        future_instants: the number of stored instants later than its start.
     """
 
     id: str
@@ -52,26 +52,23 @@ class SyncRun:
 
     @property
     def scope(self) -> str:
-        """What it reads, in words: a later run of the same scope goes on where a dead one stopped."""
+        """The scope of its extraction; a later run of the same scope resumes the extraction of a dead one."""
         return FULL if self.full else str(self.window)
 
 
 def start(session: Session, run: SyncRun) -> SyncRun:
-    """Note that a run began, unless one of its assets did already; return it as it was noted first.
-
-    A run that failed before it had written its customers, or of which an asset is done, is open again.
-    """
+    """Record that a run started, unless one of its assets already did; return the run as first recorded."""
     with session.transaction():
         return note_begun(session, run)
 
 
 def begin_alone(session: Session) -> None:
-    """Let no other run begin until the caller's transaction ends."""
+    """Take the lock for starting runs, until the caller's transaction ends."""
     session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.begin'), hashtext(current_schema()))::text")
 
 
 def note_begun(session: Session, run: SyncRun) -> SyncRun:
-    """Insert the row of a run that begins, unless it is there; runs inside the caller's transaction."""
+    """Insert the row of a run unless it exists; return the run as recorded. Runs inside the caller's transaction."""
     clocks = run.clocks
     values = {
         "run_id": run.id,
@@ -96,52 +93,52 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
     return begun(session, run.id) or run
 
 
-def reopen(session: Session, run: str) -> None:
-    """Note that a run goes on after one of its tries ended; runs inside the caller's transaction."""
+def reopen(session: Session, run_id: str) -> None:
+    """Set a run to started again for a retry, unless it wrote its customers. Runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET status = 'started', finished_at = NULL WHERE run_id = $1 AND contacts_synced IS NULL "
         "AND status <> 'started'",
-        run,
+        run_id,
     )
 
 
-def begun(session: Session, run: str) -> SyncRun | None:
-    """Return a run as it was noted when it began; None when it was not. Runs inside the caller's transaction."""
+def begun(session: Session, run_id: str) -> SyncRun | None:
+    """Return a run as recorded at its start; None if it is not recorded. Runs inside the caller's transaction."""
     found = session.frame(
         "SELECT as_of, mode, window_start, window_end, started_at, machine_clock, database_clock, intercom_clock, "
         "earliest_now, future_instants FROM sync_runs WHERE run_id = $1",
-        run,
+        run_id,
     ).rows(named=True)
     if not found:
         return None
-    noted = found[0]
-    machine = noted["machine_clock"]
+    row = found[0]
+    machine = row["machine_clock"]
     return SyncRun(
-        run,
-        noted["as_of"],
-        Window(noted["window_start"], noted["window_end"]),
-        noted["mode"] == FULL,
-        noted["started_at"],
-        machine and Clocks(machine, noted["database_clock"], noted["intercom_clock"]),
-        noted["earliest_now"],
-        noted["future_instants"] or 0,
+        run_id,
+        row["as_of"],
+        Window(row["window_start"], row["window_end"]),
+        row["mode"] == FULL,
+        row["started_at"],
+        machine and Clocks(machine, row["database_clock"], row["intercom_clock"]),
+        row["earliest_now"],
+        row["future_instants"] or 0,
     )
 
 
-def newest_with_clocks(session: Session, run: str) -> SyncRun | None:
-    """Return a run as it began, or the newest one where this one did not read the clocks; None when none did."""
+def newest_with_clocks(session: Session, run_id: str) -> SyncRun | None:
+    """Return a run if it recorded the clocks, otherwise the newest run that did; None without any."""
     found = session.value(
         "SELECT run_id FROM sync_runs WHERE machine_clock IS NOT NULL ORDER BY (run_id = $1) DESC, "
         "started_at DESC LIMIT 1",
-        run,
+        run_id,
     )
     return begun(session, found) if found else None
 
 
 def newest_as_of(session: Session, present: datetime) -> datetime | None:
-    """Return the latest instant that a completed sync wrote the customers for; runs inside the caller's transaction.
+    """Return the latest `as_of` of successful runs, ignoring those later than the present.
 
-    One later than the present does not count.
+    Runs inside the caller's transaction.
     """
     newest: datetime | None = session.value(
         "SELECT max(as_of) FROM sync_runs WHERE status = 'succeeded' AND as_of <= $1", present + TOLERANCE
@@ -150,7 +147,7 @@ def newest_as_of(session: Session, present: datetime) -> datetime | None:
 
 
 def confirmed_past(session: Session) -> datetime | None:
-    """Return the latest instant that all three clocks had reached when a sync noted it."""
+    """Return the latest `as_of` of runs at whose start all three clocks had reached it."""
     reached = "LEAST(machine_clock, database_clock, intercom_clock)"
     confirmed: datetime | None = session.value(
         f"SELECT max(as_of) FROM sync_runs WHERE num_nulls(machine_clock, database_clock, intercom_clock) = 0 "
@@ -160,9 +157,9 @@ def confirmed_past(session: Session) -> datetime | None:
 
 
 def overlapped_another_run(session: Session, run: SyncRun) -> bool:
-    """Whether another run was at work beside this one, so that it may have landed or written something meanwhile.
+    """Return whether another run was active during this one, so that it may have landed or written records.
 
-    One that began more than a day before and never ended is dead.
+    A run that started more than a day before and never ended counts as dead.
     """
     return bool(
         session.value(
@@ -175,10 +172,10 @@ def overlapped_another_run(session: Session, run: SyncRun) -> bool:
 
 
 def advance_as_of(session: Session, run: SyncRun, present: datetime) -> SyncRun:
-    """Return a run as of the latest instant of those that succeeded beside it; runs inside the caller's transaction.
+    """Advance a run's `as_of` to the latest one of runs that succeeded during it; return the run.
 
-    What depends on time never goes back to an instant before the one it was written for. An instant later than the
-    present does not count.
+    Columns that depend on time are thereby never computed for an earlier instant than the stored values. Instants later
+    than the present are ignored. Runs inside the caller's transaction.
     """
     latest: datetime | None = session.value(
         "UPDATE sync_runs SET as_of = greatest(as_of, (SELECT max(as_of) FROM sync_runs "
@@ -190,26 +187,26 @@ def advance_as_of(session: Session, run: SyncRun, present: datetime) -> SyncRun:
     return replace(run, as_of=latest or run.as_of)
 
 
-def add_counts(session: Session, run: str, contacts: int, conversations: int, errors: int) -> None:
-    """Add what a run has read, and the API calls it gave up; runs inside the caller's transaction."""
+def add_counts(session: Session, run_id: str, contacts: int, conversations: int, errors: int) -> None:
+    """Add to a run's counts of fetched records and failed API calls. Runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET contacts_read = contacts_read + $2::bigint::integer, "
         "conversations_read = conversations_read + $3::bigint::integer, errors = errors + $4::bigint::integer "
         "WHERE run_id = $1",
-        run,
+        run_id,
         contacts,
         conversations,
         errors,
     )
 
 
-def error_count(session: Session, run: str) -> int:
-    """Return the API calls that a run gave up."""
-    return int(session.value("SELECT errors FROM sync_runs WHERE run_id = $1", run) or 0)
+def error_count(session: Session, run_id: str) -> int:
+    """Return the number of a run's failed API calls."""
+    return int(session.value("SELECT errors FROM sync_runs WHERE run_id = $1", run_id) or 0)
 
 
 def succeeded_with_errors(session: Session, since: datetime) -> Iterator[tuple[str, int, datetime]]:
-    """Yield id, errors and end of the runs that succeeded since an instant although API calls failed."""
+    """Yield id, error count and end of runs that succeeded since an instant although API calls failed."""
     return session.frame(
         "SELECT run_id, errors, finished_at FROM sync_runs WHERE status = 'succeeded' AND errors > 0 "
         "AND finished_at > $1 ORDER BY finished_at",
@@ -218,7 +215,7 @@ def succeeded_with_errors(session: Session, since: datetime) -> Iterator[tuple[s
 
 
 def in_progress(session: Session, since: datetime, now: datetime) -> bool:
-    """Whether a run that started since an instant has not ended; runs inside the caller's transaction."""
+    """Return whether a run that started since an instant is still open. Runs inside the caller's transaction."""
     return bool(
         session.value(
             "SELECT EXISTS (SELECT FROM sync_runs WHERE status = 'started' AND started_at BETWEEN $1 AND $2)",
@@ -228,83 +225,86 @@ def in_progress(session: Session, since: datetime, now: datetime) -> bool:
     )
 
 
-def is_noted(session: Session, run: str) -> bool:
-    """Whether a run has begun; runs inside the caller's transaction."""
-    return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1)", run))
+def is_noted(session: Session, run_id: str) -> bool:
+    """Return whether a run is recorded. Runs inside the caller's transaction."""
+    return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1)", run_id))
 
 
-def end(session: Session, run: str, status: str, finished_at: datetime) -> None:
-    """Note how an open run ended without writing its customers; runs inside the caller's transaction."""
+def end(session: Session, run_id: str, status: str, finished_at: datetime) -> None:
+    """Record the end of an open run that did not write its customers. Runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET status = $2, finished_at = $3 WHERE run_id = $1 AND status = 'started'",
-        run,
+        run_id,
         status,
         finished_at,
     )
 
 
-def end_partial(session: Session, run: str, finished_at: datetime) -> None:
-    """Note that a run of some assets only has done one of them; runs inside the caller's transaction."""
+def end_partial(session: Session, run_id: str, finished_at: datetime) -> None:
+    """Record that an open run of only some assets succeeded. Runs inside the caller's transaction."""
     session.execute(
         f"UPDATE sync_runs SET status = 'succeeded', mode = '{REFRESH}', finished_at = $2 "
         "WHERE run_id = $1 AND status = 'started'",
-        run,
+        run_id,
         finished_at,
     )
 
 
-def mark_partial(session: Session, run: str) -> None:
-    """Note that a run did not read both streams, as one of some assets only; runs inside the caller's transaction."""
-    session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run_id = $1", run)
+def mark_partial(session: Session, run_id: str) -> None:
+    """Record that a run did not extract both streams, so it does not count for the watermark.
+
+    Runs inside the caller's transaction.
+    """
+    session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run_id = $1", run_id)
 
 
-def complete(session: Session, run: str, figures: SyncStats, finished_at: datetime) -> None:
-    """Note that a run succeeded, with its figures; runs inside the caller's transaction."""
-    average = figures.avg_quality_score
+def complete(session: Session, run_id: str, stats: SyncStats, finished_at: datetime) -> None:
+    """Record that a run succeeded, with its statistics. Runs inside the caller's transaction."""
+    average = stats.avg_quality_score
     session.execute(
         "UPDATE sync_runs SET status = 'succeeded', finished_at = $2, contacts_synced = $3, new_contacts = $4, "
         "updated_contacts = $5, skipped_contacts = $6, alerts_generated = $7, "
         "sync_duration_seconds = $8::text::numeric, avg_quality_score = nullif($9, '')::numeric WHERE run_id = $1",
-        run,
+        run_id,
         finished_at,
-        figures.contacts_synced,
-        figures.new_contacts,
-        figures.updated_contacts,
-        figures.skipped_contacts,
-        figures.alerts_generated,
-        str(figures.sync_duration_seconds),
+        stats.contacts_synced,
+        stats.new_contacts,
+        stats.updated_contacts,
+        stats.skipped_contacts,
+        stats.alerts_generated,
+        str(stats.sync_duration_seconds),
         "" if average is None else str(average),
     )
 
 
-def stats(session: Session, run: str) -> tuple[datetime, SyncStats]:
-    """Return when a run succeeded, and its figures."""
+def stats(session: Session, run_id: str) -> tuple[datetime, SyncStats]:
+    """Return when a run succeeded, and its statistics."""
     row = session.frame(
         "SELECT finished_at, contacts_synced, new_contacts, updated_contacts, skipped_contacts, errors, "
         "sync_duration_seconds::float8 AS sync_duration_seconds, avg_quality_score::float8 AS avg_quality_score, "
         "alerts_generated FROM sync_runs WHERE run_id = $1",
-        run,
+        run_id,
     ).row(0, named=True)
     finished_at: datetime = row.pop("finished_at")
     return finished_at, SyncStats(**row)
 
 
-def windows_covered_by(session: Session, run: str) -> Window | None:
-    """Return the window that a run read; None for a full one, whose past is no row of windows."""
-    row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run_id = $1", run).row(
+def windows_covered_by(session: Session, run_id: str) -> Window | None:
+    """Return the window that a run extracted; None for a full run."""
+    row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run_id = $1", run_id).row(
         0, named=True
     )
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
 
 
 _READ_UNTIL = "LEAST(window_end, as_of, started_at, earliest_now)"
-"""What a run read up to: neither the end of the open window nor an instant that some clock had not reached."""
+"""The instant up to which a run covers changes: never beyond its window, its start or the earliest clock."""
 
 
 def deletion_watermark(session: Session) -> datetime | None:
-    """Return the instant before which what Intercom deleted has been let go of, or had never landed.
+    """Return the deletion watermark: records that Intercom deleted before it are not in the landed tables.
 
-    That of the newest full sync that succeeded; before there was one, that of the first run of all.
+    It is the instant of the newest successful full sync; before the first one, that of the first run.
     """
     full = f"FILTER (WHERE status = 'succeeded' AND mode = '{FULL}')"
     since: datetime | None = session.value(
@@ -314,10 +314,10 @@ def deletion_watermark(session: Session) -> datetime | None:
 
 
 def watermark(session: Session, present: datetime | None = None) -> datetime | None:
-    """Return the instant up to which successful runs have read everything; None before the first full sync.
+    """Return the watermark: every change before it has been extracted. None before the first full sync.
 
-    A full sync covers all before its instant. A window extends that when it leaves no gap. Neither covers what lay
-    ahead when it ran, and a run that claims to have read beyond the present does not count.
+    A full sync covers everything before its instant; a window that leaves no gap extends that. Neither covers what was
+    in the future when it ran. Runs that claim to cover instants later than the present are ignored.
     """
     rows = session.frame(
         f"SELECT mode, window_start, {_READ_UNTIL} AS read_until FROM sync_runs "

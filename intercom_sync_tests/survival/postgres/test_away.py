@@ -76,4 +76,6 @@ def test_a_server_that_is_starting_up_or_not_there_yet_is_away_and_nothing_worse
             break
     starting.join()
     assert said
-    assert all(one.startswith(("PostgreSQL cannot be reached", "PostgreSQL is there but not up")) for one in said)
+    assert all(
+        one.startswith(("PostgreSQL cannot be reached", "PostgreSQL does not accept connections yet")) for one in said
+    )

@@ -119,7 +119,9 @@ def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(
     failed = impatient.run(THEN)
     other.cursor().execute("ROLLBACK")
     other.close()
-    said = "PostgreSQL kept a lock too long: another program holds unified_customers; sync again when it is done"
+    said = (
+        "PostgreSQL did not grant a lock in time: another program holds unified_customers; sync again when it is done"
+    )
     assert why(failed.result).startswith(said)
     assert impatient.kept(*WRITTEN) == before
     assert impatient.sessions() == 0
@@ -135,7 +137,9 @@ def test_the_last_retry_tells_what_the_first_did(
     other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
     failed = impatient.execute(THEN, foreground=False)
     other.close()
-    said = "PostgreSQL kept a lock too long: another program holds unified_customers; sync again when it is done"
+    said = (
+        "PostgreSQL did not grant a lock in time: another program holds unified_customers; sync again when it is done"
+    )
     assert why(failed).startswith(said)
     assert [event.event_type for event in failed.all_events].count(DagsterEventType.STEP_RESTARTED) == 2
     with Session(base.server.url_of(impatient.database), "public") as session:
@@ -152,7 +156,7 @@ def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_
     failed = impatient.run(THEN)
     other.cursor().execute("SELECT pg_advisory_unlock_all()")
     other.close()
-    assert why(failed.result).startswith("PostgreSQL kept a lock too long: ")
+    assert why(failed.result).startswith("PostgreSQL did not grant a lock in time: ")
     impatient.sync(THEN)
     assert impatient.kept() == base.clean
 

@@ -111,7 +111,7 @@ def test_a_folder_that_somebody_else_laid_there_is_refused_and_left_alone(tmp_pa
     if os.geteuid() == 0:
         os.chown(laid, _NOBODY, _NOBODY, follow_symlinks=False)
     before = laid.stat()
-    with pytest.raises(DatabaseUnreachableError, match="belongs to somebody else"):
+    with pytest.raises(DatabaseUnreachableError, match="belongs to another user"):
         filesystem.private_folder(laid)
     after = laid.stat()
     assert (after.st_uid, after.st_mode) == (before.st_uid, before.st_mode)
