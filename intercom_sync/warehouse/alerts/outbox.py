@@ -126,7 +126,8 @@ def backlog(session: Session) -> Backlog:
     with session.transaction():
         row = session.frame(
             f"SELECT count(*) FILTER (WHERE refusal_count < {MAX_REFUSALS}) AS pending, "
-            f"count(*) {dead_lettered} AS dead_lettered, (array_agg('customer_alerts ' || id || ': ' || last_error ORDER BY id DESC) "
+            f"count(*) {dead_lettered} AS dead_lettered, "
+            "(array_agg('customer_alerts ' || id || ': ' || last_error ORDER BY id DESC) "
             f"{dead_lettered})[1] AS last_refusal FROM customer_alerts WHERE delivered_at IS NULL"
         ).row(0, named=True)
     return Backlog(row["pending"], row["dead_lettered"], row["last_refusal"] or "")

@@ -41,7 +41,7 @@ _CONNECTION_LOST = (
 )  # fmt: skip
 _BROKEN = "the connection broke"
 _BUSY = {
-    "53300": "has no free connection: sync again when others have closed theirs, or raise its max_connections",
+    "53300": "has no connection left: sync again when others have closed theirs, or raise its max_connections",
     "55P03": "did not grant a lock in time: another program holds {table}; sync again when it is done",
     "40P01": "ended a deadlock with another program that holds {table}: sync again",
     "40001": "stopped a transaction because another program writes to {table}: sync again",
