@@ -19,7 +19,7 @@ from intercom_sync.warehouse.landing.land_conversations import (
     clear_pending_parts,
     land_conversations,
     land_parts,
-    note_judged,
+    mark_revalidated,
     pending_parts,
     rejected_by_other_rules,
     with_parts,
@@ -82,7 +82,7 @@ def fetch_rejected(session: Session, reader: Reader, rules: Rules, stamp: Landin
         with session.transaction():
             sifted = parse_records(drop_suppressed(session, "conversation", found), parse_conversation)
             land_conversations(session, sifted, rules, stamp)
-            note_judged(session, judged, stamp.rules_hash)
+            mark_revalidated(session, judged, stamp.rules_hash)
 
 
 def _count_given_up(collected: StreamResult, answers: Sequence[FetchResult]) -> None:

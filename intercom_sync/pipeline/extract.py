@@ -159,7 +159,7 @@ class Extractor:
         if self.run.full and self.synced_before:
             versions = {id: record.updated_at for id, (record, _) in sifted.valid.items()}
             stream_stats.record_late_arrivals(
-                session, self.extraction_id, self.run.id, kind=kind, versions=versions, settled=self.synced_before
+                session, self.extraction_id, self.run.id, kind=kind, versions=versions, watermark=self.synced_before
             )
 
     def _changes_since_checkpoint(self, session: Session) -> Window | None:

@@ -1,8 +1,7 @@
-"""Land contacts and refused records: upsert by id, the newest version wins.
+"""Land contacts and rejected records by an idempotent upsert by id, in which the newest version wins.
 
-Readings may overlap, repeat and run side by side in any order: a record older than the one stored never replaces it,
-and at the same version the later fetch wins. Rows are written in the order of their ids, so that two landings never
-wait for each other in a circle.
+Extractions may overlap, repeat and run in parallel in any order. An older version never replaces a stored one, and for
+the same version the later fetch wins. Rows are written in the order of their ids to avoid deadlocks.
 """
 
 from dataclasses import dataclass
@@ -20,12 +19,12 @@ from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.postgres.frames import column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session
 
-_REFUSED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time", "landed_at"})
+_REJECTED = tuple(name for name in tables.REJECTED_RECORDS.names if name not in {"run", "time", "landed_at"})
 
 
 @dataclass(frozen=True)
 class LandingContext:
-    """What a landing notes beside refused records: the run, its instant, and the rules they were judged by."""
+    """Values stored with rejected records: the run, its instant, and the hash of the rules that rejected them."""
 
     run_id: str
     as_of: datetime
@@ -33,10 +32,9 @@ class LandingContext:
 
 
 def upsert_sql(table: Table, columns: tuple[str, ...], staged: str, also: str = "") -> str:
-    """Return the statement that lands the staged rows of a landed table.
+    """Return the upsert of staged rows into a landed table.
 
-    A row is written when its version is at least the stored one and something in it differs; `also` assigns further
-    columns then.
+    A stored row is updated if the staged version is not older and a column differs; `also` assigns more columns then.
     """
     key, rest = column_list(table.key), [c for c in columns if c not in table.key]
     types = {c.name: c.type for c in table.columns}
@@ -57,46 +55,46 @@ _LAND_CONTACTS = upsert_sql(
 
 
 def landing_lock(session: Session, kind: str) -> None:
-    """Land one kind of record in one transaction at a time, among all runs: a landing takes milliseconds.
+    """Lock the landing of one kind of record among all runs until the transaction ends; landing takes milliseconds.
 
-    Side by side two landings would take the same rows in different orders, and wait for each other in a circle.
+    Parallel landings would lock the same rows in different orders and deadlock.
     """
     session.value(
         f"SELECT pg_advisory_xact_lock(hashtext('intercom_sync.land'), hashtext(current_schema() || '.{kind}'))::text"
     )
 
 
-def land_contacts(session: Session, sifted: ParsedBatch[Contact], landing: LandingContext) -> None:
-    """Land sifted contacts; runs inside the caller's transaction."""
+def land_contacts(session: Session, batch: ParsedBatch[Contact], landing: LandingContext) -> None:
+    """Land a parsed batch of contacts. Runs inside the caller's transaction."""
     landing_lock(session, "contact")
-    refuse_unstorable(session, sifted)
-    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in sifted.valid.values()]
+    refuse_unstorable(session, batch)
+    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in batch.valid.values()]
     session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
     session.execute(_LAND_CONTACTS)
-    contact_merges.record(session, {source: one.id for one, _ in sifted.valid.values() for source in one.merged_ids})
-    upsert_rejected(session, "contact", sifted, landing)
+    contact_merges.record(session, {source: one.id for one, _ in batch.valid.values() for source in one.merged_ids})
+    upsert_rejected(session, "contact", batch, landing)
 
 
-def refuse_unstorable(session: Session, sifted: ParsedBatch[Contact]) -> None:
-    """Refuse contacts with a character that the database's encoding lacks in what `unified_customers` shows."""
+def refuse_unstorable(session: Session, batch: ParsedBatch[Contact]) -> None:
+    """Reject contacts with a character that the encoding lacks in a value for `unified_customers`."""
     codec = session.codec
     if codec is None:
         return
-    for id, (contact, payload) in list(sifted.valid.items()):
-        shown = {**contact._asdict(), **contact.revenue._asdict()}
-        field = next((name for name, value in shown.items() if isinstance(value, str) and codec.lacks(value)), None)
+    for id, (contact, payload) in list(batch.valid.items()):
+        values = {**contact._asdict(), **contact.revenue._asdict()}
+        field = next((name for name, value in values.items() if isinstance(value, str) and codec.lacks(value)), None)
         if field:
             reason = f"text that the database's encoding {codec.encoding} cannot hold"
-            del sifted.valid[id]
-            sifted.rejected[id] = RejectedRecord(
-                id, contact.updated_at, InvalidRecordError(reason, field, shown[field]), payload
+            del batch.valid[id]
+            batch.rejected[id] = RejectedRecord(
+                id, contact.updated_at, InvalidRecordError(reason, field, values[field]), payload
             )
 
 
-def upsert_rejected(session: Session, kind: str, sifted: ParsedBatch[Any], stamp: LandingContext) -> None:
-    """Keep the refused records, and let go of those that came in usable form and at least as new.
+def upsert_rejected(session: Session, kind: str, batch: ParsedBatch[Any], landing: LandingContext) -> None:
+    """Upsert the rejected records of a batch, and delete stored rejections of records that are valid now.
 
-    Expects the usable ones staged as `landing_<kind>`.
+    Expects the valid records staged as `landing_<kind>`. A newer stored rejection is kept.
     """
     landing_lock(session, kind)
     staged, landed = f"landing_{kind}", f"intercom_{kind}s"
@@ -104,10 +102,10 @@ def upsert_rejected(session: Session, kind: str, sifted: ParsedBatch[Any], stamp
         f"DELETE FROM rejected_records r USING {staged} s "
         f"WHERE r.kind = '{kind}' AND r.id = s.id AND (r.updated_at IS NULL OR r.updated_at <= s.updated_at)"
     )
-    if not sifted.rejected:
+    if not batch.rejected:
         return
-    session.stage("landing_refused", _refused_frame(kind, sifted, stamp))
-    columns = (*_REFUSED, "run", "time")
+    session.stage("landing_refused", _rejected_frame(kind, batch, landing))
+    columns = (*_REJECTED, "run", "time")
     session.execute(
         f"INSERT INTO rejected_records AS old ({column_list(columns)}) "
         "SELECT s.kind, s.id, s.reason, s.field, s.value::json, s.updated_at, s.payload::json, s.rules_hash, "
@@ -121,16 +119,16 @@ def upsert_rejected(session: Session, kind: str, sifted: ParsedBatch[Any], stamp
     )
 
 
-def _refused_frame(kind: str, sifted: ParsedBatch[Any], stamp: LandingContext) -> pl.DataFrame:
-    # Only contacts are judged again; a conversation's JSON would keep what people wrote for ever.
-    whole = kind == "contact"
+def _rejected_frame(kind: str, batch: ParsedBatch[Any], landing: LandingContext) -> pl.DataFrame:
+    # Only contacts are validated again from their JSON. A conversation's JSON would keep messages beyond retention.
+    keep_payload = kind == "contact"
     rows = [
         (
-            *(kind, bad.id, bad.error.reason, bad.error.field, bad.value(), bad.updated_at),
-            *(bad.payload if whole else None, stamp.rules_hash),
+            *(kind, rejected.id, rejected.error.reason, rejected.error.field, rejected.value(), rejected.updated_at),
+            *(rejected.payload if keep_payload else None, landing.rules_hash),
         )
-        for bad in sifted.rejected.values()
+        for rejected in batch.rejected.values()
     ]
-    return frame_of(tables.REJECTED_RECORDS, _REFUSED, rows).with_columns(
-        run=pl.lit(stamp.run_id), time=pl.lit(stamp.as_of)
+    return frame_of(tables.REJECTED_RECORDS, _REJECTED, rows).with_columns(
+        run=pl.lit(landing.run_id), time=pl.lit(landing.as_of)
     )

@@ -1,4 +1,4 @@
-"""`sync_state`: what syncs remember of the workspace as a whole.
+"""`sync_state`: values stored per workspace, and the correction of instants that lie in the future.
 
 Everything here runs inside the caller's transaction.
 """
@@ -21,9 +21,9 @@ _MOST_FREQUENT_WORKSPACE = (
 
 
 def workspace_id(session: Session) -> str | None:
-    """Return the id of the workspace whose records the tables hold; None while they hold none, or it is not known.
+    """Return the id of the workspace whose records are stored; None if unknown or without records.
 
-    Tables that were filled before the id was stored have it on their contacts.
+    For records landed before the id was stored, read it from the contacts.
     """
     if not session.value(_HOLDS_RECORDS):
         return None
@@ -31,7 +31,7 @@ def workspace_id(session: Session) -> str | None:
 
 
 def stored_workspace_id(session: Session) -> str | None:
-    """Return the id that the newest sync stored, also before it has landed anything."""
+    """Return the workspace id that the newest sync stored, even if it has landed no record yet."""
     return _read(session, _WORKSPACE)
 
 
@@ -51,13 +51,13 @@ def store_region(session: Session, region: str) -> None:
 
 
 def messages_since(session: Session) -> datetime | None:
-    """Return the instant from which on every message that contacts wrote is kept; None where that is not known."""
+    """Return the instant since which every message of a contact is stored; None if unknown."""
     stored = _read(session, _MESSAGES_SINCE)
     return datetime.fromisoformat(stored) if stored else None
 
 
 def store_messages_since(session: Session, since: datetime) -> None:
-    """Store that instant."""
+    """Store the instant since which every message is stored."""
     _write(session, _MESSAGES_SINCE, since.isoformat())
 
 
@@ -75,9 +75,9 @@ def _write(session: Session, name: str, value: str) -> None:
     )
 
 
-_A_MOMENT = timedelta(seconds=1)
+_ONE_SECOND = timedelta(seconds=1)
 _RUN_INSTANTS = ("as_of", "started_at", "finished_at")
-_OTHERS = {
+_OTHER_INSTANTS = {
     "customer_alerts": ("created_at", "delivered_at"),
     "check_states": ("evaluated_at", "notified_at"),
     "rejected_records": ("time",),
@@ -85,17 +85,18 @@ _OTHERS = {
 
 
 def correct_future_instants(session: Session, present: datetime) -> int:
-    """Correct what is later than the present; return how many rows were. Runs inside the caller's transaction.
+    """Correct stored instants later than the present; return the number of rows. Runs inside the caller's transaction.
 
-    A run that began in the future covers nothing, since its true time is unknown: what it read is read again.
+    The true start of a run that started in the future is unknown. Such a run no longer counts for the watermark, so
+    what it extracted is extracted again.
     """
     return _correct_runs(session, present) + sum(
-        _correct(session, table, columns, present) for table, columns in _OTHERS.items()
+        _correct(session, table, columns, present) for table, columns in _OTHER_INSTANTS.items()
     )
 
 
 def _correct_runs(session: Session, present: datetime) -> int:
-    """Put the last of them right before the present, and the others as long before it as they were."""
+    """Shift the future instants of runs by one interval, so that the latest is one second before the present."""
     latest: datetime | None = session.value(
         f"SELECT max(GREATEST({', '.join(_RUN_INSTANTS)})) FROM sync_runs WHERE {_is_future(_RUN_INSTANTS)}",
         present + TOLERANCE,
@@ -103,13 +104,13 @@ def _correct_runs(session: Session, present: datetime) -> int:
     if latest is None:
         return 0
     # Whole seconds: the driver binds no interval.
-    by = -int(-(latest - present + _A_MOMENT).total_seconds() // 1)
-    moved = ", ".join(
-        f"{c} = CASE WHEN {c} > $1 THEN {c} - interval '{by} seconds' ELSE {c} END" for c in _RUN_INSTANTS
+    shift_seconds = -int(-(latest - present + _ONE_SECOND).total_seconds() // 1)
+    shifted = ", ".join(
+        f"{c} = CASE WHEN {c} > $1 THEN {c} - interval '{shift_seconds} seconds' ELSE {c} END" for c in _RUN_INSTANTS
     )
     return _count(
         session,
-        f"UPDATE sync_runs SET {moved}, mode = CASE WHEN started_at > $1 THEN '{REFRESH}' ELSE mode END "
+        f"UPDATE sync_runs SET {shifted}, mode = CASE WHEN started_at > $1 THEN '{REFRESH}' ELSE mode END "
         f"WHERE {_is_future(_RUN_INSTANTS)}",
         present + TOLERANCE,
     )
@@ -118,7 +119,7 @@ def _correct_runs(session: Session, present: datetime) -> int:
 def _correct(session: Session, table: str, columns: tuple[str, ...], present: datetime) -> int:
     capped = ", ".join(f"{c} = CASE WHEN {c} > $1 THEN $2 ELSE {c} END" for c in columns)
     return _count(
-        session, f"UPDATE {table} SET {capped} WHERE {_is_future(columns)}", present + TOLERANCE, present - _A_MOMENT
+        session, f"UPDATE {table} SET {capped} WHERE {_is_future(columns)}", present + TOLERANCE, present - _ONE_SECOND
     )
 
 
