@@ -1,7 +1,7 @@
-"""Keep the forgotten out: what belongs to them is taken from the records of a page before these land.
+"""Drop the data of people on the suppression list from fetched records before they land.
 
-Asked under the lock of the landing. `forget` holds the same lock, so a page that was read before somebody was forgotten
-and lands afterwards brings nothing of them.
+This runs under the landing lock, which `forget` also takes. A page that was fetched before a person was erased and
+lands afterwards therefore contains none of their data.
 """
 
 from typing import Any
@@ -19,14 +19,14 @@ _VERSIONS = {"id": pl.String, "updated_at": pl.Int64}
 
 
 def drop_suppressed(session: Session, kind: str, records: list[Any]) -> list[Any]:
-    """Return the records without what belongs to the forgotten: the very same list when nothing does.
+    """Return the records without data of suppressed people; the same list object when there is none.
 
     Runs inside the transaction that lands them.
 
     Args:
         session: the warehouse.
         kind: contact or conversation.
-        records: as Intercom gave them; conversations with or without their parts.
+        records: as fetched from Intercom; conversations with or without their parts.
     """
     landing_lock(session, kind)
     if not suppression_list.has_entries(session):
@@ -35,33 +35,35 @@ def drop_suppressed(session: Session, kind: str, records: list[Any]) -> list[Any
 
 
 def _contacts(session: Session, contacts: list[Any]) -> list[Any]:
-    """Drop contacts whose email or id is forgotten. An email that is back under a new id puts that on the list.
+    """Drop contacts whose email or id is suppressed. The new id of a suppressed email is added to the list.
 
-    What such a contact was before is erased with it: its conversations may have landed first, and it may have had
-    another email.
+    Stored data of such a contact is erased too: its conversations may have landed first, or it had another email.
     """
     claims = [(record_id(one), claimed_email(one), record_updated_at(one)) for one in contacts]
     found = suppression_list.match(session, claims)
     if found.is_empty():
         return contacts
     suppression_list.add_records(session, "contact", found)
-    if news := found.filter("new")["id"].unique().to_list():
-        erase_records(session, news)
-    gone = set(found["place"])
-    return [one for place, one in enumerate(contacts) if place not in gone]
+    if new_ids := found.filter("new")["id"].unique().to_list():
+        erase_records(session, new_ids)
+    suppressed = set(found["place"])
+    return [contact for place, contact in enumerate(contacts) if place not in suppressed]
 
 
 def _conversations(session: Session, conversations: list[Any]) -> list[Any]:
-    named = [participant_ids(one) for one in conversations]
-    gone = suppression_list.suppressed_ids(session, set().union(*named))
-    if not gone:
+    participants = [participant_ids(one) for one in conversations]
+    suppressed = suppression_list.suppressed_ids(session, set().union(*participants))
+    if not suppressed:
         return conversations
-    left = [redact_contacts(one, gone) if who & gone else one for one, who in zip(conversations, named, strict=True)]
-    theirs = [
+    redacted = [
+        redact_contacts(one, suppressed) if ids & suppressed else one
+        for one, ids in zip(conversations, participants, strict=True)
+    ]
+    removed = [
         (record_id(one), record_updated_at(one))
-        for one, rest in zip(conversations, left, strict=True)
+        for one, rest in zip(conversations, redacted, strict=True)
         if rest is None and one is not None
     ]
-    if theirs:
-        erase_conversations(session, pl.DataFrame(theirs, schema=_VERSIONS, orient="row"))
-    return [one for one, who in zip(left, named, strict=True) if one is not None or not who]
+    if removed:
+        erase_conversations(session, pl.DataFrame(removed, schema=_VERSIONS, orient="row"))
+    return [one for one, ids in zip(redacted, participants, strict=True) if one is not None or not ids]

@@ -1,7 +1,7 @@
-"""Erase contacts: themselves, what they wrote, and the conversations in which nobody else takes part.
+"""Erase people: their contacts, messages, computed rows, and the conversations in which no other contact takes part.
 
-What others share with them stays, and stays right for the others. Whom to erase is decided in `forget` and
-`drop_suppressed`; what has been computed or noted of them since is erased in `forget`.
+Conversations shared with other contacts stay, with the erased contact's id replaced, so the others' metrics stay the
+same. `erase_person` erases a person by email; `drop_suppressed` calls `erase_records` for one who comes back.
 """
 
 from collections.abc import Iterable
@@ -24,12 +24,12 @@ _ONLY_THEIRS = (
     f"WHERE contact_ids && ARRAY({ERASED_CONTACTS}) "
     f"AND contact_ids <@ (ARRAY({ERASED_CONTACTS}) || '{ERASED_CONTACT_ID}'::text)"
 )
-# A conversation that a page shows as theirs alone may stand in a newer version, with somebody else in it.
-_STANDING = (
+# A fetched version may have no other participant, while a newer stored version has one; that one is kept.
+_NOT_NEWER = (
     "SELECT v.id FROM intercom_conversations v JOIN erased_conversation e ON e.id = v.id "
     "WHERE v.updated_at <= to_timestamp(e.updated_at)"
 )
-_SHARED = (
+_REDACT_SHARED = (
     "UPDATE intercom_conversations v SET "
     f"contact_ids = ARRAY(SELECT CASE WHEN p.id IN ({ERASED_CONTACTS}) THEN '{ERASED_CONTACT_ID}' ELSE p.id END "
     "FROM unnest(v.contact_ids) WITH ORDINALITY p(id, place) ORDER BY p.place), rating_contact_id = "
@@ -39,55 +39,55 @@ _SHARED = (
 
 
 def erase_records(session: Session, ids: Iterable[str]) -> dict[str, int]:
-    """Erase contacts; return how many rows went, by table. They stay staged as `erased_contact`.
+    """Erase contacts; return the number of deleted rows by table. Their ids stay staged as `erased_contact`.
 
-    Runs inside the caller's transaction, which lands no contacts beside others.
+    Runs inside the caller's transaction, under the landing lock of contacts.
     """
     landing_lock(session, "conversation")
     session.stage("erased_contact", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
-    written = erase(session, "intercom_messages", f"author_id IN ({ERASED_CONTACTS})")
+    messages = erase(session, "intercom_messages", f"author_id IN ({ERASED_CONTACTS})")
     removed = erase_conversations(session, session.frame(_ONLY_THEIRS))
-    session.execute(_SHARED)
+    session.execute(_REDACT_SHARED)
     return {
         "intercom_contacts": erase(session, "intercom_contacts", f"id IN ({ERASED_CONTACTS})"),
         "rejected_records": removed.pop("rejected_records")
         + erase(session, "rejected_records", f"kind IN ('contact', 'customer') AND id IN ({ERASED_CONTACTS})"),
-        "intercom_messages": removed.pop("intercom_messages") + written,
+        "intercom_messages": removed.pop("intercom_messages") + messages,
         **removed,
     }
 
 
 def erase_conversations(session: Session, versions: pl.DataFrame) -> dict[str, int]:
-    """Erase conversations, by `id` and `updated_at` (UNIX seconds), and keep them out; return rows by table.
+    """Erase conversations, given as `id` and `updated_at` (UNIX seconds), and add them to the suppression list.
 
-    Runs inside the caller's transaction, which lands no conversations beside others. They stay staged as
-    `erased_conversation`.
+    Returns the number of deleted rows by table. The conversations stay staged as `erased_conversation`. Runs inside the
+    caller's transaction, under the landing lock of conversations.
     """
     session.stage("erased_conversation", versions.select("id", "updated_at"))
     suppression_list.add_records(session, "conversation", versions)
-    which = {
+    conditions = {
         "rejected_records": f"kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS})",
-        "intercom_messages": f"conversation_id IN ({_STANDING})",
-        "intercom_conversations": f"id IN ({_STANDING})",
+        "intercom_messages": f"conversation_id IN ({_NOT_NEWER})",
+        "intercom_conversations": f"id IN ({_NOT_NEWER})",
     }
-    return {table: erase(session, table, of) for table, of in which.items()}
+    return {table: erase(session, table, condition) for table, condition in conditions.items()}
 
 
-def erase(session: Session, table: str, which: str) -> int:
-    """Delete rows of a table; return how many."""
-    deleted = f"WITH erased AS (DELETE FROM {table} WHERE {which} RETURNING 1) SELECT count(*) FROM erased"
-    return int(session.value(deleted))
+def erase(session: Session, table: str, condition: str) -> int:
+    """Delete the rows of a table that meet a condition; return how many."""
+    delete = f"WITH erased AS (DELETE FROM {table} WHERE {condition} RETURNING 1) SELECT count(*) FROM erased"
+    return int(session.value(delete))
 
 
 _LANDED = (
     "SELECT id, $1::text AS email, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_contacts "
     "WHERE email_key = lower($1)"
 )
-_REFUSED = (
+_REJECTED = (
     "SELECT id, payload->>'email' AS email, extract(epoch FROM updated_at)::bigint AS updated_at "
     "FROM rejected_records WHERE kind = 'contact' AND payload->>'email' IS NOT NULL"
 )
-# The email itself, and those that their contacts had before, unless somebody else has them now.
+# The email itself, and earlier emails of its contacts, unless another contact has them now.
 _EMAILS = (
     "SELECT lower($1) AS email_key UNION SELECT t.email_key FROM (SELECT lower(email) AS email_key, "
     "CAST(intercom_contact_id AS text) AS id FROM unified_customers WHERE email IS NOT NULL UNION ALL "
@@ -95,12 +95,12 @@ _EMAILS = (
     "WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.email_key = t.email_key "
     "AND c.id NOT IN (SELECT id FROM erasing))"
 )
-_REFUSED_ROWS = f"kind = 'customer' AND id IN (SELECT {DIGEST} FROM erased_email)"
-# Who was merged into them wrote words in conversations with others; an id that is landed is somebody again.
+_REJECTED_CUSTOMERS = f"kind = 'customer' AND id IN (SELECT {DIGEST} FROM erased_email)"
+# Contacts that were merged into them may have messages in shared conversations. A landed id is a contact of its own.
 _MERGED = (
-    "WITH RECURSIVE theirs AS (SELECT id FROM erasing UNION SELECT m.source_id FROM contact_merges m "
-    "JOIN theirs t ON t.id = m.contact_id WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = m.source_id)) "
-    "SELECT id, NULL::bigint AS updated_at FROM theirs WHERE id NOT IN (SELECT id FROM erasing)"
+    "WITH RECURSIVE merged AS (SELECT id FROM erasing UNION SELECT m.source_id FROM contact_merges m "
+    "JOIN merged t ON t.id = m.contact_id WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = m.source_id)) "
+    "SELECT id, NULL::bigint AS updated_at FROM merged WHERE id NOT IN (SELECT id FROM erasing)"
 )
 _KEYS = "SELECT email_key FROM erased_email"
 _OF_CUSTOMERS = {
@@ -115,21 +115,24 @@ _OF_CONTACTS = {
     "sync_seen_ids": f"(kind = 'contact' AND id IN ({ERASED_CONTACTS})) "
     f"OR (kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS}))",
 }
-_UNTOLD = (
+_REMOVE_LISTED_IDS = (
     "UPDATE sync_stream_stats SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
     "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND {column} && ARRAY({ids})"
 )
-_FEWER = (
+_REDUCE_CUSTOMER_COUNTS = (
     "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run_id IN (SELECT run_id FROM sync_runs "
     "WHERE status = 'succeeded' AND customers IS NOT NULL ORDER BY finished_at DESC LIMIT 2)"
 )
 
 
 def erase_person(session: Session, email: str) -> dict[str, int]:
-    """Forget whoever has an email, in any case; return how many rows went, by table.
+    """Erase the person with an email, in any case, and add them to the suppression list.
+
+    Returns:
+        The number of deleted rows by table.
 
     Raises:
-        WarehouseError: the database refuses, or a sync keeps it busy for too long; nothing is done then.
+        WarehouseError: the database refuses, or a sync holds a lock for too long; nothing was changed.
     """
     with session.transaction():
         _lock_landing(session)
@@ -138,25 +141,25 @@ def erase_person(session: Session, email: str) -> dict[str, int]:
         session.stage("erasing", contacts.select("id"))
         session.stage("erased_email", session.frame(_EMAILS, email))
         contacts = pl.concat([contacts, session.frame(_MERGED)])
-        living = session.value(
+        customers = session.value(
             f"SELECT count(*) FROM unified_customers WHERE intercom_deleted_at IS NULL AND lower(email) IN ({_KEYS})"
         )
-        removed = {table: erase(session, table, which) for table, which in _OF_CUSTOMERS.items()}
-        # They are missing for a reason: no check shall take them for customers that somebody else removed.
-        session.execute(_FEWER, int(living))
-        # A record without an id of its own is known by a digest; nothing else will ever come under that.
+        removed = {table: erase(session, table, condition) for table, condition in _OF_CUSTOMERS.items()}
+        # Without this, a check would report the erased customers as removed by another program.
+        session.execute(_REDUCE_CUSTOMER_COUNTS, int(customers))
+        # A record without an id is stored under a digest of its content, which no other record will have.
         suppression_list.add_records(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
         removed |= erase_records(session, contacts["id"])
-        removed["rejected_records"] += erase(session, "rejected_records", _REFUSED_ROWS)
-        session.execute(CLEAR_REJECTED_VALUES)  # nobody can say whose words they are
+        removed["rejected_records"] += erase(session, "rejected_records", _REJECTED_CUSTOMERS)
+        session.execute(CLEAR_REJECTED_VALUES)  # they do not say who wrote the text in them
         for column in ("late_arrival_ids", "scan_miss_ids"):
-            session.execute(_UNTOLD.format(column=column, kind="contact", ids=ERASED_CONTACTS))
-            session.execute(_UNTOLD.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
-        return removed | {table: erase(session, table, which) for table, which in _OF_CONTACTS.items()}
+            session.execute(_REMOVE_LISTED_IDS.format(column=column, kind="contact", ids=ERASED_CONTACTS))
+            session.execute(_REMOVE_LISTED_IDS.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
+        return removed | {table: erase(session, table, condition) for table, condition in _OF_CONTACTS.items()}
 
 
 def _lock_landing(session: Session) -> None:
-    """Wait for all others, in an order that none of them takes the other way round."""
+    """Take the locks of delivery, landing and publishing, in the order that avoids deadlocks."""
     outbox.await_delivery(session)
     session.execute("LOCK TABLE revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
     landing_lock(session, "contact")
@@ -165,7 +168,7 @@ def _lock_landing(session: Session) -> None:
 
 
 def _contacts(session: Session, email: str) -> pl.DataFrame:
-    """Return `id` and `updated_at` of the contacts with the email, usable or refused."""
-    refused = ((id, trim_email(given), version) for id, given, version in session.frame(_REFUSED).iter_rows())
-    found = suppression_list.match(session, [*session.frame(_LANDED, email).iter_rows(), *refused])
+    """Return `id` and `updated_at` of the contacts with the email, landed or rejected."""
+    rejected = ((id, trim_email(given), version) for id, given, version in session.frame(_REJECTED).iter_rows())
+    found = suppression_list.match(session, [*session.frame(_LANDED, email).iter_rows(), *rejected])
     return found.group_by("id").agg(pl.col("updated_at").max())

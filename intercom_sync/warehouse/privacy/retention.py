@@ -1,8 +1,8 @@
-"""How long words are kept: nothing of what a contact wrote outlives the days that the rules need it for.
+"""Retention of messages: text that a contact wrote is deleted after 30 days, the period for which the rules need it.
 
-Messages go as a whole. Of an alert that quotes one the quotation goes, told or not; its link to the conversation stays.
-Of a refused conversation only the value that breaks a rule is kept (see `land`), and no longer either where it can hold
-words.
+Expired messages are deleted. The excerpt in an alert is removed, whether the alert was delivered or not; its link to
+the conversation stays. Of a rejected conversation only the invalid value is stored; it is removed too if it can contain
+text.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import workspace_state
 
-_UNQUOTE = (
+_REMOVE_EXCERPTS = (
     "UPDATE customer_alerts SET details = (details::jsonb - 'excerpt')::json "
     f"WHERE kind = '{CANCEL_MENTION}' AND details->>'excerpt' IS NOT NULL "
     "AND CAST(details->>'said_at' AS timestamptz) < $1"
@@ -22,9 +22,9 @@ CLEAR_REJECTED_VALUES = (
     "UPDATE rejected_records SET value = NULL WHERE kind = 'conversation' "
     "AND json_typeof(value) IN ('string', 'array', 'object')"
 )
-"""Lets go of all values of refused conversations that can hold words."""
-_RECENT = timedelta(days=RECENT_DAYS)
-# A conversation that did not change since then holds no message of the time, nor does one that began after it.
+"""Clears the values of rejected conversations that can contain text."""
+_RETENTION = timedelta(days=RECENT_DAYS)
+# A conversation last changed before the period, or created after it, has no message of the period.
 _FETCH_AGAIN = (
     "UPDATE intercom_conversations SET parts_fetched_version = NULL, parts_pending = TRUE "
     "WHERE updated_at >= $1 AND created_at < $2"
@@ -32,38 +32,41 @@ _FETCH_AGAIN = (
 
 
 def note_messages_since(session: Session) -> None:
-    """Note from when on messages are kept, where no sync has; runs inside the caller's transaction.
+    """Record since when messages are stored, if no sync has recorded it. Runs inside the caller's transaction.
 
-    Syncs of earlier versions deleted by their own instant, whatever the clock said.
+    Earlier versions did not record it; they purged messages by the latest `as_of`.
     """
     if workspace_state.messages_since(session) is None:
         latest: datetime | None = session.value("SELECT max(as_of) FROM sync_runs")
         if latest is not None:
-            workspace_state.store_messages_since(session, latest - _RECENT)
+            workspace_state.store_messages_since(session, latest - _RETENTION)
 
 
 def keep_messages(session: Session, as_of: datetime, earliest_now: datetime) -> None:
-    """Have the messages that a sync at an instant needs, and no older ones; runs inside the caller's transaction.
+    """Purge expired messages, and mark those to be fetched again that a run for an earlier instant needs.
 
-    Where syncs at later instants did without messages that this one needs, they are fetched again.
+    Messages that runs for later instants purged are fetched again. Runs inside the caller's transaction.
 
     Args:
         session: the warehouse.
-        as_of: the instant; messages of the 30 days before it are needed.
-        earliest_now: messages older than 30 days at this instant are deleted.
+        as_of: the run's instant; messages of the 30 days before it are needed.
+        earliest_now: messages older than 30 days at this instant are purged.
     """
-    needed, kept = as_of - _RECENT, workspace_state.messages_since(session)
-    if kept is not None and kept > needed:
+    needed_since, stored_since = as_of - _RETENTION, workspace_state.messages_since(session)
+    if stored_since is not None and stored_since > needed_since:
         landing_lock(session, "conversation")
-        session.execute(_FETCH_AGAIN, needed, kept)
+        session.execute(_FETCH_AGAIN, needed_since, stored_since)
     purge_expired_messages(session, min(as_of, earliest_now))
-    workspace_state.store_messages_since(session, needed)
+    workspace_state.store_messages_since(session, needed_since)
 
 
 def purge_expired_messages(session: Session, now: datetime) -> None:
-    """Drop what was written more than 30 days before an instant; runs inside the caller's transaction."""
+    """Delete messages, excerpts and values written more than 30 days before an instant.
+
+    Runs inside the caller's transaction.
+    """
     landing_lock(session, "conversation")
-    since = now - _RECENT
+    since = now - _RETENTION
     session.execute("DELETE FROM intercom_messages WHERE created_at < $1", since)
-    session.execute(_UNQUOTE, since)
+    session.execute(_REMOVE_EXCERPTS, since)
     session.execute(f"{CLEAR_REJECTED_VALUES} AND time < $1", since)

@@ -1,8 +1,8 @@
-"""`suppression_list`: whom to keep out, without saying who they are.
+"""`suppression_list`: erased people, whose records are not landed again. Entries are never removed.
 
-Emails stand as salted digests: whoever reads the table cannot read an email from it, only try one. Contacts and their
-conversations stand by Intercom's ids, which say nothing by themselves, with their newest version, so that Intercom's
-counts can be compared with ours. Who is on the list never leaves it.
+Emails are stored as salted digests: a reader of the table can test an email but cannot read one. Contacts and their
+conversations are stored by Intercom's ids, with their newest version, so that our counts can be reconciled with
+Intercom's.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import polars as pl
 
 from intercom_sync.warehouse.postgres.session import Session
 
-# By the database, so that its idea of lower case is the one that customers are matched by.
+# Computed by the database, because its lower-casing is also used to match customers.
 _DIGEST = (
     "encode(sha256(convert_to((SELECT identifier FROM suppression_list WHERE kind = 'salt') || lower({email}), "
     "'UTF8')), 'hex')"
@@ -22,12 +22,12 @@ Claim = tuple[str | None, str | None, int | None]
 
 
 def has_entries(session: Session) -> bool:
-    """Whether anybody is forgotten: mostly nobody is, and then nothing else is asked."""
+    """Return whether the list has entries. It is usually empty, and further queries are skipped then."""
     return bool(session.value("SELECT EXISTS (SELECT FROM suppression_list)"))
 
 
 def add_email(session: Session, email: str) -> None:
-    """Put an email on the list; runs inside the caller's transaction."""
+    """Add an email to the list; idempotent. Runs inside the caller's transaction."""
     session.execute(
         "INSERT INTO suppression_list (kind, identifier) SELECT 'salt', gen_random_uuid()::text "
         "WHERE NOT EXISTS (SELECT FROM suppression_list WHERE kind = 'salt')"
@@ -40,7 +40,7 @@ def add_email(session: Session, email: str) -> None:
 
 
 def match(session: Session, claims: Iterable[Claim]) -> pl.DataFrame:
-    """Return which contacts are forgotten: `place` in the order given, `id`, and whether that is `new` to the list."""
+    """Return the suppressed contacts: `place` in the input, `id`, `updated_at`, and whether the id is `new` here."""
     frame = pl.DataFrame(list(claims), schema=_CLAIMS, orient="row").with_row_index("place")
     session.stage("claimed", frame.cast({"place": pl.Int64}))
     by_id = "EXISTS (SELECT FROM suppression_list f WHERE f.kind = 'contact' AND f.identifier = c.id)"
@@ -53,7 +53,7 @@ def match(session: Session, claims: Iterable[Claim]) -> pl.DataFrame:
 
 
 def suppressed_ids(session: Session, contacts: Iterable[str]) -> set[str]:
-    """Return which of some contact ids are forgotten."""
+    """Return those of the contact ids that are on the list."""
     session.stage("named", pl.DataFrame({"id": list(contacts)}, schema={"id": pl.String}))
     return set(
         session.frame(
@@ -63,7 +63,7 @@ def suppressed_ids(session: Session, contacts: Iterable[str]) -> set[str]:
 
 
 def add_records(session: Session, kind: str, versions: pl.DataFrame) -> None:
-    """Put records on the list, by `id` and `updated_at` (UNIX seconds); runs inside the caller's transaction."""
+    """Upsert records to the list by `id` and `updated_at` (UNIX seconds). Runs inside the caller's transaction."""
     session.stage("forgetting", versions.select("id", "updated_at"))
     session.execute(
         "INSERT INTO suppression_list AS old (kind, identifier, updated_at) SELECT $1, id, "

@@ -1,4 +1,4 @@
-"""How `unified_customers` stands against what syncs noted of it: how many there were, and when the last was done."""
+"""Read-only summaries for checks and charts: customer counts, email shares, revenue, scores and alerts."""
 
 import json
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class CustomerCounts:
     """Customers before and after the newest sync.
 
     Attributes:
-        before: customers not deleted after the sync before it; None when there was none.
-        created: customers that it created.
+        before: customers not deleted after the previous sync; None without one.
+        created: customers that the newest sync created.
         marked: customers that it marked as deleted.
         now: customers not deleted now.
     """
@@ -29,12 +29,12 @@ class CustomerCounts:
 
     @property
     def lost(self) -> int:
-        """Customers that somebody else removed."""
+        """Customers that another program removed."""
         return 0 if self.before is None else max(0, self.before + self.created - self.marked - self.now)
 
 
 def customer_counts(session: Session) -> CustomerCounts:
-    """Return how the customers stand; runs that noted no number of them are left out."""
+    """Return the customer counts; runs that recorded no count are ignored."""
     runs = session.frame(
         "SELECT customers, new_contacts, as_of FROM sync_runs WHERE status = 'succeeded' AND customers IS NOT NULL "
         "ORDER BY finished_at DESC LIMIT 2"
@@ -50,7 +50,7 @@ def customer_counts(session: Session) -> CustomerCounts:
 
 
 def last_success(session: Session, present: datetime) -> datetime | None:
-    """Return when the newest sync that succeeded was done; one that was done later than the present does not count."""
+    """Return when the newest successful sync finished, ignoring those that finished later than the present."""
     finished: datetime | None = session.value(
         "SELECT max(finished_at) FROM sync_runs WHERE status = 'succeeded' AND finished_at <= $1", present + TOLERANCE
     )
@@ -59,7 +59,7 @@ def last_success(session: Session, present: datetime) -> datetime | None:
 
 @dataclass(frozen=True)
 class EmailShares:
-    """How many contacts there are, and how many have an email; users apart, as leads often have none."""
+    """The number of contacts, and of those with an email; users separately, because leads often have no email."""
 
     contacts: int
     with_email: int
@@ -68,7 +68,7 @@ class EmailShares:
 
 
 def email_shares(session: Session) -> EmailShares:
-    """Count them."""
+    """Count the contacts that have an email."""
     user = "FILTER (WHERE role = 'user')"
     row = session.frame(
         f"SELECT count(*) AS contacts, count(email_key) AS with_email, count(*) {user} AS users, "
@@ -77,12 +77,13 @@ def email_shares(session: Session) -> EmailShares:
     return EmailShares(**row)
 
 
-_PLANS_KEPT = 50
-_LIVING = "intercom_deleted_at IS NULL"
+_MAX_PLANS = 50
+_NOT_DELETED = "intercom_deleted_at IS NULL"
 _BY_PLAN = (
     "SELECT COALESCE({plan}, '') AS plan, sum({mrr}) AS mrr FROM unified_customers "
-    f"WHERE {_LIVING} AND {{mrr}} IS NOT NULL AND lower(btrim(COALESCE({{paid_in}}, {{currency}}))) = {{currency}} "
-    f"GROUP BY 1 ORDER BY 2 DESC LIMIT {_PLANS_KEPT}"
+    f"WHERE {_NOT_DELETED} AND {{mrr}} IS NOT NULL "
+    "AND lower(btrim(COALESCE({paid_in}, {currency}))) = {currency} "
+    f"GROUP BY 1 ORDER BY 2 DESC LIMIT {_MAX_PLANS}"
 )
 _SHOWN = (
     "email", "mrr", "currency", "plan_name", "subscription_status", "days_since_seen", "open_tickets",
@@ -92,12 +93,12 @@ _SHOWN = (
 
 @dataclass(frozen=True)
 class PlanRevenue:
-    """What a plan brings a month, from customers that pay in the workspace's currency.
+    """The monthly recurring revenue of a plan, from customers that pay in the workspace's currency.
 
     Attributes:
         plan: its name; empty for customers without one.
-        mrr: now.
-        before: after the sync before this one; None when that is not known.
+        mrr: the revenue after the newest sync.
+        before: the revenue after the previous sync; None if unknown.
     """
 
     plan: str
@@ -106,7 +107,10 @@ class PlanRevenue:
 
 
 def record_summary(session: Session, run: str, customers: int, currency: str) -> None:
-    """Note the sums of a run; runs inside the caller's transaction, after the customers are written."""
+    """Store a run's customer count and revenue by plan, after its customers are written.
+
+    Runs inside the caller's transaction.
+    """
     columns = column_types(session)
     by_plan = _BY_PLAN.format(
         plan=columns["plan_name"].read(),
@@ -123,12 +127,12 @@ def record_summary(session: Session, run: str, customers: int, currency: str) ->
 
 
 def revenue_by_plan(session: Session) -> list[PlanRevenue]:
-    """Return what each plan brings after the newest successful sync, the most first."""
-    noted = session.frame(
+    """Return the revenue of each plan after the newest successful sync, largest first."""
+    stored = session.frame(
         "SELECT mrr_by_plan::text AS sums FROM sync_runs WHERE status = 'succeeded' AND customers IS NOT NULL "
         "ORDER BY finished_at DESC LIMIT 2"
     )
-    sums = [{plan: Decimal(mrr) for plan, mrr in json.loads(one or "{}").items()} for one in noted["sums"]]
+    sums = [{plan: Decimal(mrr) for plan, mrr in json.loads(one or "{}").items()} for one in stored["sums"]]
     if not sums:
         return []
     now, before = sums[0], sums[1] if len(sums) > 1 else None
@@ -141,32 +145,32 @@ def revenue_by_plan(session: Session) -> list[PlanRevenue]:
 
 
 def score_distribution(session: Session) -> list[int]:
-    """Return how many customers have a score of 0 to 9, 10 to 19, … and 90 to 100."""
+    """Return the number of customers with a score of 0 to 9, 10 to 19, … and 90 to 100."""
     score = column_types(session)["quality_score"].read()
     found = session.frame(
         f"SELECT LEAST({score} / 10, 9) AS tens, count(*) AS customers FROM unified_customers "
-        f"WHERE {_LIVING} AND {score} BETWEEN 0 AND 100 GROUP BY 1"
+        f"WHERE {_NOT_DELETED} AND {score} BETWEEN 0 AND 100 GROUP BY 1"
     )
     counts = dict(found.iter_rows())
     return [counts.get(tens, 0) for tens in range(10)]
 
 
 def alerts_by_kind(session: Session, run: str) -> list[tuple[str, int, int]]:
-    """Return each kind of alert with the number that a run decided, and of all the number that wait for Slack."""
+    """Return for each alert kind how many alerts a run enqueued, and how many are pending from all runs."""
     found = session.frame(
-        "SELECT kind, count(*) FILTER (WHERE run = $1) AS decided, count(*) FILTER (WHERE delivered_at IS NULL) AS "
-        "waiting FROM customer_alerts WHERE run = $1 OR delivered_at IS NULL GROUP BY kind ORDER BY kind",
+        "SELECT kind, count(*) FILTER (WHERE run = $1) AS enqueued, count(*) FILTER (WHERE delivered_at IS NULL) AS "
+        "pending FROM customer_alerts WHERE run = $1 OR delivered_at IS NULL GROUP BY kind ORDER BY kind",
         run,
     )
-    return [(kind, decided, waiting) for kind, decided, waiting in found.iter_rows()]
+    return [(kind, enqueued, pending) for kind, enqueued, pending in found.iter_rows()]
 
 
 def largest_customers(session: Session, number: int) -> list[dict[str, Any]]:
-    """Return the customers that pay most, with their emails as they are."""
+    """Return the customers with the highest revenue; their emails are not masked."""
     columns = column_types(session)
     mrr = columns["mrr"].number("u.mrr")
     found = session.frame(
-        f"SELECT {reads(columns, 'u.', *_SHOWN)} FROM unified_customers u WHERE {_LIVING} AND u.email IS NOT NULL "
+        f"SELECT {reads(columns, 'u.', *_SHOWN)} FROM unified_customers u WHERE {_NOT_DELETED} AND u.email IS NOT NULL "
         f"ORDER BY {mrr} DESC NULLS LAST, u.email LIMIT {number}"
     )
     return parsed(found, columns).select(_SHOWN).rows(named=True)

@@ -1,6 +1,6 @@
-"""Questions to the tables for what should not be there: how many such rows, and the first few by name.
+"""Read-only queries for rows that violate a rule: how many there are, and a few examples.
 
-Read only. Which answer is a failure, and what a person reads of it, is decided in `orchestration.checks`.
+`orchestration.checks` decides which results are failures and how they are described.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,13 +13,13 @@ from intercom_sync.warehouse.postgres.session import Session, literal
 from intercom_sync.warehouse.schema.column_types import column_types
 
 MAX_EXAMPLES = 10
-_TEXTS = {
+_UNTRUNCATED = {
     "name": "COALESCE(NULLIF(btrim(c.name), ''), regexp_replace(c.email_key, '@[^@]*$', ''))",
     "location_country": "c.location_country",
     "location_city": "c.location_city",
     "plan_name": "m.plan_name",
 }
-_CUT = (
+_TRUNCATED = (
     "SELECT c.email_key FROM intercom_contacts c JOIN unified_customers u ON lower(u.email) = c.email_key "
     "AND CAST(u.intercom_contact_id AS text) = c.id LEFT JOIN revenue_metrics m ON m.contact_id = c.id "
     "WHERE length({whole}) > {most} AND rtrim(CAST(u.{name} AS text)) = rtrim(left({whole}, {most}))"
@@ -31,7 +31,7 @@ class Violations:
     """Rows that break a rule.
 
     Attributes:
-        count: how many there are.
+        count: the number of rows.
         examples: the first of them, as ids or masked emails.
     """
 
@@ -98,18 +98,18 @@ CONTACT_WITHOUT_CUSTOMER = ViolationQuery(
 
 
 def duplicate_ids(kind: str) -> ViolationQuery:
-    """Return the query for landed records that are stored more than once."""
+    """Return the query for ids with more than one landed record."""
     return ViolationQuery(f"SELECT id FROM intercom_{kind}s GROUP BY id HAVING count(*) > 1")
 
 
 def status_not_in(allowed: Collection[str]) -> ViolationQuery:
-    """Return the query for contacts whose subscription status is none of the allowed ones."""
+    """Return the query for contacts whose subscription status is not allowed."""
     names = ", ".join(map(literal, allowed)) or "NULL"
     return ViolationQuery(f"SELECT contact_id FROM revenue_metrics WHERE subscription_status NOT IN ({names})")
 
 
 def find_violations(session: Session, query: ViolationQuery, *values: object) -> Violations:
-    """Return how many rows a query finds, and the first of them; emails are masked."""
+    """Run a query; return the number of its rows and the first of them, with masked emails."""
     found = session.frame(
         f"SELECT count(*) OVER () AS count, q.one::text AS one FROM ({query.sql}) q (one) "
         f"ORDER BY q.one LIMIT {MAX_EXAMPLES}",
@@ -124,39 +124,38 @@ def find_violations(session: Session, query: ViolationQuery, *values: object) ->
 def find_rejections(
     session: Session, kind: str, reasons: Sequence[str] = (), *, others: bool = False
 ) -> dict[str, Violations]:
-    """Return the refused records that wait to be mended, by reason: for these reasons, or for all others.
+    """Return the rejected records of a kind by reason: for the given reasons, or for all others.
 
-    Without reasons all of the kind are returned.
-
-    An email that was refused is shown masked beside its record's id; other values are not shown.
+    Without reasons, all are returned. Examples show a record's id, with the masked email if that was rejected; other
+    values are not shown.
     """
-    named = ", ".join(f"'{reason}'" for reason in reasons)
-    among = f"AND reason {'NOT IN' if others else 'IN'} ({named})" if reasons else ""
+    listed = ", ".join(f"'{reason}'" for reason in reasons)
+    condition = f"AND reason {'NOT IN' if others else 'IN'} ({listed})" if reasons else ""
     found = session.frame(
         "SELECT reason, count, id, field, value FROM (SELECT reason, id, field, value::text AS value, "
         "count(*) OVER (PARTITION BY reason) AS count, row_number() OVER (PARTITION BY reason ORDER BY id) AS place "
-        f"FROM rejected_records WHERE kind = '{kind}' {among}) r "
+        f"FROM rejected_records WHERE kind = '{kind}' {condition}) r "
         f"WHERE place <= {MAX_EXAMPLES} ORDER BY reason, id"
     )
     by_reason: dict[str, Violations] = {}
     for reason, count, id, field, value in found.iter_rows():
-        seen = by_reason.get(reason, Violations(count)).examples
-        by_reason[reason] = Violations(count, (*seen, _shown(id, field, value)))
+        examples = by_reason.get(reason, Violations(count)).examples
+        by_reason[reason] = Violations(count, (*examples, _example(id, field, value)))
     return by_reason
 
 
-def _shown(id: str, field: str, value: str | None) -> str:
-    given = load_payload(value) if field == "email" and value else None
-    return f"{id} ({mask_email(given.strip())})" if isinstance(given, str) else id
+def _example(id: str, field: str, value: str | None) -> str:
+    email = load_payload(value) if field == "email" and value else None
+    return f"{id} ({mask_email(email.strip())})" if isinstance(email, str) else id
 
 
 def cut_texts(session: Session) -> dict[str, Violations]:
-    """Return the customers whose text is longer than its column, by column; emails are masked."""
-    short = {name: one.most for name, one in column_types(session).items() if one.most and name in _TEXTS}
+    """Return the customers whose text was truncated to fit its column, by column; emails are masked."""
+    limits = {name: one.most for name, one in column_types(session).items() if one.most and name in _UNTRUNCATED}
     found = {
         name: find_violations(
-            session, ViolationQuery(_CUT.format(name=name, whole=_TEXTS[name], most=most), personal=True)
+            session, ViolationQuery(_TRUNCATED.format(name=name, whole=_UNTRUNCATED[name], most=most), personal=True)
         )
-        for name, most in short.items()
+        for name, most in limits.items()
     }
     return {name: one for name, one in found.items() if one.count}
