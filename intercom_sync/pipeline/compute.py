@@ -1,4 +1,4 @@
-"""Compute `revenue_metrics` and `support_metrics` from what has landed."""
+"""Compute `revenue_metrics` and `support_metrics` from landed records."""
 
 from intercom_sync.domain.rules import Rules
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
@@ -8,7 +8,7 @@ from intercom_sync.warehouse.state.runs import SyncRun
 
 
 def compute_revenue(session: Session, run: SyncRun, rules: Rules) -> int:
-    """Compute what each contact pays, where that is not up to date; return of how many contacts.
+    """Compute the revenue metrics of contacts that changed; return the number of contacts.
 
     Raises:
         WarehouseError: the database refuses; the run can be tried again.
@@ -17,7 +17,7 @@ def compute_revenue(session: Session, run: SyncRun, rules: Rules) -> int:
 
 
 def compute_support(session: Session, run: SyncRun, rules: Rules) -> int:
-    """Compute every customer's support metrics at the run's instant; return how many customers have any.
+    """Compute the support metrics of all customers at the run's instant; return the number of customers with any.
 
     Raises:
         WarehouseError: the database refuses; the run can be tried again.

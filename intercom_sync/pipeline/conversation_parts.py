@@ -1,6 +1,7 @@
-"""Fetch the parts of conversations, one conversation at a time, and land what contacts wrote in them.
+"""Fetch conversation parts, one request per conversation, and land the messages of contacts in them.
 
-Which conversations are worth it was decided when they landed. When the rules change, rejected ones are fetched again.
+Landing a conversation marks whether its parts are pending. After a change of the rules, rejected conversations are
+fetched again.
 """
 
 import logging
@@ -32,61 +33,61 @@ _BATCH = 100
 
 
 def fetch_parts(
-    session: Session, reader: Reader, collected: StreamResult, rules: Rules, as_of: datetime, progress: Progress
+    session: Session, reader: Reader, result: StreamResult, rules: Rules, as_of: datetime, progress: Progress
 ) -> None:
-    """Fetch the parts that wait, also those that earlier runs gave up; what stays refused waits for the next.
+    """Fetch all pending parts, including those that failed in earlier runs; failures stay pending for the next run.
 
     Raises:
-        IntercomError: the token may not read conversations, or none of them can be had.
-        WarehouseError: the database is not to be had.
+        IntercomError: the token may not read conversations, or every fetch fails.
+        WarehouseError: the database is unreachable, busy or refuses.
     """
     with session.transaction():
-        wanted = pending_parts(session)
-    for answers in batches(reader.conversation_details(wanted, lambda: _others(session, wanted)), _BATCH):
-        found = [answer for _, answer, _ in answers if isinstance(answer, dict)]
-        vanished = [one for one, answer, _ in answers if isinstance(answer, NotFoundError)]
+        pending = pending_parts(session)
+    for fetched in batches(reader.conversation_details(pending, lambda: _probes(session, pending)), _BATCH):
+        found = [answer for _, answer, _ in fetched if isinstance(answer, dict)]
+        vanished = [id for id, answer, _ in fetched if isinstance(answer, NotFoundError)]
         with session.transaction():
             found = drop_suppressed(session, "conversation", found)
-            refused = land_parts(session, found, rules, as_of)
+            invalid = land_parts(session, found, rules, as_of)
             clear_pending_parts(session, vanished)
-        collected.parts_fetched += len(found) - len(refused)
-        collected.parts_failed += len(refused)
-        for rejection in refused:
-            _LOG.warning("The parts of a conversation wait for the next run: %s", rejection)
-        _count_given_up(collected, answers)
-        progress("parts", collected.parts_fetched + collected.parts_failed, len(wanted))
+        result.parts_fetched += len(found) - len(invalid)
+        result.parts_failed += len(invalid)
+        for error in invalid:
+            _LOG.warning("The parts of a conversation wait for the next run: %s", error)
+        _count_failures(result, fetched)
+        progress("parts", result.parts_fetched + result.parts_failed, len(pending))
     with session.transaction():
-        analyze(session, "intercom_messages", rows=collected.parts_fetched)
+        analyze(session, "intercom_messages", rows=result.parts_fetched)
 
 
-def _others(session: Session, wanted: Sequence[str]) -> list[str]:
-    """Return conversations to try when many have failed: some that came before, else others of the list."""
+def _probes(session: Session, pending: Sequence[str]) -> list[str]:
+    """Return conversations to probe after many failures: some fetched successfully before, else others pending."""
     with session.transaction():
-        return with_parts(session) or [*wanted[-1:], *wanted[len(wanted) // 2 :][:1]]
+        return with_parts(session) or [*pending[-1:], *pending[len(pending) // 2 :][:1]]
 
 
-def fetch_rejected(session: Session, reader: Reader, rules: Rules, stamp: LandingContext) -> None:
-    """Fetch the rejected conversations that other rules judged, and judge them again; each once.
+def fetch_rejected(session: Session, reader: Reader, rules: Rules, landing: LandingContext) -> None:
+    """Fetch the conversations that other rules rejected, and validate each again by the current rules.
 
-    Those that cannot be fetched wait for the next run.
+    Conversations that cannot be fetched are retried by the next run.
 
     Raises:
-        IntercomError: the token may not read conversations, or none of them can be had.
-        WarehouseError: the database is not to be had.
+        IntercomError: the token may not read conversations, or every fetch fails.
+        WarehouseError: the database is unreachable, busy or refuses.
     """
     with session.transaction():
-        rejected = rejected_by_other_rules(session, stamp.rules_hash)
-    for answers in batches(reader.conversation_details(rejected, lambda: _others(session, rejected)), _BATCH):
-        found = [answer for _, answer, _ in answers if isinstance(answer, dict)]
-        judged = [one for one, answer, _ in answers if isinstance(answer, dict | NotFoundError)]
+        rejected = rejected_by_other_rules(session, landing.rules_hash)
+    for fetched in batches(reader.conversation_details(rejected, lambda: _probes(session, rejected)), _BATCH):
+        found = [answer for _, answer, _ in fetched if isinstance(answer, dict)]
+        revalidated = [id for id, answer, _ in fetched if isinstance(answer, dict | NotFoundError)]
         with session.transaction():
-            sifted = parse_records(drop_suppressed(session, "conversation", found), parse_conversation)
-            land_conversations(session, sifted, rules, stamp)
-            mark_revalidated(session, judged, stamp.rules_hash)
+            batch = parse_records(drop_suppressed(session, "conversation", found), parse_conversation)
+            land_conversations(session, batch, rules, landing)
+            mark_revalidated(session, revalidated, landing.rules_hash)
 
 
-def _count_given_up(collected: StreamResult, answers: Sequence[FetchResult]) -> None:
-    for conversation, answer, _ in answers:
+def _count_failures(result: StreamResult, fetched: Sequence[FetchResult]) -> None:
+    for id, answer, _ in fetched:
         if isinstance(answer, IntercomError) and not isinstance(answer, NotFoundError):
-            collected.parts_failed += 1
-            _LOG.warning("The parts of conversation %s wait for the next run: %s", conversation, answer)
+            result.parts_failed += 1
+            _LOG.warning("The parts of conversation %s wait for the next run: %s", id, answer)

@@ -1,7 +1,7 @@
-"""Before a full sync lets go: ask for the contacts that its scan did not bring, and read which conversations are gone.
+"""Confirm deletions after a full scan: fetch each unseen contact by id, then apply Intercom's list of deletions.
 
-Absence from a scan is weak evidence; an answer about one record, and the list of deleted conversations, are strong. How
-records are dropped stands in `warehouse.landing.delete_unseen`.
+Absence from a scan is weak evidence of a deletion. A fetch by id and the list of deleted conversations are strong
+evidence. `warehouse.landing.delete_unseen` deletes the records.
 """
 
 import logging
@@ -19,74 +19,75 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import extractions, runs
 
 MAX_VERIFIED = 1_000
-"""Missing contacts that one sync asks for. More go only when somebody clears a workspace out: then the complete scan is
-believed, which asking would not change, and the sync does not spend an hour of calls on records that are gone."""
+"""The maximum number of unseen contacts that one sync fetches by id.
+
+More are only missing after a mass deletion in the workspace. The sync then trusts the complete scan for the rest, which
+saves up to an hour of requests for deleted records.
+"""
 
 _LOG = logging.getLogger("intercom_sync.pipeline")
 _BATCH = 100
 
 LandContacts = Callable[[Sequence[Any]], None]
-"""Lands contacts that the scan did not bring, and notes that they were found."""
+"""Lands contacts that the scan missed, and records the scan misses."""
 
 
 def verify_missing(session: Session, reader: Reader, extraction_id: str, land_contacts: LandContacts) -> set[str]:
-    """Ask for each landed contact that a complete scan did not bring, and return those to be kept all the same.
+    """Fetch each landed contact that a complete scan did not see, and return the ids to keep.
 
-    404 and 410 say that it is gone, and what it was merged into. One that is there is taken in. One that cannot be had
-    is kept: the next full sync decides.
+    A contact is deleted on 404 or 410; the response may name the contact it was merged into. An existing contact is
+    landed and kept. A contact whose fetch fails is kept until the next full sync.
 
     Raises:
-        Unauthorized: the token may not read contacts.
+        UnauthorizedError: the token may not read contacts.
     """
     with session.transaction():
         missing = delete_unseen.ids_not_seen(session, extraction_id, "contact", MAX_VERIFIED)
     kept = set(missing)
     try:
-        for answers in batches(reader.contact_details(missing, lambda: _found(session, extraction_id)), _BATCH):
-            kept -= _deleted_ids(session, answers)
-            land_contacts([answer for _, answer, _ in answers if isinstance(answer, dict)])
-            _log_failures(answers)
+        for fetched in batches(reader.contact_details(missing, lambda: _seen_ids(session, extraction_id)), _BATCH):
+            kept -= _deleted_ids(session, fetched)
+            land_contacts([answer for _, answer, _ in fetched if isinstance(answer, dict)])
+            _log_failures(fetched)
     except UnauthorizedError:
         raise
     except IntercomError as error:
-        _LOG.warning("Intercom was not asked for every contact that the scan did not bring: %s", error)
+        _LOG.warning("Not every contact that the scan did not return was fetched by id: %s", error)
     return kept
 
 
 def apply_deleted_list(session: Session, reader: Reader, overlap: timedelta) -> int:
-    """Drop the landed conversations that Intercom lists as deleted; return how many went.
+    """Delete the landed conversations that Intercom lists as deleted; return how many.
 
-    It is read back to the last full sync that succeeded, or to the first run of all, less the overlap. The list wins
-    over a search that still showed them. When it cannot be read that far, the sync goes on.
+    The list is read back to the deletion watermark less the overlap. It takes precedence over a search that still
+    returned a conversation. If the list cannot be read to its end, the sync continues.
     """
     with session.transaction():
-        settled = runs.deletion_watermark(session)
-    since, gone = int((settled - overlap).timestamp()) if settled else None, 0
+        watermark = runs.deletion_watermark(session)
+    since, deleted = int((watermark - overlap).timestamp()) if watermark else None, 0
     try:
         for ids in reader.deleted_conversations(since):
             with session.transaction():
-                gone += delete_unseen.delete_by_id(session, ids)
+                deleted += delete_unseen.delete_by_id(session, ids)
     except IntercomError as error:
         _LOG.warning("The list of deleted conversations was not read to its end: %s", error)
-    return gone
+    return deleted
 
 
-def _found(session: Session, reading: str) -> list[str]:
+def _seen_ids(session: Session, extraction_id: str) -> list[str]:
     with session.transaction():
-        return extractions.some_ids(session, reading, "contact")
+        return extractions.some_ids(session, extraction_id, "contact")
 
 
-def _deleted_ids(session: Session, answers: Sequence[FetchResult]) -> set[str]:
-    gone = {name: answer.merged_into for name, answer, _ in answers if isinstance(answer, NotFoundError)}
+def _deleted_ids(session: Session, fetched: Sequence[FetchResult]) -> set[str]:
+    merged_into = {id: answer.merged_into for id, answer, _ in fetched if isinstance(answer, NotFoundError)}
     with session.transaction():
         landing_lock(session, "contact")
-        contact_merges.record(session, {name: target for name, target in gone.items() if target})
-    return set(gone)
+        contact_merges.record(session, {id: target for id, target in merged_into.items() if target})
+    return set(merged_into)
 
 
-def _log_failures(answers: Sequence[FetchResult]) -> None:
-    for name, answer, _ in answers:
+def _log_failures(fetched: Sequence[FetchResult]) -> None:
+    for id, answer, _ in fetched:
         if isinstance(answer, IntercomError) and not isinstance(answer, NotFoundError):
-            _LOG.warning(
-                "Contact %s is missing from the scan and could not be asked for, so it stays: %s", name, answer
-            )
+            _LOG.warning("Contact %s is missing from the scan and could not be fetched, so it is kept: %s", id, answer)

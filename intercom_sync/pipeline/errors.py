@@ -1,7 +1,7 @@
-"""Errors of the sync itself."""
+"""Errors of the pipeline."""
 
 from intercom_sync.domain.errors import FatalError
 
 
 class RunRefusedError(FatalError):
-    """A run cannot start as it was asked for; the message says why, and what to do. Nothing was written."""
+    """A run cannot start as requested. The message says why and what to do; nothing was written."""

@@ -1,7 +1,7 @@
-"""Read contacts and conversations from Intercom and land them, page by page, both streams side by side.
+"""Extract contacts and conversations from Intercom and land them page by page, both streams in parallel.
 
-Each batch of pages lands in one transaction with its ids and its marks: a killed run keeps what it landed, and its next
-try reads on from there, and then what changed in between.
+Each batch of pages lands in one transaction with its seen ids and checkpoints. A killed run keeps what it landed; its
+next attempt resumes from the checkpoints, and then extracts what changed in between.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ from intercom_sync.warehouse.state.runs import SyncRun
 _PAGES_PER_BATCH = 10
 ONE_SECOND = timedelta(seconds=1)
 _KINDS = {CONTACTS: "contact", CONVERSATIONS: "conversation"}
-_FILLED = {
+_TABLES = {
     CONTACTS: ("intercom_contacts", "contact_merges"),
     CONVERSATIONS: ("intercom_conversations", "intercom_messages"),
 }
@@ -43,18 +43,19 @@ _FILLED = {
 
 @dataclass(frozen=True)
 class Extractor:
-    """Everything that reading and landing needs.
+    """Extracts and lands the streams of a run.
 
     Attributes:
-        reader: the reading strategy over the API.
-        connect: opens a session; each stream has one of its own.
+        reader: full and incremental scans over the API.
+        connect: opens a session; each stream uses its own.
         run: the run.
-        window: what it reads when it does not read everything, with the overlap.
-        reading: the reading it is at.
+        window: the window of an incremental scan, including the overlap.
+        extraction_id: the run's extraction.
         rules: the rules of the workspace.
-        progress: is told of every batch.
-        settled: before it earlier syncs should have brought every change; None before the first full one.
-        workspace: the id of the workspace that the tables hold; None where it is not known.
+        progress: called after every batch.
+        synced_before: the watermark less the overlap: earlier syncs should have extracted every change before it. None
+            before the first full sync.
+        workspace: the id of the workspace whose records are stored; None if unknown.
     """
 
     reader: Reader
@@ -68,16 +69,16 @@ class Extractor:
     workspace: str | None = None
 
     def extract(self, streams: Sequence[Stream]) -> list[StreamResult]:
-        """Read and land the streams side by side; when one fails the other still lands what it reads.
+        """Extract and land the streams in parallel; if one fails, the other still runs to its end.
 
         Raises:
-            IntercomError: a page stays refused, or the token is.
-            WarehouseError: the database is not to be had.
+            IntercomError: a page fails after all retries, or the token is refused.
+            WarehouseError: the database is unreachable, busy or refuses.
         """
         work = {CONTACTS: self._contacts, CONVERSATIONS: self._conversations}
         with ThreadPoolExecutor(len(streams), thread_name_prefix="collect") as threads:
-            results = [threads.submit(work[stream]) for stream in streams]
-        return [result.result() for result in results]
+            futures = [threads.submit(work[stream]) for stream in streams]
+        return [future.result() for future in futures]
 
     @property
     def _landing_context(self) -> LandingContext:
@@ -94,7 +95,7 @@ class Extractor:
                 session,
                 CONTACTS,
                 partial(parse_contact, rules=self.rules),
-                lambda sifted: land_contacts(session, sifted, self._landing_context),
+                lambda batch: land_contacts(session, batch, self._landing_context),
             )
 
     def _conversations(self) -> StreamResult:
@@ -102,131 +103,133 @@ class Extractor:
             with session.transaction():
                 request_text_again(session, self.run.as_of)
             fetch_rejected(session, self.reader, self.rules, self._landing_context)
-            collected = self._stream(
+            result = self._stream(
                 session,
                 CONVERSATIONS,
                 parse_conversation,
-                lambda sifted: land_conversations(session, sifted, self.rules, self._landing_context),
+                lambda batch: land_conversations(session, batch, self.rules, self._landing_context),
             )
             if self.run.full:
-                collected.deleted += apply_deleted_list(session, self.reader, self._overlap)
-            fetch_parts(session, self.reader, collected, self.rules, self.run.as_of, self.progress)
-            return collected
+                result.deleted += apply_deleted_list(session, self.reader, self._overlap)
+            fetch_parts(session, self.reader, result, self.rules, self.run.as_of, self.progress)
+            return result
 
     def _stream(
-        self, session: Session, stream: Stream, read: Callable[[Any], Any], land: Callable[[ParsedBatch[Any]], None]
+        self, session: Session, stream: Stream, parse: Callable[[Any], Any], land: Callable[[ParsedBatch[Any]], None]
     ) -> StreamResult:
-        collected = StreamResult(_KINDS[stream])
-        marks = extractions.checkpoints(session, self.extraction_id, collected.kind)
-        if not extractions.is_done(marks):
-            self._land_pages(session, collected, self._pages(session, stream, marks), read, land, marked=True)
+        result = StreamResult(_KINDS[stream])
+        checkpoints = extractions.checkpoints(session, self.extraction_id, result.kind)
+        if not extractions.is_done(checkpoints):
+            pages = self._pages(session, stream, checkpoints)
+            self._land_pages(session, result, pages, parse, land, save_checkpoints=True)
             self._finish_stream(
-                session, stream, collected, lambda found: self._land_scan_misses(session, collected, found, read, land)
+                session, stream, result, lambda found: self._land_scan_misses(session, result, found, parse, land)
             )
-        missed = self._changes_since_checkpoint(session)
-        if missed:
-            pages = self.reader.incremental_scan(stream, *missed.seconds())
-            self._land_pages(session, collected, pages, read, land, marked=False)
-        return collected
+        changes = self._changes_since_checkpoint(session)
+        if changes:
+            pages = self.reader.incremental_scan(stream, *changes.seconds())
+            self._land_pages(session, result, pages, parse, land, save_checkpoints=False)
+        return result
 
     def _land_pages(
         self,
         session: Session,
-        collected: StreamResult,
+        result: StreamResult,
         source: Iterator[CheckpointedPage],
-        read: Callable[[Any], Any],
+        parse: Callable[[Any], Any],
         land: Callable[[ParsedBatch[Any]], None],
         *,
-        marked: bool,
+        save_checkpoints: bool,
     ) -> None:
         for pages in batches(source, _PAGES_PER_BATCH):
             records = [record for page in pages for record in page.records]
-            if collected.kind == "contact":
+            if result.kind == "contact":
                 refuse_foreign_contacts(records, self.workspace)
-            sifted = parse_records(records, read)
+            batch = parse_records(records, parse)
             with session.transaction():
-                sifted = _without_suppressed(session, collected.kind, records, sifted, read)
-                self._record_late_arrivals(session, collected.kind, sifted)
-                land(sifted)
-                extractions.record_seen_ids(session, self.extraction_id, collected.kind, sifted.ids)
-                for mark in {page.checkpoint["walk"]: page.checkpoint for page in pages}.values() if marked else ():
-                    extractions.record_checkpoint(session, self.extraction_id, collected.kind, mark)
-            collected.add(sifted)
-            self.progress(f"{collected.kind}s", collected.records_seen, pages[-1].total)
+                batch = _without_suppressed(session, result.kind, records, batch, parse)
+                self._record_late_arrivals(session, result.kind, batch)
+                land(batch)
+                extractions.record_seen_ids(session, self.extraction_id, result.kind, batch.ids)
+                latest = {page.checkpoint["walk"]: page.checkpoint for page in pages} if save_checkpoints else {}
+                for checkpoint in latest.values():
+                    extractions.record_checkpoint(session, self.extraction_id, result.kind, checkpoint)
+            result.add(batch)
+            self.progress(f"{result.kind}s", result.records_seen, pages[-1].total)
 
-    def _record_late_arrivals(self, session: Session, kind: str, sifted: ParsedBatch[Any]) -> None:
-        """Note what a full sync finds that earlier ones should have brought; asked before it lands."""
+    def _record_late_arrivals(self, session: Session, kind: str, batch: ParsedBatch[Any]) -> None:
+        """Record late arrivals: changes that earlier syncs should have extracted. Runs before the batch lands."""
         if self.run.full and self.synced_before:
-            versions = {id: record.updated_at for id, (record, _) in sifted.valid.items()}
+            versions = {id: record.updated_at for id, (record, _) in batch.valid.items()}
             stream_stats.record_late_arrivals(
                 session, self.extraction_id, self.run.id, kind=kind, versions=versions, watermark=self.synced_before
             )
 
     def _changes_since_checkpoint(self, session: Session) -> Window | None:
-        """Return what may have changed since an earlier run began this reading: its pages are as old as that."""
+        """Return the window of changes since an earlier run started this extraction; None if this run started it."""
         if extractions.started_by(self.extraction_id) == self.run.id:
             return None
         with session.transaction():
-            began = extractions.started_at(session, self.extraction_id) or self.run.window.start
-        # Until now, also where the run is for an instant of the past: what changed meanwhile may have been overlooked.
-        start, end = max(began, self.run.window.start), max(self.run.as_of, self.run.started_at) + ONE_SECOND
+            started = extractions.started_at(session, self.extraction_id) or self.run.window.start
+        # Up to now, even if the run's instant is in the past: the scan may have missed what changed meanwhile.
+        start, end = max(started, self.run.window.start), max(self.run.as_of, self.run.started_at) + ONE_SECOND
         end = end if self.run.full else min(end, self.run.window.end)
-        return Window(start - self._overlap, end) if began < end else None
+        return Window(start - self._overlap, end) if started < end else None
 
-    def _pages(self, session: Session, stream: Stream, marks: Sequence[Any]) -> Iterator[CheckpointedPage]:
+    def _pages(self, session: Session, stream: Stream, checkpoints: Sequence[Any]) -> Iterator[CheckpointedPage]:
         if self.run.full:
             with session.transaction():
-                known = stream_stats.created_at_quantiles(session, _KINDS[stream])
-            return self.reader.full_scan(stream, marks, known)
-        return self.reader.incremental_scan(stream, *self.window.seconds(), marks)
+                quantiles = stream_stats.created_at_quantiles(session, _KINDS[stream])
+            return self.reader.full_scan(stream, checkpoints, quantiles)
+        return self.reader.incremental_scan(stream, *self.window.seconds(), checkpoints)
 
-    def _finish_stream(self, session: Session, stream: Stream, collected: StreamResult, take_in: LandContacts) -> None:
-        """Note that a stream has been read to its end; a complete full read lets go of what is no longer there."""
+    def _finish_stream(self, session: Session, stream: Stream, result: StreamResult, land_missed: LandContacts) -> None:
+        """Mark a stream as done; after a complete full scan, delete landed records that it did not see."""
         kept: set[str] = set()
         with session.transaction():
-            # Counted where they landed: pages that were read twice must not make up for one that was not read.
-            seen = extractions.count_ids(session, self.extraction_id, collected.kind)
-            analyze(session, "sync_seen_ids", "rejected_records", *_FILLED[stream], rows=seen)
-        collected.scan_counts = replace(self.reader.scan_counts(stream), seen=seen)
+            # Distinct stored ids are counted: a page that was fetched twice must not hide one that was not fetched.
+            seen = extractions.count_ids(session, self.extraction_id, result.kind)
+            analyze(session, "sync_seen_ids", "rejected_records", *_TABLES[stream], rows=seen)
+        result.scan_counts = replace(self.reader.scan_counts(stream), seen=seen)
         if self.run.full:
-            collected.is_complete = _is_complete(collected.scan_counts)
-        if collected.is_complete and stream is CONTACTS:
-            kept = verify_missing(session, self.reader, self.extraction_id, take_in)
+            result.is_complete = _is_complete(result.scan_counts)
+        if result.is_complete and stream is CONTACTS:
+            kept = verify_missing(session, self.reader, self.extraction_id, land_missed)
         with session.transaction():
-            if collected.is_complete:
-                collected.deleted = delete_unseen.delete_unseen(session, self.extraction_id, collected.kind, kept)
-            extractions.mark_stream_done(session, self.extraction_id, collected.kind)
+            if result.is_complete:
+                result.deleted = delete_unseen.delete_unseen(session, self.extraction_id, result.kind, kept)
+            extractions.mark_stream_done(session, self.extraction_id, result.kind)
 
     def _land_scan_misses(
         self,
         session: Session,
-        collected: StreamResult,
+        result: StreamResult,
         found: Sequence[Any],
-        read: Callable[[Any], Any],
+        parse: Callable[[Any], Any],
         land: Callable[[ParsedBatch[Any]], None],
     ) -> None:
-        """Take in contacts that are there though the scan did not bring them."""
-        sifted = parse_records(found, read)
+        """Land contacts that exist although the scan did not return them, and record them as scan misses."""
+        batch = parse_records(found, parse)
         with session.transaction():
-            sifted = _without_suppressed(session, collected.kind, list(found), sifted, read)
-            land(sifted)
-            extractions.record_seen_ids(session, self.extraction_id, collected.kind, sifted.ids)
-            stream_stats.record_scan_misses(session, self.extraction_id, self.run.id, sifted.ids)
-        collected.add(sifted)
+            batch = _without_suppressed(session, result.kind, list(found), batch, parse)
+            land(batch)
+            extractions.record_seen_ids(session, self.extraction_id, result.kind, batch.ids)
+            stream_stats.record_scan_misses(session, self.extraction_id, self.run.id, batch.ids)
+        result.add(batch)
 
 
 def _without_suppressed(
-    session: Session, kind: str, records: list[Any], sifted: ParsedBatch[Any], read: Callable[[Any], Any]
+    session: Session, kind: str, records: list[Any], batch: ParsedBatch[Any], parse: Callable[[Any], Any]
 ) -> ParsedBatch[Any]:
-    """Return the sifted records without what belongs to the forgotten, who were met all the same.
+    """Return the batch without data of suppressed people; their ids still count as seen.
 
-    Runs inside the transaction that lands them, and sifts again only where somebody is among them.
+    Runs inside the transaction that lands the batch. Records are parsed again only if one of them was dropped.
     """
     kept = drop_suppressed(session, kind, records)
-    return sifted if kept is records else replace(parse_records(kept, read), ids=sifted.ids)
+    return batch if kept is records else replace(parse_records(kept, parse), ids=batch.ids)
 
 
-def _is_complete(completeness: ScanCounts) -> bool:
-    """Whether a full read has no fewer records than Intercom counted when it began or when it ended."""
-    totals = [n for n in (completeness.total_at_start, completeness.total_at_end) if n is not None]
-    return not totals or completeness.seen >= min(totals)
+def _is_complete(counts: ScanCounts) -> bool:
+    """Return whether a full scan saw at least as many records as Intercom counted at its start or its end."""
+    totals = [n for n in (counts.total_at_start, counts.total_at_end) if n is not None]
+    return not totals or counts.seen >= min(totals)

@@ -1,6 +1,6 @@
-"""What the warehouse itself knows of trouble: errors that a sync survived, and windows that no sync has read.
+"""Enqueue incidents found in the warehouse: runs with partial failures, and windows that no sync has extracted.
 
-Failed runs and checks are known to Dagster; `run_events` reads them.
+`run_events` reads failed runs and failed checks from Dagster.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ _MAX_RUN_TIME = timedelta(hours=6)
 
 
 def record(session: Session, now: datetime) -> int:
-    """Put what is news into the outbox; return how much was; runs inside the caller's transaction."""
+    """Enqueue new incidents; return how many. Idempotent. Runs inside the caller's transaction."""
     return _record_partial_failures(session, now) + _record_gap(session, now)
 
 
@@ -25,7 +25,7 @@ def _record_partial_failures(session: Session, now: datetime) -> int:
 
 
 def _record_gap(session: Session, now: datetime) -> int:
-    """Record a gap once; while a run works on it, or has failed and was reported, the gap is no other news."""
+    """Enqueue a gap once, unless a run is working on it, or failed and was reported."""
     since = now - _MAX_RUN_TIME
     gap = missed_windows(runs.watermark(session, now), now)
     if gap is None or runs.in_progress(session, since, now) or outbox.was_enqueued(session, FAILED_RUN, since, now):

@@ -1,6 +1,6 @@
-"""Read what a run asks for, and note what it brought against Intercom's own counts.
+"""Run an extraction: acquire the lease, extract the streams, and record their statistics.
 
-How pages land stands in `collect`; what the figures mean, in `domain.reconciliation`.
+`extract` lands the pages; `domain.reconciliation` evaluates the statistics.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,79 +35,78 @@ def run_extraction(
     kinds: Sequence[str] = tuple(STREAMS),
     progress: Progress = no_progress,
 ) -> list[StreamResult]:
-    """Read and land the streams of a run, and note its figures.
+    """Extract and land the streams of a run, and record their statistics.
 
     Raises:
-        IntercomError: a page stays refused, or the token is.
-        WarehouseError: the database is not to be had.
+        IntercomError: a page fails after all retries, or the token is refused.
+        WarehouseError: the database is unreachable, busy or refuses.
     """
-    reading = lease.acquire(run)
+    extraction_id = lease.acquire(run)
     with session.transaction():
-        covered = runs.watermark(session, run.started_at)
+        watermark = runs.watermark(session, run.started_at)
         workspace = workspace_state.stored_workspace_id(session)
-    settled = covered and covered - overlap
     window = run.window.widened(overlap)
-    collector = Extractor(
+    extractor = Extractor(
         reader,
         connect,
         run,
         window,
-        reading,
+        extraction_id,
         rules,
         progress,
-        settled,
-        workspace,
+        synced_before=watermark and watermark - overlap,
+        workspace=workspace,
     )
     errors_before = reader.request_stats.errors
     try:
-        collected = collector.extract([STREAMS[kind] for kind in kinds])
+        results = extractor.extract([STREAMS[kind] for kind in kinds])
     except Exception:
         with suppress(WarehouseError), session.transaction():
             runs.add_counts(session, run.id, 0, 0, reader.request_stats.errors - errors_before)
         raise
     with session.transaction():
-        read = {one.kind: one.records_seen for one in collected}
+        records_seen = {result.kind: result.records_seen for result in results}
         runs.add_counts(
             session,
             run.id,
-            read.get("contact", 0),
-            read.get("conversation", 0),
+            records_seen.get("contact", 0),
+            records_seen.get("conversation", 0),
             reader.request_stats.errors - errors_before,
         )
-        for one in collected:
-            is_known = run.full or (covered is not None and covered >= window.start)
-            stream_stats.record(session, _stream_stats(session, one, collector, is_known))
-    return collected
+        for result in results:
+            is_reconcilable = run.full or (watermark is not None and watermark >= window.start)
+            stream_stats.record(session, _stream_stats(session, result, extractor, is_reconcilable))
+    return results
 
 
-def _stream_stats(session: Session, one: StreamResult, collector: Extractor, is_known: bool) -> StreamStats:
-    """Return a stream's figures; the counts of its records are filled in where they are noted."""
+def _stream_stats(session: Session, result: StreamResult, extractor: Extractor, is_reconcilable: bool) -> StreamStats:
+    """Return a stream's statistics; `stream_stats.record` adds the counts of its records."""
     return StreamStats(
-        collector.extraction_id,
-        one.kind,
-        collector.run.id,
-        total=_total(one.scan_counts),
-        matched=_matched(session, one, collector) if is_known else None,
-        deleted=one.deleted,
-        parts_failed=one.parts_failed,
-        ignored_ratings=one.ignored_ratings,
+        extractor.extraction_id,
+        result.kind,
+        extractor.run.id,
+        total=_total(result.scan_counts),
+        matched=_matched(session, result, extractor) if is_reconcilable else None,
+        deleted=result.deleted,
+        parts_failed=result.parts_failed,
+        ignored_ratings=result.ignored_ratings,
     )
 
 
-def _total(completeness: ScanCounts | None) -> int | None:
-    """Return the lower of the two counts: records come and go while others are read."""
-    totals = (completeness.total_at_start, completeness.total_at_end) if completeness else ()
+def _total(counts: ScanCounts | None) -> int | None:
+    """Return the lower of Intercom's two counts, because records are added and deleted during a scan."""
+    totals = (counts.total_at_start, counts.total_at_end) if counts else ()
     return min((total for total in totals if total is not None), default=None)
 
 
-def _matched(session: Session, one: StreamResult, collector: Extractor) -> int | None:
-    """Return how many of the records that Intercom counted are known: read by a full reading, else landed ever."""
-    if one.scan_counts is None:
+def _matched(session: Session, result: StreamResult, extractor: Extractor) -> int | None:
+    """Return how many of the records that Intercom counted we have: seen by a full scan, or stored for a window."""
+    if result.scan_counts is None:
         return None
-    if collector.run.full:
-        return one.scan_counts.seen
-    stream: Stream = STREAMS[one.kind]
-    start, end = collector.window.seconds()
+    if extractor.run.full:
+        return result.scan_counts.seen
+    stream: Stream = STREAMS[result.kind]
+    start, end = extractor.window.seconds()
     return stream_stats.count_matching(
-        session, one.kind, streams.lower_bound(stream, start), streams.upper_bound(stream, end)
+        session, result.kind, streams.lower_bound(stream, start), streams.upper_bound(stream, end)
     )

@@ -1,4 +1,4 @@
-"""A sync from top to bottom. The assets call the same four steps, each in a Dagster step of its own."""
+"""Run a complete sync. The assets call the same four functions, each in its own Dagster step."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,22 +28,22 @@ def run_sync(
     progress: Progress = no_progress,
     before_step: Callable[[str], None] = lambda step: None,
 ) -> PublishResult:
-    """Run a sync that `start_run` has begun: extract, compute revenue and support, publish the customers.
+    """Run a sync that `start_run` started: extract, compute revenue and support metrics, publish the customers.
 
-    Every step commits what it did. A run that dies is resumed by calling this again, or by the next run.
+    Every step commits its work and is idempotent. To resume a run that died, call this again or start the next run.
 
     Args:
-        run: what is read, and as of when.
-        reader: the Intercom workspace.
-        connect: opens a session on the warehouse; each stream of the extraction has one of its own.
+        run: the run.
+        reader: reads the Intercom workspace.
+        connect: opens a session on the warehouse; each stream of the extraction uses its own.
         rules: the rules of the workspace.
-        overlap: how far a window reaches back before its start.
+        overlap: how far a window is extended before its start.
         clock: the machine's clock.
-        progress: takes the number of records read so far.
-        before_step: is called with each step, one of `STEPS`, before it begins.
+        progress: called with the number of records fetched so far.
+        before_step: called with each step, one of `STEPS`, before it starts.
 
     Raises:
-        IntercomError: a page stays refused, or the token is.
+        IntercomError: a page fails after all retries, or the token is refused.
         WarehouseError: the database is unreachable, busy or refuses.
     """
     with connect() as session, ExtractionLease(connect) as lease:

@@ -1,4 +1,4 @@
-"""What a sync tells while it works: how many records of a kind it has read, of how many."""
+"""Results, progress reports and batches of a stream's extraction."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -14,17 +14,17 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def no_progress(kind: str, done: int, expected: int | None) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
-_LARGEST = 16 * 2**20
-"""Bytes after which a batch is full: what lands together is in memory together, and some copies of it."""
+_MAX_BATCH_BYTES = 16 * 2**20
+"""The size at which a batch is full; while it lands, a batch is in memory several times."""
 
 
 class _Sized(Protocol):
     @property
     def size(self) -> int:
-        """About the bytes of memory that it takes."""
+        """Its approximate size in memory, in bytes."""
         ...
 
 
@@ -32,15 +32,15 @@ _Item = TypeVar("_Item", bound=_Sized)
 
 
 def batches(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
-    """Yield items in batches of as many, or of fewer large ones.
+    """Yield items in batches of at most `most`, and fewer if they are large.
 
-    When Intercom fails, what came before is yielded before the error goes on.
+    If Intercom fails, the items fetched before are yielded before the error is raised.
     """
     batch: list[_Item] = []
     try:
         for item in items:
             batch.append(item)
-            if len(batch) == most or sum(each.size for each in batch) >= _LARGEST:
+            if len(batch) == most or sum(each.size for each in batch) >= _MAX_BATCH_BYTES:
                 yield batch
                 batch = []
     except IntercomError:
@@ -56,18 +56,19 @@ _LOG = logging.getLogger("intercom_sync.pipeline")
 
 @dataclass
 class StreamResult:
-    """What reading one stream brought.
+    """The result of extracting one stream.
 
     Attributes:
         kind: contact or conversation.
-        read: records read by this run.
-        refused: those that cannot be used, by reason.
-        completeness: what was read against the API's own counts; None where an earlier try had read it all.
-        complete: whether a full read found all there was; None for a window.
-        gone: landed records that a complete full read did not find, or that are listed as deleted.
-        details: conversations whose parts were fetched.
-        given_up: conversations whose parts could not be fetched; the next run takes them up.
-        ignored_ratings: ratings outside 1 to 5.
+        records_seen: the number of records fetched by this run.
+        rejected: the number of rejected records by reason.
+        scan_counts: seen records compared with Intercom's own counts; None if an earlier attempt finished the scan.
+        is_complete: whether a full scan saw all records; None for a window.
+        deleted: the number of landed records deleted because a complete full scan did not see them, or because Intercom
+            lists them as deleted.
+        parts_fetched: the number of conversations whose parts were fetched.
+        parts_failed: the number of conversations whose parts could not be fetched; the next run retries them.
+        ignored_ratings: the number of ratings outside 1 to 5.
     """
 
     kind: str
@@ -80,11 +81,11 @@ class StreamResult:
     parts_failed: int = 0
     ignored_ratings: int = 0
 
-    def add(self, sifted: ParsedBatch[Any]) -> None:
-        """Count records that have landed, and say which of them were refused."""
-        self.records_seen += len(sifted.ids)
-        self.ignored_ratings += sum(getattr(one, "ignored_rating", False) for one, _ in sifted.valid.values())
-        for bad in sifted.rejected.values():
-            reason = bad.error.reason
+    def add(self, batch: ParsedBatch[Any]) -> None:
+        """Count a landed batch, and log its rejected records."""
+        self.records_seen += len(batch.ids)
+        self.ignored_ratings += sum(getattr(one, "ignored_rating", False) for one, _ in batch.valid.values())
+        for record in batch.rejected.values():
+            reason = record.error.reason
             self.rejected[reason] = self.rejected.get(reason, 0) + 1
-            _LOG.warning("Skipped %s %s: %s", self.kind, bad.id, bad.error)
+            _LOG.warning("Skipped %s %s: %s", self.kind, record.id, record.error)
