@@ -8,14 +8,12 @@ import orjson
 
 from benchmarks.database import fresh
 from benchmarks.row import Row
-from intercom_sync.domain.contacts import parse_contact
+from intercom_sync.domain.contacts import Contact, parse_contact
 from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.domain.rules import Rules
-from intercom_sync.domain.schema.tables import INTERCOM_CONTACTS
 from intercom_sync.sandbox.generate import generate
-from intercom_sync.warehouse.landing.land_contacts import CONTACT_COLUMNS, LandingContext, land_contacts
-from intercom_sync.warehouse.postgres.frames import frame_of
+from intercom_sync.warehouse.landing.land_contacts import LandingContext, contact_frame, land_contacts
 from intercom_sync.warehouse.postgres.session import Session
 
 _PAGES_PER_BATCH = 10
@@ -36,7 +34,7 @@ def rows(scale: float, repeat: int) -> list[Row]:
 
 
 def _landing(session: Session, pages: list[bytes]) -> float:
-    rules, stamp = Rules(), LandingContext("bench", datetime.now(UTC), "bench")
+    rules, stamp = Rules(), LandingContext("bench", datetime.now(UTC), Rules())
     began = time.perf_counter()
     for first in range(0, len(pages), _PAGES_PER_BATCH):
         records = [record for page in pages[first : first + _PAGES_PER_BATCH] for record in orjson.loads(page)["data"]]
@@ -50,7 +48,7 @@ def _floor(session: Session, pages: list[bytes]) -> float:
     began = time.perf_counter()
     parsed = [orjson.loads(page)["data"] for page in pages]
     parsing = time.perf_counter() - began
-    frame = frame_of(INTERCOM_CONTACTS, CONTACT_COLUMNS, filter(None, map(_columns, (r for p in parsed for r in p))))
+    frame = contact_frame(list(filter(None, map(_parsed, (r for p in parsed for r in p)))))
     del parsed
     began = time.perf_counter()
     with session.transaction():
@@ -58,8 +56,8 @@ def _floor(session: Session, pages: list[bytes]) -> float:
     return parsing + time.perf_counter() - began
 
 
-def _columns(record: object) -> tuple[object, ...] | None:
+def _parsed(record: object) -> tuple[Contact, str] | None:
     try:
-        return (*parse_contact(record, Rules())[:10], orjson.dumps(record).decode())
+        return parse_contact(record, Rules()), orjson.dumps(record).decode()
     except InvalidRecordError:
         return None

@@ -21,6 +21,7 @@ from intercom_sync.orchestration.partitions import six_hour_windows
 from intercom_sync.orchestration.resources import build_resources
 from intercom_sync.orchestration.schedules import build_schedules
 from intercom_sync.orchestration.sensors import build_sensors
+from intercom_sync.pipeline.stream_specs import CONTACT_STREAM, CONVERSATION_STREAM
 from intercom_sync.settings import Settings
 
 
@@ -40,8 +41,8 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
             build_unified_customers(partitions, rules),
         ],
         asset_checks=[
-            build_checks("raw_contacts", CONTACT_CHECKS, partitions),
-            build_checks("raw_conversations", CONVERSATION_CHECKS, partitions),
+            build_checks(CONTACT_STREAM.asset, CONTACT_CHECKS, partitions),
+            build_checks(CONVERSATION_STREAM.asset, CONVERSATION_CHECKS, partitions),
             build_checks("revenue_metrics", revenue_checks(rules), partitions),
             build_checks("support_metrics", SUPPORT_CHECKS, partitions),
             build_checks("unified_customers", CUSTOMER_CHECKS, partitions),

@@ -24,6 +24,7 @@ from intercom_sync.commands.dagster_instance import (
 from intercom_sync.commands.stop_signals import say, when_stopped
 from intercom_sync.commands.terminal_progress import show_progress
 from intercom_sync.definitions import build_definitions
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.assets.current_run import CUSTOMERS
 from intercom_sync.orchestration.assets.run_metadata import counts_of
@@ -114,8 +115,8 @@ def sync(settings: Settings, request: SyncRequest, as_json: bool) -> int:
             _record_failure(connect, instance, result.run_id)
             return 1
         with connect() as session, session.transaction():
-            finished_at, stats = runs.stats(session, result.run_id)
-            covered = runs.windows_covered_by(session, result.run_id)
+            finished_at, stats = runs.stats(session, RunId(result.run_id))
+            covered = runs.windows_covered_by(session, RunId(result.run_id))
         if covered:
             report_partitions(instance, result.run_id, covered, sorted(job.asset_layer.selected_asset_keys), partitions)
     if sys.stdout.isatty():

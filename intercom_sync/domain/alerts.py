@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.rules import Rules
 
 NEW_HIGH_VALUE = "new_high_value"
@@ -52,7 +53,7 @@ class Alert:
     kind: str
     email: str | None = field(repr=False)
     details: dict[str, Any] = field(repr=False)
-    run_id: str
+    run_id: RunId
     created_at: datetime
     refusal_count: int = 0
 

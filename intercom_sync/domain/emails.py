@@ -9,7 +9,7 @@ import re
 import email_validator
 from email_validator import EmailNotValidError, validate_email
 
-from intercom_sync.domain.parsing import InvalidRecordError, clean_text
+from intercom_sync.domain.parsing import InvalidRecordError, RejectionReason, clean_text
 from intercom_sync.domain.text_folding import trim
 
 # The library rejects localhost, .test, .local and the like, which RFC 5322 allows; its manual says to edit this list.
@@ -35,7 +35,7 @@ def clean_email(value: object) -> str | None:
     if value is None:
         return None
     if type(value) is not str:
-        raise InvalidRecordError("email is not a valid address", "email", value)
+        raise InvalidRecordError(RejectionReason.EMAIL, "email", value)
     if len(value) <= MAX_OCTETS and _is_plain_address(value):  # such an address has nothing to trim
         return value
     email = trim_email(value)
@@ -43,7 +43,7 @@ def clean_email(value: object) -> str | None:
         return None
     if len(email) <= MAX_OCTETS and (_is_plain_address(email) or _is_valid(email)):
         return email
-    raise InvalidRecordError("email is not a valid address", "email", value)
+    raise InvalidRecordError(RejectionReason.EMAIL, "email", value)
 
 
 def trim_email(text: str) -> str:

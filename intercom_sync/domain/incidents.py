@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from intercom_sync.domain.identifiers import RunId
+
 FAILED_RUN = "failed_run"
 FAILED_CHECK = "failed_check"
 PARTIAL_FAILURE = "survived_errors"
@@ -35,15 +37,15 @@ class Incident:
     kind: str
     key: str
     details: dict[str, Any] = field(repr=False)
-    run_id: str
+    run_id: RunId
     at: datetime
 
 
-def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, retried: bool = False) -> Incident:
+def failed_run(run_id: RunId, root: str, job: str, reason: str, at: datetime, *, retried: bool = False) -> Incident:
     """Return the incident of a run that failed or crashed.
 
     Args:
-        run: id of the run.
+        run_id: id of the run.
         root: id of the run that it retries, or its own: a run and its retries are one incident.
         job: the job's name.
         reason: the cause, in one sentence.
@@ -52,29 +54,31 @@ def failed_run(run: str, root: str, job: str, reason: str, at: datetime, *, retr
     """
     retry_note = " Dagster retries it." if retried else ""
     sentence = f"The run of {job} failed: {_one_line(reason)}{retry_note}"
-    return Incident(FAILED_RUN, f"{FAILED_RUN}/{root}", {"sentence": sentence, "job": job}, run, at)
+    return Incident(FAILED_RUN, f"{FAILED_RUN}/{root}", {"sentence": sentence, "job": job}, run_id, at)
 
 
-def failed_check(check: str, severity: str, finding: str, run: str, at: datetime) -> Incident:
+def failed_check(check: str, severity: str, finding: str, run_id: RunId, at: datetime) -> Incident:
     """Return the incident of a failed check; the caller decides whether to report it.
 
     Args:
         check: asset and name, as in `unified_customers/emails_are_unique`.
         severity: Dagster's severity, WARN or ERROR.
         finding: the sentence of the check, without customer data.
-        run: id of the run.
+        run_id: id of the run.
         at: when the check was evaluated.
     """
     sentence = f"The check {check} failed ({severity}){f': {_one_line(finding)}' if finding else '.'}"
     key = f"{FAILED_CHECK}/{check}/{at.astimezone(UTC).isoformat()}"
-    return Incident(FAILED_CHECK, key, {"sentence": sentence, "check": check, "severity": severity}, run, at)
+    return Incident(FAILED_CHECK, key, {"sentence": sentence, "check": check, "severity": severity}, run_id, at)
 
 
-def partial_failure(run: str, errors: int, at: datetime) -> Incident:
+def partial_failure(run_id: RunId, errors: int, at: datetime) -> Incident:
     """Return the incident of a sync that succeeded although some API calls failed after all retries."""
     calls = "1 API call" if errors == 1 else f"{errors} API calls"
     sentence = f"A sync succeeded, but {calls} failed after all retries. The next sync fetches the missing data."
-    return Incident(PARTIAL_FAILURE, f"{PARTIAL_FAILURE}/{run}", {"sentence": sentence, "errors": errors}, run, at)
+    return Incident(
+        PARTIAL_FAILURE, f"{PARTIAL_FAILURE}/{run_id}", {"sentence": sentence, "errors": errors}, run_id, at
+    )
 
 
 def missed_windows(watermark: datetime | None, now: datetime) -> Incident | None:
@@ -94,7 +98,7 @@ def missed_windows(watermark: datetime | None, now: datetime) -> Incident | None
         f"No sync has covered {gap} ({count}). The next sync catches up; if none starts, check that Dagster is running."
     )
     key = f"{MISSED_WINDOWS}/{watermark.astimezone(UTC).isoformat()}"
-    return Incident(MISSED_WINDOWS, key, {"sentence": sentence, "windows": windows}, "", now)
+    return Incident(MISSED_WINDOWS, key, {"sentence": sentence, "windows": windows}, RunId(""), now)
 
 
 def _last_window_end(moment: datetime) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 
 from intercom_sync.domain.contacts import clean_record, record_id, record_updated_at
-from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.parsing import InvalidRecordError, RejectionReason
 
 
 class Versioned(Protocol):
@@ -130,7 +130,7 @@ def _payload(raw: Any) -> tuple[Any, str]:
         record = clean_record(raw)
         return record, _json(record)
     except (ValueError, RecursionError):
-        raise InvalidRecordError("record of the wrong shape", "record") from None
+        raise InvalidRecordError(RejectionReason.RECORD_SHAPE, "record") from None
 
 
 def _json(value: Any) -> str:

@@ -2,7 +2,29 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
+
+
+class RejectionReason(StrEnum):
+    """The rule that a record breaks, as `rejected_records` and logs show it."""
+
+    RECORD_SHAPE = "record of the wrong shape"
+    NO_ID = "record without a usable id"
+    EMAIL = "email is not a valid address"
+    TIMESTAMP = "timestamp is not a positive integer"
+    TEXT_SHAPE = "text of the wrong shape"
+    LOCATION_SHAPE = "location of the wrong shape"
+    CONTACTS_SHAPE = "contacts of the wrong shape"
+    PARTS_SHAPE = "parts of the wrong shape"
+    ATTRIBUTES_SHAPE = "custom_attributes of the wrong shape"
+    LIST_SHAPE = "list of the wrong shape"
+    AMOUNT_NOT_A_NUMBER = "amount is not a number"
+    AMOUNT_TOO_LARGE = "amount is too large"
+    NO_PRICE = "active subscription without a usable price"
+    NEGATIVE_MRR = "MRR is below 0"
+    NEGATIVE_LTV = "LTV is below 0"
+    SUBSCRIPTION_STATUS = "subscription status is not an allowed one"
 
 
 @dataclass
@@ -10,12 +32,13 @@ class InvalidRecordError(Exception):
     """Report the first rule that a record breaks, as stored in `rejected_records`.
 
     Attributes:
-        reason: a sentence without personal data, fit for logs, e.g. "email is not a valid address".
+        reason: the rule, a sentence without personal data, fit for logs; only the reason of a database encoding is not
+            in `RejectionReason`, because it names the encoding.
         field: path of the field in the record, e.g. "custom_attributes.stripe_subscription_status".
         value: the invalid value, for the table only.
     """
 
-    reason: str
+    reason: RejectionReason | str
     field: str
     value: Any = None
 
@@ -90,7 +113,7 @@ def parse_timestamp(value: object, field: str) -> int:
     """
     if type(value) is int and 0 < value <= LAST_TIMESTAMP:
         return value
-    raise InvalidRecordError("timestamp is not a positive integer", field, value)
+    raise InvalidRecordError(RejectionReason.TIMESTAMP, field, value)
 
 
 def parse_optional_timestamp(value: object, field: str) -> int | None:
@@ -117,4 +140,4 @@ def parse_text(value: object, field: str) -> str | None:
         value = int(value)
     if (type(value) is int and value in _INTEGERS) or (type(value) is float and abs(value) < float("inf")):
         return str(value)
-    raise InvalidRecordError("text of the wrong shape", field, value)
+    raise InvalidRecordError(RejectionReason.TEXT_SHAPE, field, value)

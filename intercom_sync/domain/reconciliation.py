@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from intercom_sync.domain.clocks import Clocks, describe_offset
+from intercom_sync.domain.identifiers import ExtractionId, RunId
+from intercom_sync.domain.record_kinds import RecordKind
 
 MIN_SAMPLE = 100
 """Below this number of records, large relative changes are normal."""
@@ -31,9 +33,9 @@ class CheckResult:
 class StreamStats:
     """Hold an extraction's statistics of one stream, the columns of `sync_stream_stats`; None is unknown."""
 
-    extraction_id: str
-    kind: str
-    run_id: str
+    extraction_id: ExtractionId
+    kind: RecordKind
+    run_id: RunId
     records_seen: int = 0
     rejected: int = 0
     without_email: int = 0
@@ -54,7 +56,7 @@ def not_all_rejected(stats: StreamStats) -> CheckResult:
     passed = stats.records_seen < MIN_SAMPLE or stats.rejected < stats.records_seen
     return CheckResult(
         passed,
-        f"{stats.records_seen - stats.rejected} of {stats.records_seen} extracted {stats.kind}s are valid."
+        f"{stats.records_seen - stats.rejected} of {stats.records_seen} extracted {stats.kind.plural} are valid."
         + ("" if passed else " All were rejected, so nothing is written: see rejected_records for the reasons."),
         {"records_seen": stats.records_seen, "records_rejected": stats.rejected},
     )
@@ -69,7 +71,7 @@ def reconciled(stats: StreamStats, full: bool) -> CheckResult:
     if stats.scan_misses:
         return CheckResult(
             False,
-            f"The full scan did not return {stats.scan_misses} {stats.kind}s that a fetch by id returns. "
+            f"The full scan did not return {stats.scan_misses} {stats.kind.plural} that a fetch by id returns. "
             "They are landed. If they are missing again, Intercom's search omits them.",
             {"scan_misses": stats.scan_misses},
             tuple(stats.scan_miss_ids),
@@ -78,7 +80,7 @@ def reconciled(stats: StreamStats, full: bool) -> CheckResult:
         return CheckResult(True, "Nothing to compare: Intercom gave no count, or no full sync preceded this window.")
     missing = max(0, stats.total - stats.matched)
     passed = missing <= (0 if full else stats.total // 100)
-    sentence = f"Intercom counts {stats.total} {stats.kind}s, and {stats.matched} are stored."
+    sentence = f"Intercom counts {stats.total} {stats.kind.plural}, and {stats.matched} are stored."
     return CheckResult(
         passed,
         sentence
@@ -94,7 +96,7 @@ def no_late_arrivals(stats: StreamStats) -> CheckResult:
         return CheckResult(True, "Earlier windows returned every record.", {"late_arrivals": 0})
     return CheckResult(
         False,
-        f"The full sync found {stats.late_arrivals} {stats.kind}s that earlier windows should have returned. "
+        f"The full sync found {stats.late_arrivals} {stats.kind.plural} that earlier windows should have returned. "
         "They are landed. If this repeats, increase INTERCOM_SYNC_OVERLAP_MINUTES: Intercom's search index is late.",
         {"late_arrivals": stats.late_arrivals},
         tuple(stats.late_arrival_ids),
@@ -121,21 +123,21 @@ def no_volume_drop(since: Sequence[StreamStats], rows_before: int | None, full: 
     ):
         return CheckResult(
             False,
-            f"A full sync extracted {current.matched} of the {current.total} {current.kind}s that Intercom counts, so "
-            "nothing is written. Run it again.",
+            f"A full sync extracted {current.matched} of the {current.total} {current.kind.plural} that Intercom "
+            "counts, so nothing is written. Run it again.",
             metrics,
         )
     if rows_before is None or rows_before < MIN_SAMPLE or deleted * 2 <= rows_before:
-        return CheckResult(True, f"{current.rows_after} {current.kind}s are stored.", metrics)
+        return CheckResult(True, f"{current.rows_after} {current.kind.plural} are stored.", metrics)
     if full and len(since) > 1 and current.deleted * 2 <= current.rows_after + current.deleted:
         return CheckResult(
-            True, f"A second full extraction confirms the count of {current.rows_after} {current.kind}s.", metrics
+            True, f"A second full extraction confirms the count of {current.rows_after} {current.kind.plural}.", metrics
         )
     return CheckResult(
         False,
-        f"{deleted} of the {rows_before} {current.kind}s stored after the last successful sync are gone, so nothing is "
-        "written. Check that INTERCOM_API_KEY belongs to the right workspace. If they were really deleted, run a full "
-        "sync again: a second full extraction that finds the same is accepted.",
+        f"{deleted} of the {rows_before} {current.kind.plural} stored after the last successful sync are gone, so "
+        "nothing is written. Check that INTERCOM_API_KEY belongs to the right workspace. If they were really deleted, "
+        "run a full sync again: a second full extraction that finds the same is accepted.",
         metrics | {"rows_before": rows_before},
     )
 

@@ -23,13 +23,13 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "a98bd62fd6c4ef27")
+PARSING = RuleVersion(2, ("contacts", "conversations"), "bec3cbe97941b6ce")
 """Validity and columns of contacts and conversations."""
 
-REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "db53db56ccac9755")
+REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "1cbaa8c97b651072")
 """Revenue of a contact."""
 
-TEXT = RuleVersion(2, ("messages",), "4038aaa271f017b1")
+TEXT = RuleVersion(2, ("messages",), "3f345480a30f65b2")
 """Visible text of a message. The HTML is not stored, so after a change the conversations are fetched again."""
 
 MATCHING = RuleVersion(2, ("cancel_mentions",), "53822de53afbab77")

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.incidents import Incident, failed_run
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.jobs import SYNC_JOB
@@ -69,7 +70,7 @@ def record_ended(instance: dg.DagsterInstance, session: Session, record: dg.RunR
         failed = run.status is dg.DagsterRunStatus.FAILURE
         enqueued = int(failed and outbox.enqueue_once(session, _failure(instance, record)))
         return enqueued + sum(
-            record_evaluation(session, evaluation) for evaluation in _evaluations(instance, run.run_id)
+            record_evaluation(session, evaluation) for evaluation in _evaluations(instance, RunId(run.run_id))
         )
 
 
@@ -79,16 +80,17 @@ def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
     started_at = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else ended_at
     succeeded = run.status is dg.DagsterRunStatus.SUCCESS
     with session.transaction():
-        is_noted = runs.is_noted(session, run.run_id)
+        run_id = RunId(run.run_id)
+        is_noted = runs.is_noted(session, run_id)
     if not is_noted and not succeeded and _is_sync(run):
         get_or_start_run(
-            session, run.run_id, _request(run), _window(run.tags.get("dagster/partition"), started_at), started_at
+            session, run_id, _request(run), _window(run.tags.get("dagster/partition"), started_at), started_at
         )
     with session.transaction():
         if succeeded:
-            runs.end_partial(session, run.run_id, ended_at)
+            runs.end_partial(session, run_id, ended_at)
         else:
-            runs.end(session, run.run_id, runs.CRASHED if crashed else _STATES[run.status], ended_at)
+            runs.end(session, run_id, runs.CRASHED if crashed else _STATES[run.status], ended_at)
 
 
 def _request(run: dg.DagsterRun) -> RunRequest:
@@ -115,7 +117,7 @@ def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Incident:
     """Return the incident of a failed run."""
     run = record.dagster_run
     return failed_run(
-        run.run_id,
+        RunId(run.run_id),
         run.root_run_id or run.run_id,
         run.job_name if _is_sync(run) else "assets",
         _reason(instance, run.run_id),
@@ -125,7 +127,7 @@ def _failure(instance: dg.DagsterInstance, record: dg.RunRecord) -> Incident:
     )
 
 
-def _evaluations(instance: dg.DagsterInstance, run_id: str) -> Iterator[Evaluation]:
+def _evaluations(instance: dg.DagsterInstance, run_id: RunId) -> Iterator[Evaluation]:
     """Yield the check evaluations of a run in order."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         found = entry.get_dagster_event().asset_check_evaluation_data

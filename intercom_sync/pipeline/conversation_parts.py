@@ -10,6 +10,7 @@ from datetime import datetime
 
 from intercom_sync.domain.conversations import parse_conversation
 from intercom_sync.domain.parse_records import parse_records
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.intercom.errors import IntercomError, NotFoundError
 from intercom_sync.intercom.fetch_by_id import FetchResult
@@ -47,7 +48,7 @@ def fetch_parts(
         found = [answer for _, answer, _ in fetched if isinstance(answer, dict)]
         vanished = [id for id, answer, _ in fetched if isinstance(answer, NotFoundError)]
         with session.transaction():
-            found = drop_suppressed(session, "conversation", found)
+            found = drop_suppressed(session, RecordKind.CONVERSATION, found)
             invalid = land_parts(session, found, rules, as_of)
             clear_pending_parts(session, vanished)
         result.parts_fetched += len(found) - len(invalid)
@@ -66,7 +67,7 @@ def _probes(session: Session, pending: Sequence[str]) -> list[str]:
         return with_parts(session) or [*pending[-1:], *pending[len(pending) // 2 :][:1]]
 
 
-def fetch_rejected(session: Session, reader: Reader, rules: Rules, landing: LandingContext) -> None:
+def fetch_rejected(session: Session, reader: Reader, landing: LandingContext) -> None:
     """Fetch the conversations that other rules rejected, and validate each again by the current rules.
 
     Conversations that cannot be fetched are retried by the next run.
@@ -75,15 +76,16 @@ def fetch_rejected(session: Session, reader: Reader, rules: Rules, landing: Land
         IntercomError: the token may not read conversations, or every fetch fails.
         WarehouseError: the database is unreachable, busy or refuses.
     """
+    rules_hash = landing.rules.contact_rules_hash()
     with session.transaction():
-        rejected = rejected_by_other_rules(session, landing.rules_hash)
+        rejected = rejected_by_other_rules(session, rules_hash)
     for fetched in batches(reader.conversation_details(rejected, lambda: _probes(session, rejected)), _BATCH):
         found = [answer for _, answer, _ in fetched if isinstance(answer, dict)]
         revalidated = [id for id, answer, _ in fetched if isinstance(answer, dict | NotFoundError)]
         with session.transaction():
-            batch = parse_records(drop_suppressed(session, "conversation", found), parse_conversation)
-            land_conversations(session, batch, rules, landing)
-            mark_revalidated(session, revalidated, landing.rules_hash)
+            batch = parse_records(drop_suppressed(session, RecordKind.CONVERSATION, found), parse_conversation)
+            land_conversations(session, batch, landing)
+            mark_revalidated(session, revalidated, rules_hash)
 
 
 def _count_failures(result: StreamResult, fetched: Sequence[FetchResult]) -> None:

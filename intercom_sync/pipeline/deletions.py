@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from intercom_sync.domain.identifiers import ExtractionId
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.intercom.errors import IntercomError, NotFoundError, UnauthorizedError
 from intercom_sync.intercom.fetch_by_id import FetchResult
 from intercom_sync.intercom.reader import Reader
@@ -32,7 +34,9 @@ LandContacts = Callable[[Sequence[Any]], None]
 """Lands contacts that the scan missed, and records the scan misses."""
 
 
-def verify_missing(session: Session, reader: Reader, extraction_id: str, land_contacts: LandContacts) -> set[str]:
+def verify_missing(
+    session: Session, reader: Reader, extraction_id: ExtractionId, land_contacts: LandContacts
+) -> set[str]:
     """Fetch each landed contact that a complete scan did not see, and return the ids to keep.
 
     A contact is deleted on 404 or 410; the response may name the contact it was merged into. An existing contact is
@@ -42,7 +46,7 @@ def verify_missing(session: Session, reader: Reader, extraction_id: str, land_co
         UnauthorizedError: the token may not read contacts.
     """
     with session.transaction():
-        missing = delete_unseen.ids_not_seen(session, extraction_id, "contact", MAX_VERIFIED)
+        missing = delete_unseen.ids_not_seen(session, extraction_id, RecordKind.CONTACT, MAX_VERIFIED)
     kept = set(missing)
     try:
         for fetched in batches(reader.contact_details(missing, lambda: _seen_ids(session, extraction_id)), _BATCH):
@@ -74,15 +78,15 @@ def apply_deleted_list(session: Session, reader: Reader, overlap: timedelta) -> 
     return deleted
 
 
-def _seen_ids(session: Session, extraction_id: str) -> list[str]:
+def _seen_ids(session: Session, extraction_id: ExtractionId) -> list[str]:
     with session.transaction():
-        return extractions.some_ids(session, extraction_id, "contact")
+        return extractions.some_ids(session, extraction_id, RecordKind.CONTACT)
 
 
 def _deleted_ids(session: Session, fetched: Sequence[FetchResult]) -> set[str]:
     merged_into = {id: answer.merged_into for id, answer, _ in fetched if isinstance(answer, NotFoundError)}
     with session.transaction():
-        landing_lock(session, "contact")
+        landing_lock(session, RecordKind.CONTACT)
         contact_merges.record(session, {id: target for id, target in merged_into.items() if target})
     return set(merged_into)
 

@@ -42,14 +42,16 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
     """
     with session.transaction():
         lock_tables(session)
-        reading = extractions.extraction_of_run(session, run.id)
+        extraction_id = extractions.extraction_of_run(session, run.id)
         had_company = runs.overlapped_another_run(session, run)
         if had_company:
             run = runs.advance_as_of(session, run, _latest(session, run, clock()))
             refresh_in_transaction(session, rules)
             refresh_support_in_transaction(session, run.as_of, parallel_reads=False)
-        upserted = upsert_customers(session, run, reading, _with_app(session, rules), parallel_reads=not had_company)
-        counts = extractions.contact_counts(session, reading, sum(one.read for one in upserted.unwritten))
+        upserted = upsert_customers(
+            session, run, extraction_id, _with_app(session, rules), parallel_reads=not had_company
+        )
+        counts = extractions.contact_counts(session, extraction_id, sum(one.read for one in upserted.unwritten))
         taken = _time_taken(session, run, clock())
         figures = SyncStats(
             contacts_synced=upserted.new + upserted.updated,
@@ -61,12 +63,12 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
             avg_quality_score=upserted.average_quality,
             alerts_generated=upserted.alerts,
         )
-        if not extractions.is_complete(session, reading):
+        if not extractions.is_complete(session, extraction_id):
             runs.mark_partial(session, run.id)
         finished_at = (run.started_at + taken).astimezone(UTC)
         runs.complete(session, run.id, figures, finished_at)
         summaries.record_summary(session, run.id, upserted.customers, rules.currency)
-        extractions.finish(session, reading, run.id)
+        extractions.finish(session, extraction_id, run.id)
     with session.transaction():
         analyze(session, "unified_customers", "customer_last_written", rows=upserted.new)
     _log_unwritten(upserted.unwritten)

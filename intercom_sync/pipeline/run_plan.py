@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.window import Window
 from intercom_sync.pipeline.errors import RunRefusedError
 from intercom_sync.warehouse.postgres.session import Session
@@ -45,7 +46,7 @@ class RunRequest:
 
 
 def plan_run(
-    run: str,
+    run_id: RunId,
     request: RunRequest,
     partition: Window,
     watermark: datetime | None,
@@ -59,7 +60,7 @@ def plan_run(
     An instant before the newest completed run's says what is read; the columns that depend on time stay at the newer.
 
     Args:
-        run: the Dagster run's id.
+        run_id: the Dagster run's id.
         request: the configuration.
         partition: the partition's window.
         watermark: every change before it has been extracted; None before the first full sync.
@@ -75,7 +76,7 @@ def plan_run(
     earliest = min(wanted, clocks.earliest or clock) if clocks else min(wanted, clock)
     as_of = max(wanted, newest.astimezone(UTC)) if newest else wanted
     window, full = _scope(request, partition, watermark, wanted)
-    return SyncRun(run, as_of, window, full, started_at=clock, clocks=clocks, earliest_now=earliest)
+    return SyncRun(run_id, as_of, window, full, started_at=clock, clocks=clocks, earliest_now=earliest)
 
 
 def require_past(as_of: datetime | None, clock: datetime) -> None:
@@ -113,7 +114,9 @@ def _window(asked: RunRequest, partition: Window, covered: datetime | None, want
     return Window(start, end)
 
 
-def get_or_start_run(session: Session, run: str, request: RunRequest, partition: Window, clock: datetime) -> SyncRun:
+def get_or_start_run(
+    session: Session, run_id: RunId, request: RunRequest, partition: Window, clock: datetime
+) -> SyncRun:
     """Plan a run by one clock and note that it began; an asset that joins a run gets it as it was planned first.
 
     For runs that do not ask Intercom; one that does begins by `start.start_run`.
@@ -122,11 +125,11 @@ def get_or_start_run(session: Session, run: str, request: RunRequest, partition:
         RunRefusedError: as `plan_run`.
     """
     with session.transaction():
-        begun = runs.begun(session, run)
+        begun = runs.begun(session, run_id)
         if begun:
             return begun
         covered, newest = runs.watermark(session), runs.newest_as_of(session, clock)
-    return runs.start(session, plan_run(run, request, partition, covered, clock.astimezone(UTC), newest=newest))
+    return runs.start(session, plan_run(run_id, request, partition, covered, clock.astimezone(UTC), newest=newest))
 
 
 def parse_time(text: str) -> datetime:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from intercom_sync.domain.clocks import Clock, Clocks, machine_clock
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.intercom.errors import IntercomError
@@ -27,7 +28,7 @@ _LOG = logging.getLogger("intercom_sync.pipeline")
 def start_run(
     session: Session,
     client: IntercomClient,
-    run: str,
+    run_id: RunId,
     asked: RunRequest,
     partition: Window,
     *,
@@ -54,24 +55,24 @@ def start_run(
         require_workspace(session, workspace)
         clocks = Clocks(clock(), database_clock(session), client.server_time())
         present = present_of(session, clocks)
-        begun = runs.begun(session, run) or _begin(session, run, asked, partition, clocks, present)
+        begun = runs.begun(session, run_id) or _begin(session, run_id, asked, partition, clocks, present)
         newest = runs.newest_as_of(session, present) or begun.as_of
         keep_messages(session, max(begun.as_of, newest), begun.earliest_now or begun.as_of)
         if away:
-            runs.add_counts(session, run, 0, 0, client.request_stats.errors)
+            runs.add_counts(session, run_id, errors=client.request_stats.errors)
     if away:
         raise away
     return begun
 
 
 def _begin(
-    session: Session, run: str, asked: RunRequest, partition: Window, clocks: Clocks, present: datetime
+    session: Session, run_id: RunId, asked: RunRequest, partition: Window, clocks: Clocks, present: datetime
 ) -> SyncRun:
     note_messages_since(session)
     met = correct_future_instants(session, present)
     _warn(clocks, present, met)
     covered, newest = runs.watermark(session), runs.newest_as_of(session, present)
-    planned = plan_run(run, asked, partition, covered, present, newest=newest, clocks=clocks)
+    planned = plan_run(run_id, asked, partition, covered, present, newest=newest, clocks=clocks)
     return runs.note_begun(session, replace(planned, future_instants=met))
 
 

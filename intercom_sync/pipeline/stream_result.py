@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from intercom_sync.domain.parse_records import ParsedBatch
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.intercom.errors import IntercomError
 from intercom_sync.intercom.reader import ScanCounts
 
@@ -71,7 +72,7 @@ class StreamResult:
         ignored_ratings: the number of ratings outside 1 to 5.
     """
 
-    kind: str
+    kind: RecordKind
     records_seen: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     scan_counts: ScanCounts | None = None

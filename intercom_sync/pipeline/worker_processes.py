@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from intercom_sync.domain.errors import RetryableError
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.warehouse.errors import WarehouseError
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import liveness
@@ -20,29 +21,29 @@ _beating: set[str] = set()
 _lock = threading.Lock()
 
 
-def keep_beating(connect: Callable[[], Session], run: str) -> None:
+def keep_beating(connect: Callable[[], Session], run_id: RunId) -> None:
     """Renew a run's sign of life from a thread, until the run is closed or this process ends."""
     with _lock:
-        if run in _beating:
+        if run_id in _beating:
             return
-        _beating.add(run)
-    threading.Thread(target=_beat, args=(connect, run), name="heartbeat", daemon=True).start()
+        _beating.add(run_id)
+    threading.Thread(target=_beat, args=(connect, run_id), name="heartbeat", daemon=True).start()
 
 
-def _beat(connect: Callable[[], Session], run: str) -> None:
+def _beat(connect: Callable[[], Session], run_id: RunId) -> None:
     pause = threading.Event()
     try:
-        while _is_open(connect, run):
+        while _is_open(connect, run_id):
             pause.wait(INTERVAL_SECONDS)
     finally:
         with _lock:
-            _beating.discard(run)
+            _beating.discard(run_id)
 
 
-def _is_open(connect: Callable[[], Session], run: str) -> bool:
+def _is_open(connect: Callable[[], Session], run_id: RunId) -> bool:
     try:
         with connect() as session:
-            return liveness.beat(session, run)
+            return liveness.beat(session, run_id)
     except RetryableError:
         return True  # it may come back
     except WarehouseError:

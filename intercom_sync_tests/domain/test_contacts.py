@@ -17,23 +17,35 @@ def refusal(record):
 
 def test_every_field_of_a_contact_is_read():
     assert parse_contact(contact(), RULES) == Contact(
-        "c1",
-        "Ann.Lee@Example.com",
-        "u-1",
-        "user",
-        "Ann Lee",
-        "Ireland",
-        "Dublin",
-        NOW - 400 * DAY,
-        NOW - DAY,
-        NOW - 2 * DAY,
-        NO_REVENUE,
+        id="c1",
+        email="Ann.Lee@Example.com",
+        external_id="u-1",
+        role="user",
+        name="Ann Lee",
+        location_country="Ireland",
+        location_city="Dublin",
+        created_at=NOW - 400 * DAY,
+        updated_at=NOW - DAY,
+        last_seen_at=NOW - 2 * DAY,
+        revenue=NO_REVENUE,
     )
 
 
 def test_a_lead_may_have_nothing_but_an_id_and_times():
     read = parse_contact({"id": 9, "created_at": 1, "updated_at": 2}, RULES)
-    assert read == Contact("9", None, None, None, None, None, None, 1, 2, None, NO_REVENUE)
+    assert read == Contact(
+        id="9",
+        email=None,
+        external_id=None,
+        role=None,
+        name=None,
+        location_country=None,
+        location_city=None,
+        created_at=1,
+        updated_at=2,
+        last_seen_at=None,
+        revenue=NO_REVENUE,
+    )
 
 
 @pytest.mark.parametrize(

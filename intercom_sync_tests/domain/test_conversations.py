@@ -24,7 +24,9 @@ def test_every_field_of_a_conversation_is_read():
         last_contact_reply_at=NOW - DAY,
         only_others_replied=False,
         source_known=True,
-        messages=(Message("v1", "source", "c1", NOW - 10 * DAY, "Hello"),),
+        messages=(
+            Message(conversation_id="v1", message_id="source", author_id="c1", created_at=NOW - 10 * DAY, text="Hello"),
+        ),
         ignored_rating=False,
     )
 

@@ -16,8 +16,8 @@ def texts(*parts, **fields):
 
 def test_the_opening_and_the_parts_by_contacts_are_read_as_visible_text():
     assert parse_messages(detail(part(1, "<p>I&#39;m leaving</p>"))) == (
-        Message("v1", "source", "c1", NOW - 10 * DAY, "Hello"),
-        Message("v1", "p1", "c1", NOW - DAY + 1, "I'm leaving"),
+        Message(conversation_id="v1", message_id="source", author_id="c1", created_at=NOW - 10 * DAY, text="Hello"),
+        Message(conversation_id="v1", message_id="p1", author_id="c1", created_at=NOW - DAY + 1, text="I'm leaving"),
     )
 
 

@@ -10,6 +10,7 @@ import psycopg2.extras
 
 from intercom_sync.domain.contacts import parse_contact
 from intercom_sync.domain.parse_records import parse_records
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.pipeline.compute import compute_revenue, compute_support
@@ -92,8 +93,8 @@ class SharedTable:
                 for id in gone:
                     session.execute("DELETE FROM intercom_contacts WHERE id = $1", id)
                 sifted = parse_records(records, partial(parse_contact, rules=RULES))
-                land_contacts(session, sifted, LandingContext(run.id, run.as_of, RULES.contact_rules_hash()))
-                extractions.record_seen_ids(session, run.id, "contact", sifted.ids)
+                land_contacts(session, sifted, LandingContext(run.id, run.as_of, RULES))
+                extractions.record_seen_ids(session, run.id, RecordKind.CONTACT, sifted.ids)
             compute_revenue(session, run, RULES)
             compute_support(session, run, RULES)
             return publish_customers(session, run, RULES, lambda: moment)

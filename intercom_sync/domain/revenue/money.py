@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
-from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.parsing import InvalidRecordError, RejectionReason
 
 DEFAULT_CURRENCY = "usd"
 _ZERO_DECIMAL = frozenset(
@@ -99,7 +99,7 @@ def dollars(number: Number, per_dollar: int, field: str) -> Decimal:
     micros, rest = divmod(abs(number.numerator) * _MICROS, scale := number.denominator * per_dollar)
     micros += 2 * rest >= scale
     if micros >= _MAX_MICROS:
-        raise InvalidRecordError("amount is too large", field)
+        raise InvalidRecordError(RejectionReason.AMOUNT_TOO_LARGE, field)
     return _EXACT.scaleb(-micros if number < 0 else micros, -6)
 
 
@@ -113,7 +113,7 @@ def parse_amount(value: object, per_dollar: int, field: str) -> Decimal | None:
         return None
     number = exact_number(value)
     if number is None:
-        raise InvalidRecordError("amount is not a number", field, value)
+        raise InvalidRecordError(RejectionReason.AMOUNT_NOT_A_NUMBER, field, value)
     return dollars(number, per_dollar, field)
 
 

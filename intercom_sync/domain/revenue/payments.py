@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from intercom_sync.domain.parsing import LAST_TIMESTAMP, InvalidRecordError
+from intercom_sync.domain.parsing import LAST_TIMESTAMP, InvalidRecordError, RejectionReason
 from intercom_sync.domain.revenue.money import PARTS, Number, currency_unit, dollars, exact_number
 from intercom_sync.domain.revenue.stripe_attributes import Item, attribute_path, find_items, is_blank, normalize_enum
 from intercom_sync.domain.rules import Rules
@@ -66,7 +66,7 @@ def parse_payments(attributes: Item, rules: Rules) -> PaymentTotals:
     total = sum(known)
     ltv = dollars(total, PARTS, field)
     if total < 0:
-        raise InvalidRecordError("LTV is below 0", field, float(ltv))
+        raise InvalidRecordError(RejectionReason.NEGATIVE_LTV, field, float(ltv))
     return PaymentTotals(
         ltv if len(known) == len(amounts) else None,
         None if newest is None else dollars(newest, PARTS, field),
@@ -82,5 +82,5 @@ def _parts(amount: object, parts: int, field: str) -> Number | None:
         return None
     number = exact_number(amount)
     if number is None:
-        raise InvalidRecordError("amount is not a number", field, amount)
+        raise InvalidRecordError(RejectionReason.AMOUNT_NOT_A_NUMBER, field, amount)
     return number * parts

@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
 
-from intercom_sync.domain.parsing import InvalidRecordError
+from intercom_sync.domain.parsing import InvalidRecordError, RejectionReason
 from intercom_sync.domain.revenue.money import PARTS, Number, currency_unit, exact_number
 from intercom_sync.domain.revenue.stripe_attributes import (
     Item,
@@ -76,8 +76,6 @@ MONTHLY_PARTS = 12 * PARTS
 _TIMES_A_YEAR = {"day": 365, "week": 52, "month": 12, "year": 1}
 _FAST_PATH_LIMIT = 1 << 31  # larger amounts and quantities take the general path
 _MAX_INTERVAL_COUNT = 10_000  # Stripe allows three years, 1,095 days
-_UNUSABLE = "active subscription without a usable price"
-_NOT_A_NUMBER = "amount is not a number"
 # Fast path: most subscriptions have only these fields, and none of them changes the price.
 _USUAL_SUBSCRIPTION_FIELDS = frozenset(
     {"id", "object", "status", "plan", "quantity", "current_period_start", "current_period_end", "created", "customer"}
@@ -179,9 +177,9 @@ def _price_amount(fields: Item, count_quantity: bool, field: str) -> Number | No
         return None
     number, times = exact_number(amount), _TIMES_A_YEAR.get(normalize_enum(first_value(fields, INTERVAL)))
     if number is None:
-        raise InvalidRecordError(_NOT_A_NUMBER, field, amount)
+        raise InvalidRecordError(RejectionReason.AMOUNT_NOT_A_NUMBER, field, amount)
     if times is None:
-        raise InvalidRecordError(_UNUSABLE, field, fields)
+        raise InvalidRecordError(RejectionReason.NO_PRICE, field, fields)
     intervals = _interval_count(fields, field)
     units = _packages(_quantity(fields, field), fields) if count_quantity else 1
     if units is None:
@@ -199,7 +197,7 @@ def _interval_count(fields: Item, field: str) -> int:
     value = first_value(fields, INTERVAL_COUNT)
     count = 1 if value is None else exact_number(value)
     if count is None or count.denominator != 1 or not 1 <= count <= _MAX_INTERVAL_COUNT:
-        raise InvalidRecordError(_UNUSABLE, field, fields)
+        raise InvalidRecordError(RejectionReason.NO_PRICE, field, fields)
     return int(count)
 
 
@@ -207,7 +205,7 @@ def _quantity(fields: Item, field: str) -> Number:
     value = fields.get("quantity")
     number = 1 if value is None else exact_number(value)
     if number is None or number < 0:
-        raise InvalidRecordError(_NOT_A_NUMBER, f"{field}.quantity", value)
+        raise InvalidRecordError(RejectionReason.AMOUNT_NOT_A_NUMBER, f"{field}.quantity", value)
     return number
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from intercom_sync.domain.parsing import InvalidRecordError, clean_text
+from intercom_sync.domain.parsing import InvalidRecordError, RejectionReason, clean_text
 
 Item = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _listed(value: object, name: str) -> list[Item] | None:
     if value is None:
         return None
     if type(value) is not list or not _ONLY_DICT.issuperset(map(type, value)):
-        raise InvalidRecordError("list of the wrong shape", attribute_path(name), given)
+        raise InvalidRecordError(RejectionReason.LIST_SHAPE, attribute_path(name), given)
     return value
 
 
@@ -100,13 +100,13 @@ def _decoded(text: str, name: str) -> object:
     try:  # the standard library accepts lone surrogates, which `clean_text` removes
         return json.loads(clean_text(text))
     except (ValueError, RecursionError):
-        raise InvalidRecordError("list of the wrong shape", attribute_path(name), text) from None
+        raise InvalidRecordError(RejectionReason.LIST_SHAPE, attribute_path(name), text) from None
 
 
 def _unwrapped(value: Item, name: str) -> object:
     present = [key for key in _LIST_KEYS if key in value]
     if not present:
-        raise InvalidRecordError("list of the wrong shape", attribute_path(name), value)
+        raise InvalidRecordError(RejectionReason.LIST_SHAPE, attribute_path(name), value)
     return next((value[key] for key in present if value[key] is not None), None)
 
 
@@ -116,5 +116,5 @@ def _flattened(item: Item, name: str) -> Item:
     if fields is None:
         return item
     if type(fields) is not dict:
-        raise InvalidRecordError("list of the wrong shape", attribute_path(name), item)
+        raise InvalidRecordError(RejectionReason.LIST_SHAPE, attribute_path(name), item)
     return {**item, **fields}

@@ -1,6 +1,7 @@
 """Tables of results: `unified_customers`, its metrics, and the values that the sync last wrote to it."""
 
 from intercom_sync.domain.schema.columns import Column, Origin, Table, Type
+from intercom_sync.domain.schema.landed_tables import PROFILE_COLUMNS
 
 _INTERCOM, _COUNTED = Origin.INTERCOM, Origin.COUNTED
 
@@ -53,10 +54,8 @@ UNIFIED_CUSTOMERS = Table(
             Type.TEXT,
             "Id of the contact that represents the customer: the one updated last.",
         ),
-        Column("external_id", Type.TEXT, "The workspace's own user id of that contact.", origin=_INTERCOM),
         Column("name", Type.TEXT, "Name; the part of the email before the @ when no name is known.", personal=True),
-        Column("location_country", Type.TEXT, "Country, by name.", origin=_INTERCOM),
-        Column("location_city", Type.TEXT, "City.", personal=True, origin=_INTERCOM),
+        *PROFILE_COLUMNS,
         Column("signup_date", Type.TIMESTAMP, "When the contact was created.", origin=_INTERCOM),
         *_STRIPE_COLUMNS,
         Column("last_seen_at", Type.TIMESTAMP, "When the customer was last seen.", origin=_INTERCOM),

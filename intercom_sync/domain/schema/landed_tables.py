@@ -1,10 +1,17 @@
 """Tables of landed records: what Intercom returned, and what was rejected."""
 
-from intercom_sync.domain.schema.columns import Column, Table, Type
+from intercom_sync.domain.schema.columns import Column, Origin, Table, Type
 
 _LANDED_AT = Column(
     "landed_at", Type.TIMESTAMP, "When the row was inserted or changed, by the database's clock.", nullable=False
 )
+
+PROFILE_COLUMNS = (
+    Column("external_id", Type.TEXT, "The workspace's own user id.", origin=Origin.INTERCOM),
+    Column("location_country", Type.TEXT, "Country, by name.", origin=Origin.INTERCOM),
+    Column("location_city", Type.TEXT, "City.", personal=True, origin=Origin.INTERCOM),
+)
+"""Attributes of `Contact` that `unified_customers` shows under the same name."""
 
 INTERCOM_CONTACTS = Table(
     "intercom_contacts",
@@ -12,11 +19,9 @@ INTERCOM_CONTACTS = Table(
     (
         Column("id", Type.TEXT, "Intercom's contact id.", nullable=False),
         Column("email", Type.TEXT, "Email as spelled, trimmed; null for contacts without one.", personal=True),
-        Column("external_id", Type.TEXT, "The workspace's own user id."),
         Column("role", Type.TEXT, "user or lead."),
         Column("name", Type.TEXT, "Name as given.", personal=True),
-        Column("location_country", Type.TEXT, "Country, by name."),
-        Column("location_city", Type.TEXT, "City.", personal=True),
+        *PROFILE_COLUMNS,
         Column("created_at", Type.TIMESTAMP, "When the contact was created.", nullable=False),
         Column("updated_at", Type.TIMESTAMP, "When the contact was updated: its version.", nullable=False),
         Column("last_seen_at", Type.TIMESTAMP, "When the contact was last seen."),

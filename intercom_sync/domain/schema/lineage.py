@@ -35,7 +35,6 @@ _QUALITY_INPUTS = (
     (_SUPPORT, "csat_score"),
 )
 _NOT_FROM_PAYLOAD = {"contact_id", "revision", "rules_hash"}
-_SAME_NAME = ("external_id", "name", "location_country", "location_city", "last_seen_at", "email")
 
 LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
     REVENUE_METRICS.name: {
@@ -58,7 +57,7 @@ LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
         "csat_score": ((_CONVERSATION, "rating"), (_CONVERSATION, "rating_contact_id"), _PARTICIPANTS, _MERGED, _EMAIL),
     },
     UNIFIED_CUSTOMERS.name: {
-        **{name: ((_CONTACT, name),) for name in _SAME_NAME},
+        **{name: ((_CONTACT, name),) for name in UNIFIED_CUSTOMERS.names if name in INTERCOM_CONTACTS.names},
         "intercom_contact_id": ((_CONTACT, "id"),),
         "signup_date": ((_CONTACT, "created_at"),),
         "days_since_seen": ((_CONTACT, "last_seen_at"),),

@@ -9,6 +9,7 @@ from typing import cast
 import dagster as dg
 
 from intercom_sync.domain.clocks import Clock
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.client import IntercomClient
 from intercom_sync.orchestration.dead_runs import worker_process
@@ -64,7 +65,7 @@ def current_run(
         yield run
     except BaseException:
         with suppress(WarehouseError), warehouse.connect() as closing, closing.transaction():
-            runs.end(closing, context.run.run_id, _end_state(context), read_present(closing, clock()))
+            runs.end(closing, RunId(context.run.run_id), _end_state(context), read_present(closing, clock()))
         raise
     if CUSTOMERS not in context.job_def.asset_layer.selected_asset_keys:
         with session.transaction():
@@ -81,10 +82,10 @@ def _start(
 ) -> SyncRun:
     """Start or join the run. An extracting asset also compares Intercom's clock; others use the remaining clocks."""
     if client is not None:
-        return start_run(session, client, context.run.run_id, request, window, clock=clock)
+        return start_run(session, client, RunId(context.run.run_id), request, window, clock=clock)
     with session.transaction():
         present = read_present(session, clock())
-    return get_or_start_run(session, context.run.run_id, request, window, present)
+    return get_or_start_run(session, RunId(context.run.run_id), request, window, present)
 
 
 def _assign_newest_partition(context: dg.AssetExecutionContext) -> None:

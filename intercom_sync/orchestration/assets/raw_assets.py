@@ -23,11 +23,11 @@ from intercom_sync.orchestration.resources import IntercomResource, WarehouseRes
 from intercom_sync.pipeline.run_extraction import run_extraction
 from intercom_sync.pipeline.run_plan import RunRequest, configured
 from intercom_sync.pipeline.stream_result import Progress
+from intercom_sync.pipeline.stream_specs import CONTACT_STREAM, CONVERSATION_STREAM, STREAMS
 from intercom_sync.settings import Settings
 
-RAW_CONTACTS = dg.AssetKey("raw_contacts")
-RAW_CONVERSATIONS = dg.AssetKey("raw_conversations")
-_KINDS = {RAW_CONTACTS: "contact", RAW_CONVERSATIONS: "conversation"}
+RAW_CONTACTS = dg.AssetKey(CONTACT_STREAM.asset)
+RAW_CONVERSATIONS = dg.AssetKey(CONVERSATION_STREAM.asset)
 
 
 class ExtractConfig(dg.Config):
@@ -81,14 +81,13 @@ def build_raw_assets(partitions: dg.PartitionsDefinition, settings: Settings) ->
         """Extract the requested records from Intercom and land them."""
         for warning in settings.warnings():
             context.log.warning(warning)
-        selected = [key for key in _KINDS if key in context.selected_asset_keys]
+        selected = [stream for stream in STREAMS if dg.AssetKey(stream.asset) in context.selected_asset_keys]
         with (
             translate_errors(context, warehouse),
             warehouse.connect() as session,
             intercom.client() as client,
             current_run(context, warehouse, session, clock, config.request(), client) as run,
         ):
-            kinds = [_KINDS[key] for key in selected]
             results = run_extraction(
                 Reader(client, clock=client.now),
                 session,
@@ -97,13 +96,14 @@ def build_raw_assets(partitions: dg.PartitionsDefinition, settings: Settings) ->
                 warehouse.lease,
                 rules=settings.rules,
                 overlap=settings.overlap,
-                kinds=kinds,
+                streams=selected,
                 progress=progress,
             )
         context.log.info("Extracted %s (%s) with %d requests", run.window, run.mode, client.request_stats.requests)
-        for key, result in zip(selected, results, strict=True):
+        for stream, result in zip(selected, results, strict=True):
             yield dg.MaterializeResult(
-                asset_key=key, metadata=extraction_metadata(result, run.mode, client.request_stats.requests)
+                asset_key=stream.asset,
+                metadata=extraction_metadata(stream, result, run.mode, client.request_stats.requests),
             )
 
     return raw

@@ -10,20 +10,20 @@ from typing import Any
 
 import dagster as dg
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.revenue.money import format_amount, read_currency, rounded_amount
 from intercom_sync.domain.schema.columns import Table
 from intercom_sync.domain.schema.lineage import LINEAGE
 from intercom_sync.domain.schema.tables import (
-    CONTACT_MERGES,
     INTERCOM_CONTACTS,
     INTERCOM_CONVERSATIONS,
-    INTERCOM_MESSAGES,
     UNIFIED_CUSTOMERS,
 )
 from intercom_sync.domain.sync_summary import ContactCounts, mask_email, sanitize_for_display
 from intercom_sync.orchestration.assets.charts import Bar, chart
 from intercom_sync.pipeline.publish import PublishResult
 from intercom_sync.pipeline.stream_result import StreamResult
+from intercom_sync.pipeline.stream_specs import STREAMS, StreamSpec
 from intercom_sync.redaction import describe
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries import summaries
@@ -38,12 +38,7 @@ _LINKS = {
     INTERCOM_CONTACTS.name: {"intercom_reference": f"{_REFERENCE}/contacts/searchcontacts"},
     INTERCOM_CONVERSATIONS.name: {"intercom_reference": f"{_REFERENCE}/conversations/searchconversations"},
 }
-_ASSETS = {
-    INTERCOM_CONTACTS.name: "raw_contacts",
-    CONTACT_MERGES.name: "raw_contacts",
-    INTERCOM_CONVERSATIONS.name: "raw_conversations",
-    INTERCOM_MESSAGES.name: "raw_conversations",
-}
+_ASSETS = {table.name: stream.asset for stream in STREAMS for table in stream.tables}
 
 
 def table_metadata(table: Table) -> dict[str, Any]:
@@ -117,7 +112,7 @@ def optional_metadata(builders: Mapping[str, Callable[[], Any]]) -> Metadata:
     return metadata
 
 
-def extraction_metadata(result: StreamResult, mode: str, requests: int) -> Metadata:
+def extraction_metadata(stream: StreamSpec, result: StreamResult, mode: str, requests: int) -> Metadata:
     """Return the statistics of one extracted stream."""
     scan_counts = result.scan_counts
     figures = {
@@ -127,8 +122,7 @@ def extraction_metadata(result: StreamResult, mode: str, requests: int) -> Metad
         "intercom_total": scan_counts.total_at_end if scan_counts else None,
         "api_requests": requests,
     }
-    if result.kind == "conversation":
-        figures |= {"parts_fetched": result.parts_fetched, "parts_failed": result.parts_failed}
+    figures |= {name: getattr(result, name) for name in stream.counts}
     return {"mode": dg.MetadataValue.text(mode)} | numeric_metadata(figures)
 
 
@@ -143,7 +137,7 @@ def customers_metadata(session: Session, published: PublishResult, run: SyncRun,
     charts: dict[str, Callable[[Session], Any]] = {
         "mrr_by_plan": partial(_plans, currency=currency),
         "score_distribution": _scores,
-        "alerts_by_kind": partial(_alerts, run=run.id),
+        "alerts_by_kind": partial(_alerts, run_id=run.id),
         "largest_customers": partial(_preview, currency=currency),
     }
     optional = optional_metadata({name: partial(_read, session, build) for name, build in charts.items()})
@@ -189,8 +183,8 @@ def _scores(session: Session) -> dg.MetadataValue[str]:
     return chart("Customers by quality score", bars)
 
 
-def _alerts(session: Session, run: str) -> dg.MetadataValue[str]:
-    kinds = summaries.alerts_by_kind(session, run)
+def _alerts(session: Session, run_id: RunId) -> dg.MetadataValue[str]:
+    kinds = summaries.alerts_by_kind(session, run_id)
     bars = [
         Bar(kind.replace("_", " "), decided, f"{decided:,} new, {waiting:,} waiting")
         for kind, decided, waiting in kinds

@@ -7,7 +7,10 @@ from typing import Any
 
 import dagster as dg
 
+from intercom_sync.domain.identifiers import RunId
+from intercom_sync.domain.parsing import RejectionReason
 from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.orchestration.resources import WarehouseResource, translate_errors
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.violations import (
@@ -18,7 +21,7 @@ from intercom_sync.warehouse.queries.violations import (
     find_violations,
 )
 
-CheckFunction = Callable[[Session, str], CheckResult]
+CheckFunction = Callable[[Session, RunId], CheckResult]
 """Evaluates a check on the warehouse, given a session and a Dagster run id."""
 
 
@@ -58,10 +61,9 @@ def build_checks(asset: str, checks: Sequence[Check], partitions: dg.PartitionsD
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {key.name for key in context.selected_asset_check_keys}
         with translate_errors(context, warehouse), warehouse.connect() as session:
+            run_id = RunId(context.run.run_id)
             with session.transaction():
-                results = {
-                    name: by_name[name].function(session, context.run.run_id) for name in by_name if name in selected
-                }
+                results = {name: by_name[name].function(session, run_id) for name in by_name if name in selected}
             for name, result in results.items():
                 yield _result(asset, by_name[name], result)
 
@@ -99,22 +101,22 @@ def _result(asset: str, check: Check, result: CheckResult) -> dg.AssetCheckResul
     )
 
 
-def no_rejections(kind: str, reasons: Sequence[str], *, others: bool = False) -> CheckFunction:
+def no_rejections(kind: RecordKind, reasons: Sequence[RejectionReason], *, others: bool = False) -> CheckFunction:
     """Return a check that no records are rejected for these reasons, or for any other reason if `others`."""
 
-    def check(session: Session, run: str) -> CheckResult:
+    def check(session: Session, run_id: RunId) -> CheckResult:
         return rejection_result(find_rejections(session, kind, reasons, others=others), kind)
 
     return check
 
 
-def rejection_result(found: dict[str, Violations], kind: str) -> CheckResult:
+def rejection_result(found: dict[str, Violations], kind: RecordKind) -> CheckResult:
     """Return the result of a check for rejected records: counts by reason, and examples."""
     number = sum(violations.count for violations in found.values())
     counts = "; ".join(f"{reason}: {violations.count}" for reason, violations in found.items())
     return CheckResult(
         not number,
-        f"{kind.capitalize()}s excluded until they are corrected in Intercom: {counts}."
+        f"{kind.plural.capitalize()} excluded until they are corrected in Intercom: {counts}."
         if number
         else "No records are rejected.",
         {"rejected": number},
@@ -122,7 +124,7 @@ def rejection_result(found: dict[str, Violations], kind: str) -> CheckResult:
     )
 
 
-def ids_unique(kind: str) -> CheckFunction:
+def ids_unique(kind: RecordKind) -> CheckFunction:
     """Return a check that each landed id is unique."""
     return no_violations(
         duplicate_ids(kind),
@@ -134,7 +136,7 @@ def ids_unique(kind: str) -> CheckFunction:
 def no_violations(query: ViolationQuery, failed: str, passed: str) -> CheckFunction:
     """Return a check that a violation query finds nothing."""
 
-    def check(session: Session, run: str) -> CheckResult:
+    def check(session: Session, run_id: RunId) -> CheckResult:
         return none_of(find_violations(session, query), failed, passed)
 
     return check

@@ -1,6 +1,9 @@
 """The checks on `raw_contacts`."""
 
+from intercom_sync.domain.identifiers import RunId
+from intercom_sync.domain.parsing import RejectionReason
 from intercom_sync.domain.reconciliation import MIN_SAMPLE, CheckResult, clocks_agree
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.orchestration.checks.build_checks import Check, ids_unique, no_rejections
 from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
 from intercom_sync.orchestration.checks.revenue_checks import REASONS as REVENUE_REASONS
@@ -8,11 +11,10 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.summaries import email_shares
 from intercom_sync.warehouse.state.runs import newest_with_clocks
 
-_EMAIL = ("email is not a valid address",)
-_TIMESTAMPS = ("timestamp is not a positive integer",)
+_OF_OTHER_CHECKS = (RejectionReason.EMAIL, RejectionReason.TIMESTAMP, *REVENUE_REASONS)
 
 
-def _emails_present(session: Session, run: str) -> CheckResult:
+def _emails_present(session: Session, run_id: RunId) -> CheckResult:
     shares = email_shares(session)
     users_without_email = shares.users - shares.users_with_email
     figures = {
@@ -29,19 +31,19 @@ def _emails_present(session: Session, run: str) -> CheckResult:
     )
 
 
-def _clocks_agree(session: Session, run: str) -> CheckResult:
-    run_clocks = newest_with_clocks(session, run)
+def _clocks_agree(session: Session, run_id: RunId) -> CheckResult:
+    run_clocks = newest_with_clocks(session, run_id)
     if run_clocks is None or run_clocks.clocks is None:
         return CheckResult(True, "No sync has compared the clocks yet.")
     return clocks_agree(run_clocks.clocks, run_clocks.started_at, run_clocks.future_instants)
 
 
 CONTACT_CHECKS = (
-    Check("ids_unique", "Each contact id is unique.", ids_unique("contact")),
+    Check("ids_unique", "Each contact id is unique.", ids_unique(RecordKind.CONTACT)),
     Check(
         "emails_valid",
         "No contact is rejected for an invalid email. Rejected emails are shown masked.",
-        no_rejections("contact", _EMAIL),
+        no_rejections(RecordKind.CONTACT, [RejectionReason.EMAIL]),
     ),
     Check(
         "emails_present",
@@ -51,17 +53,17 @@ CONTACT_CHECKS = (
     Check(
         "timestamps_valid",
         "No contact is rejected for a timestamp that is not a positive integer.",
-        no_rejections("contact", _TIMESTAMPS),
+        no_rejections(RecordKind.CONTACT, [RejectionReason.TIMESTAMP]),
     ),
     Check(
         "records_usable",
         "No contact is rejected for an invalid structure; Stripe data is checked at revenue_metrics.",
-        no_rejections("contact", (*_EMAIL, *_TIMESTAMPS, *REVENUE_REASONS), others=True),
+        no_rejections(RecordKind.CONTACT, _OF_OTHER_CHECKS, others=True),
     ),
     Check(
         "clocks_agree",
         "The clocks of the machine, the database and Intercom agree within a minute; no stored timestamp is later.",
         _clocks_agree,
     ),
-    *extraction_checks("contact"),
+    *extraction_checks(RecordKind.CONTACT),
 )

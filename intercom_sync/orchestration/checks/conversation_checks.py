@@ -1,19 +1,20 @@
 """The checks on `raw_conversations`."""
 
+from intercom_sync.domain.identifiers import RunId
+from intercom_sync.domain.parsing import RejectionReason
 from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.orchestration.checks.build_checks import Check, ids_unique, no_rejections
 from intercom_sync.orchestration.checks.extraction_checks import extraction_checks
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.violations import PARTS_MISSING, PARTS_PENDING, find_violations
 from intercom_sync.warehouse.state import stream_stats
 
-_TIMESTAMPS = ("timestamp is not a positive integer",)
 
-
-def _parts_complete(session: Session, run: str) -> CheckResult:
+def _parts_complete(session: Session, run_id: RunId) -> CheckResult:
     pending = find_violations(session, PARTS_PENDING)
     missing = find_violations(session, PARTS_MISSING)
-    found = stream_stats.stats_for_run(session, run, "conversation")
+    found = stream_stats.stats_for_run(session, run_id, RecordKind.CONVERSATION)
     parts_failed = found[0].parts_failed if found else 0
     return CheckResult(
         not pending.count and not missing.count,
@@ -24,23 +25,23 @@ def _parts_complete(session: Session, run: str) -> CheckResult:
     )
 
 
-def _ratings_usable(session: Session, run: str) -> CheckResult:
-    found = stream_stats.stats_for_run(session, run, "conversation")
+def _ratings_usable(session: Session, run_id: RunId) -> CheckResult:
+    found = stream_stats.stats_for_run(session, run_id, RecordKind.CONVERSATION)
     ignored = found[0].ignored_ratings if found else 0
     return CheckResult(not ignored, f"{ignored} ratings outside 1 to 5 were ignored.", {"ignored_ratings": ignored})
 
 
 CONVERSATION_CHECKS = (
-    Check("ids_unique", "Each conversation id is unique.", ids_unique("conversation")),
+    Check("ids_unique", "Each conversation id is unique.", ids_unique(RecordKind.CONVERSATION)),
     Check(
         "timestamps_valid",
         "No conversation is rejected for a timestamp that is not a positive integer.",
-        no_rejections("conversation", _TIMESTAMPS),
+        no_rejections(RecordKind.CONVERSATION, [RejectionReason.TIMESTAMP]),
     ),
     Check(
         "records_usable",
         "No conversation is rejected for an invalid structure.",
-        no_rejections("conversation", _TIMESTAMPS, others=True),
+        no_rejections(RecordKind.CONVERSATION, [RejectionReason.TIMESTAMP], others=True),
     ),
     Check(
         "parts_complete",
@@ -48,5 +49,5 @@ CONVERSATION_CHECKS = (
         _parts_complete,
     ),
     Check("ratings_usable", "Every rating is within 1 to 5.", _ratings_usable),
-    *extraction_checks("conversation"),
+    *extraction_checks(RecordKind.CONVERSATION),
 )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.orchestration.checks.build_checks import Check, no_violations
 from intercom_sync.warehouse.postgres.session import Session, read_present
@@ -20,7 +21,7 @@ LATE = timedelta(hours=13)
 """Two windows and a sync duration."""
 
 
-def _none_lost(session: Session, run: str) -> CheckResult:
+def _none_lost(session: Session, run_id: RunId) -> CheckResult:
     counts = customer_counts(session)
     figures = {"customers": counts.now, "created": counts.created, "marked_deleted": counts.marked, "lost": counts.lost}
     return CheckResult(
@@ -32,7 +33,7 @@ def _none_lost(session: Session, run: str) -> CheckResult:
     )
 
 
-def _all_written(session: Session, run: str) -> CheckResult:
+def _all_written(session: Session, run_id: RunId) -> CheckResult:
     found = find_rejections(session, "customer")
     number = sum(violations.count for violations in found.values())
     reasons = "; ".join(f"{reason}: {violations.count}" for reason, violations in found.items())
@@ -46,7 +47,7 @@ def _all_written(session: Session, run: str) -> CheckResult:
     )
 
 
-def _texts_whole(session: Session, run: str) -> CheckResult:
+def _texts_whole(session: Session, run_id: RunId) -> CheckResult:
     found = cut_texts(session)
     columns = ", ".join(f"{column}: {violations.count}" for column, violations in found.items())
     return CheckResult(
@@ -59,7 +60,7 @@ def _texts_whole(session: Session, run: str) -> CheckResult:
     )
 
 
-def _fresh(session: Session, run: str) -> CheckResult:
+def _fresh(session: Session, run_id: RunId) -> CheckResult:
     now = read_present(session, datetime.now(UTC))
     last, covered = last_success(session, now), watermark(session, now)
     if last is None:

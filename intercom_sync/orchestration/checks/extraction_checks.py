@@ -4,7 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 from intercom_sync.domain import reconciliation
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.reconciliation import CheckResult, StreamStats
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.orchestration.checks.build_checks import Check
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import stream_stats
@@ -12,7 +14,7 @@ from intercom_sync.warehouse.state import stream_stats
 _NOTHING_YET = CheckResult(True, "Nothing has been extracted yet.")
 
 
-def extraction_checks(kind: str) -> list[Check]:
+def extraction_checks(kind: RecordKind) -> list[Check]:
     """Return the checks on the statistics of an extraction; blocking ones keep a bad extraction from the customers."""
     return [
         Check(
@@ -44,14 +46,14 @@ def extraction_checks(kind: str) -> list[Check]:
 
 
 def _extraction_check(
-    kind: str, evaluate: Callable[[StreamStats, bool], CheckResult], session: Session, run: str
+    kind: RecordKind, evaluate: Callable[[StreamStats, bool], CheckResult], session: Session, run_id: RunId
 ) -> CheckResult:
-    found = stream_stats.stats_for_run(session, run, kind)
+    found = stream_stats.stats_for_run(session, run_id, kind)
     return evaluate(*found) if found else _NOTHING_YET
 
 
-def _volume(kind: str, session: Session, run: str) -> CheckResult:
-    found = stream_stats.stats_for_run(session, run, kind)
+def _volume(kind: RecordKind, session: Session, run_id: RunId) -> CheckResult:
+    found = stream_stats.stats_for_run(session, run_id, kind)
     if found is None:
         return _NOTHING_YET
     stats, full = found

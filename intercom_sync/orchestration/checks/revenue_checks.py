@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from functools import partial
 
+from intercom_sync.domain.identifiers import RunId
+from intercom_sync.domain.parsing import RejectionReason
 from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.orchestration.checks.build_checks import (
     Check,
@@ -25,32 +28,38 @@ from intercom_sync.warehouse.queries.violations import (
     status_not_in,
 )
 
-_NEGATIVE = ("MRR is below 0", "LTV is below 0")
-_STATUS = ("subscription status is not an allowed one",)
-_PRICE = ("active subscription without a usable price",)
-_AMOUNT = ("amount is not a number", "amount is too large", "list of the wrong shape")
-_SHAPE = ("custom_attributes of the wrong shape",)
-REASONS = (*_NEGATIVE, *_STATUS, *_PRICE, *_AMOUNT, *_SHAPE)
+_NEGATIVE = (RejectionReason.NEGATIVE_MRR, RejectionReason.NEGATIVE_LTV)
+_STATUS = (RejectionReason.SUBSCRIPTION_STATUS,)
+_PRICE = (RejectionReason.NO_PRICE,)
+_AMOUNT = (
+    RejectionReason.AMOUNT_NOT_A_NUMBER,
+    RejectionReason.AMOUNT_TOO_LARGE,
+    RejectionReason.LIST_SHAPE,
+    RejectionReason.ATTRIBUTES_SHAPE,
+)
+REASONS = (*_NEGATIVE, *_STATUS, *_PRICE, *_AMOUNT)
 
 
-def _no_rejections_or_violations(reasons: tuple[str, ...], query: ViolationQuery, failed: str) -> CheckFunction:
+def _no_rejections_or_violations(
+    reasons: tuple[RejectionReason, ...], query: ViolationQuery, failed: str
+) -> CheckFunction:
     """Return a check that no contact is rejected for these reasons and no computed row violates the same rule."""
 
-    def check(session: Session, run: str) -> CheckResult:
+    def check(session: Session, run_id: RunId) -> CheckResult:
         found = find_violations(session, query)
         if found.count:
             return none_of(found, failed, "")
-        return rejection_result(find_rejections(session, "contact", reasons), "contact")
+        return rejection_result(find_rejections(session, RecordKind.CONTACT, reasons), RecordKind.CONTACT)
 
     return check
 
 
-def _statuses(allowed: Sequence[str], session: Session, run: str) -> CheckResult:
+def _statuses(allowed: Sequence[str], session: Session, run_id: RunId) -> CheckResult:
     failed = "Contacts with a subscription status that is not allowed"
-    return _no_rejections_or_violations(_STATUS, status_not_in(allowed), failed)(session, run)
+    return _no_rejections_or_violations(_STATUS, status_not_in(allowed), failed)(session, run_id)
 
 
-def _currencies(currency: str, session: Session, run: str) -> CheckResult:
+def _currencies(currency: str, session: Session, run_id: RunId) -> CheckResult:
     found = find_violations(session, OTHER_CURRENCY, currency)
     failed = f"Contacts that pay in a currency other than {currency}, or in several"
     return none_of(found, failed, f"All contacts pay in {currency}.")
@@ -87,7 +96,7 @@ def revenue_checks(rules: Rules) -> tuple[Check, ...]:
             "amounts_readable",
             "Every amount is a number, and the Stripe lists have a known shape.",
             _no_rejections_or_violations(
-                (*_AMOUNT, *_SHAPE),
+                _AMOUNT,
                 AMOUNT_NOT_A_NUMBER,
                 "Contacts with an amount that is not a number",
             ),

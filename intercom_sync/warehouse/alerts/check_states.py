@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.incidents import failed_check
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
@@ -28,7 +29,7 @@ class Evaluation:
     passed: bool
     severity: str
     description: str
-    run_id: str
+    run_id: RunId
     at: datetime
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from intercom_sync.domain.identifiers import ExtractionId
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.postgres.session import Session
 
@@ -20,15 +22,17 @@ _OLDER = (
 )
 _NOT_KEPT = "NOT EXISTS (SELECT FROM kept_records k WHERE k.id = l.id)"
 _DELETE_MESSAGES = {
-    "contact": "",
-    "conversation": ", messages AS (DELETE FROM intercom_messages m USING gone g WHERE m.conversation_id = g.id)",
+    RecordKind.CONTACT: "",
+    RecordKind.CONVERSATION: (
+        ", messages AS (DELETE FROM intercom_messages m USING gone g WHERE m.conversation_id = g.id)"
+    ),
 }
 
 
-def ids_not_seen(session: Session, extraction_id: str, kind: str, most: int) -> list[str]:
+def ids_not_seen(session: Session, extraction_id: ExtractionId, kind: RecordKind, most: int) -> list[str]:
     """Return at most `most` ids of landed records that a full scan did not see, last changed first."""
     found = session.frame(
-        f"SELECT l.id FROM intercom_{kind}s l WHERE {_OLDER} AND {_NOT_SEEN} "
+        f"SELECT l.id FROM {kind.table.name} l WHERE {_OLDER} AND {_NOT_SEEN} "
         f"ORDER BY l.updated_at DESC, l.id LIMIT {most}",
         extraction_id,
         kind,
@@ -36,7 +40,7 @@ def ids_not_seen(session: Session, extraction_id: str, kind: str, most: int) -> 
     return list(found["id"])
 
 
-def delete_unseen(session: Session, extraction_id: str, kind: str, kept: Iterable[str] = ()) -> int:
+def delete_unseen(session: Session, extraction_id: ExtractionId, kind: RecordKind, kept: Iterable[str] = ()) -> int:
     """Delete records that a complete full scan did not see: deleted, archived, merged, and vanished rejected ones.
 
     Ids in `kept` are not deleted. Returns the number of deleted landed records. Runs inside the caller's transaction.
@@ -57,17 +61,17 @@ def delete_by_id(session: Session, ids: Iterable[str]) -> int:
 
     Returns the number of deleted landed conversations. Runs inside the caller's transaction.
     """
-    landing_lock(session, "conversation")
+    landing_lock(session, RecordKind.CONVERSATION)
     _stage(session, "deleted_records", ids)
     is_deleted = "EXISTS (SELECT FROM deleted_records d WHERE d.id = l.id)"
     session.execute(f"DELETE FROM rejected_records l WHERE l.kind = 'conversation' AND {is_deleted}")
-    return _delete(session, "conversation", is_deleted)
+    return _delete(session, RecordKind.CONVERSATION, is_deleted)
 
 
-def _delete(session: Session, kind: str, condition: str, *values: object) -> int:
+def _delete(session: Session, kind: RecordKind, condition: str, *values: object) -> int:
     return int(
         session.value(
-            f"WITH gone AS (DELETE FROM intercom_{kind}s l WHERE {condition} RETURNING l.id){_DELETE_MESSAGES[kind]} "
+            f"WITH gone AS (DELETE FROM {kind.table.name} l WHERE {condition} RETURNING l.id){_DELETE_MESSAGES[kind]} "
             "SELECT count(*) FROM gone",
             *values,
         )

@@ -4,7 +4,7 @@ A conversation is upserted like a contact: the newest version wins. Conversation
 conversation, so landing marks a row as `parts_pending` until its parts have been fetched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,23 +21,22 @@ from intercom_sync.domain.conversations import (
 from intercom_sync.domain.messages import OPENING, oldest_part_at, opened_by_contact
 from intercom_sync.domain.parse_records import ParsedBatch
 from intercom_sync.domain.parsing import InvalidRecordError, record_id, record_updated_at
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import RECENT_DAYS, Rules, text_version
 from intercom_sync.domain.schema import tables
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, landing_lock, upsert_rejected, upsert_sql
-from intercom_sync.warehouse.postgres.frames import column_list, frame_of
+from intercom_sync.warehouse.postgres.frames import attributes, column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session
 
-_CONVERSATIONS = (
-    "id", "created_at", "updated_at", "open", "contact_ids", "rating", "rating_contact_id", "parts_pending",
-)  # fmt: skip
-_LAND = upsert_sql(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, "landing_conversation")
+_NOT_PARSED = {"parts_fetched_version", "parts_pending", "parts_missing", "landed_at"}
+_PARSED = tuple(name for name in tables.INTERCOM_CONVERSATIONS.names if name not in _NOT_PARSED)
+_LAND = upsert_sql(tables.INTERCOM_CONVERSATIONS, (*_PARSED, "parts_pending"), "landing_conversation")
 # Staged conversations whose version is the stored one; messages of an older version are not landed.
 _CURRENT = (
     "SELECT v.id FROM intercom_conversations v JOIN landing_conversation s ON s.id = v.id "
     "WHERE v.updated_at = CAST(s.updated_at AS timestamptz)"
 )
 _MESSAGES = tables.INTERCOM_MESSAGES.names
-_FETCHED = ("id", "parts_fetched_version", "parts_missing", "created_at")  # created_at: of the oldest part returned
 
 # The opening message is kept if the response does not say who opened the conversation. If a conversation has more parts
 # than Intercom returns, older stored parts are kept.
@@ -47,25 +46,22 @@ _DELETE_REPLACED = (
 )
 
 
-def land_conversations(
-    session: Session, batch: ParsedBatch[Conversation], rules: Rules, landing: LandingContext
-) -> None:
+def land_conversations(session: Session, batch: ParsedBatch[Conversation], landing: LandingContext) -> None:
     """Land a parsed batch of conversations with their opening messages. Runs inside the caller's transaction."""
-    landing_lock(session, "conversation")
+    landing_lock(session, RecordKind.CONVERSATION)
     fetched = _fetched_versions(session, list(batch.valid))
     now = int(landing.as_of.timestamp())
-    rows = [
-        (*c[:4], list(c.contact_ids), c.rating, c.rating_contact_id, _needs_parts(c, fetched, now))
-        for c, _ in batch.valid.values()
-    ]
-    session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, _CONVERSATIONS, rows))
+    conversations = [conversation for conversation, _ in batch.valid.values()]
+    values = attributes(conversations, _PARSED)
+    values["parts_pending"] = [_needs_parts(one, fetched, now) for one in conversations]
+    session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, values))
     session.execute(_LAND)
     current = set(session.frame(_CURRENT)["id"])
     # A version that does not say who opened the conversation does not mean that the opening message was deleted.
-    openings = {c.id: c.messages for c, _ in batch.valid.values() if c.id in current and c.source_known}
+    openings = {one.id: one.messages for one in conversations if one.id in current and one.source_known}
     _delete_openings(session, [id for id, messages in openings.items() if not messages])
-    _land_messages(session, (one for messages in openings.values() for one in messages), rules, landing.as_of)
-    upsert_rejected(session, "conversation", batch, landing)
+    _land_messages(session, (one for messages in openings.values() for one in messages), landing.rules, landing.as_of)
+    upsert_rejected(session, RecordKind.CONVERSATION, batch, landing)
 
 
 def request_text_again(session: Session, as_of: datetime) -> None:
@@ -79,7 +75,7 @@ def request_text_again(session: Session, as_of: datetime) -> None:
         "SELECT EXISTS (SELECT FROM intercom_messages WHERE NOT starts_with(rules_hash, $1))", current
     ):
         return
-    landing_lock(session, "conversation")
+    landing_lock(session, RecordKind.CONVERSATION)
     session.execute(
         "UPDATE intercom_conversations SET parts_fetched_version = NULL, parts_pending = TRUE WHERE updated_at >= $1",
         as_of - timedelta(days=RECENT_DAYS),
@@ -99,7 +95,7 @@ def rejected_by_other_rules(session: Session, rules_hash: str) -> list[str]:
 
 def mark_revalidated(session: Session, ids: Iterable[str], rules_hash: str) -> None:
     """Record that rejected conversations were validated by the current rules. Runs inside the caller's transaction."""
-    session.stage("judged", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    session.stage("judged", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
     session.execute(
         "UPDATE rejected_records r SET rules_hash = $1 FROM judged j WHERE r.kind = 'conversation' AND r.id = j.id",
         rules_hash,
@@ -126,20 +122,17 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
 
     The parts of invalid conversations stay pending. Runs inside the caller's transaction.
     """
-    landing_lock(session, "conversation")
-    rows: list[tuple[object, ...]] = []
-    opened: list[bool] = []
+    landing_lock(session, RecordKind.CONVERSATION)
+    read: list[Any] = []
     messages: list[Message] = []
     invalid: list[InvalidRecordError] = []
     for detail in details:
         try:
             messages += parse_messages(detail)
-            rows.append((record_id(detail), record_updated_at(detail), parts_missing(detail), oldest_part_at(detail)))
-            opened.append(opened_by_contact(detail) is not None)
+            read.append(detail)
         except InvalidRecordError as error:
             invalid.append(error)
-    fetched = frame_of(tables.INTERCOM_CONVERSATIONS, _FETCHED, rows)
-    session.stage("fetched_parts", fetched.with_columns(source_known=pl.Series(opened, dtype=pl.Boolean)))
+    session.stage("fetched_parts", _fetched_frame(read))
     session.execute(
         "UPDATE intercom_conversations v SET parts_fetched_version = COALESCE(f.parts_fetched_version, v.updated_at), "
         "parts_missing = f.parts_missing, parts_pending = FALSE FROM fetched_parts f WHERE f.id = v.id"
@@ -149,10 +142,23 @@ def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: da
     return invalid
 
 
+def _fetched_frame(details: Sequence[Any]) -> pl.DataFrame:
+    """Return what is stored of conversations with parts; `created_at` is that of the oldest part returned."""
+    values: dict[str, Iterable[object]] = {
+        "id": map(record_id, details),
+        "parts_fetched_version": map(record_updated_at, details),
+        "parts_missing": map(parts_missing, details),
+        "created_at": map(oldest_part_at, details),
+    }
+    opened = [opened_by_contact(detail) is not None for detail in details]
+    frame = frame_of(tables.INTERCOM_CONVERSATIONS, values)
+    return frame.with_columns(source_known=pl.Series(opened, dtype=pl.Boolean))
+
+
 def clear_pending_parts(session: Session, ids: Iterable[str]) -> None:
     """Clear the pending parts of conversations that vanished from Intercom. Runs inside the caller's transaction."""
-    landing_lock(session, "conversation")
-    session.stage("vanished", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    landing_lock(session, RecordKind.CONVERSATION)
+    session.stage("vanished", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
     session.execute("UPDATE intercom_conversations v SET parts_pending = FALSE FROM vanished g WHERE g.id = v.id")
 
 
@@ -163,7 +169,7 @@ def _needs_parts(conversation: Conversation, fetched: dict[str, tuple[int, bool]
 
 def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, bool]]:
     """Return for each conversation with fetched parts the fetched version, and whether parts are stored."""
-    session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
     found = session.frame(
         "SELECT v.id, extract(epoch FROM v.parts_fetched_version)::bigint AS version, EXISTS ("
         f"SELECT FROM intercom_messages m WHERE m.conversation_id = v.id AND m.message_id <> '{OPENING}') "
@@ -175,7 +181,7 @@ def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, 
 
 def _delete_openings(session: Session, ids: Iterable[str]) -> None:
     """Delete the opening messages of conversations whose newest version has none, for example after a redaction."""
-    session.stage("silent", frame_of(tables.INTERCOM_CONVERSATIONS, ("id",), [(one,) for one in ids]))
+    session.stage("silent", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
     session.execute(
         f"DELETE FROM intercom_messages m USING silent s WHERE s.id = m.conversation_id AND m.message_id = '{OPENING}'"
     )
@@ -184,14 +190,13 @@ def _delete_openings(session: Session, ids: Iterable[str]) -> None:
 def _land_messages(session: Session, messages: Iterable[Message], rules: Rules, as_of: datetime) -> None:
     since = int((as_of - timedelta(days=RECENT_DAYS)).timestamp())
     rules_hash = rules.message_rules_hash()
-    kept = {
-        (m.conversation_id, m.message_id): (*m, mentions_cancel(m.text, rules.cancel_words), rules_hash)
-        for m in messages
-        if m.created_at >= since
-    }
+    kept = list({(m.conversation_id, m.message_id): m for m in messages if m.created_at >= since}.values())
     if not kept:
         return
-    session.stage("landing_message", frame_of(tables.INTERCOM_MESSAGES, _MESSAGES, kept.values()))
+    values = attributes(kept, (name for name in _MESSAGES if name not in {"mentions_cancel", "rules_hash"}))
+    values["mentions_cancel"] = [mentions_cancel(message.text, rules.cancel_words) for message in kept]
+    values["rules_hash"] = [rules_hash] * len(kept)
+    session.stage("landing_message", frame_of(tables.INTERCOM_MESSAGES, values))
     session.execute(
         f"INSERT INTO intercom_messages ({column_list(_MESSAGES)}) "
         f"SELECT {column_list(_MESSAGES)} FROM landing_message ORDER BY conversation_id, message_id "

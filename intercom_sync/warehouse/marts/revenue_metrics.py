@@ -7,20 +7,23 @@ from functools import partial
 import polars as pl
 
 from intercom_sync.domain.contacts import Contact, parse_contact
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.parse_records import ParsedBatch, load_payload, parse_records
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.revenue.money import rounded_amount
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.land_contacts import (
-    CONTACT_COLUMNS,
+    PARSED_COLUMNS,
     LandingContext,
+    contact_frame,
     land_contacts,
     landing_lock,
     refuse_unstorable,
     upsert_rejected,
 )
-from intercom_sync.warehouse.postgres.frames import column_list, frame_of
+from intercom_sync.warehouse.postgres.frames import attributes, cast_list, column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session, analyze
 
 _CHUNK_ROWS = 20_000
@@ -32,46 +35,46 @@ _STALE = (
     "AND (r.revision IS DISTINCT FROM c.revision OR r.rules_hash IS DISTINCT FROM $1) "
     f"ORDER BY c.id LIMIT {_CHUNK_ROWS}"
 )
-_TYPES = {column.name: column.type for column in tables.REVENUE_METRICS.columns}
 _PUT = (
     f"INSERT INTO revenue_metrics ({column_list(_COLUMNS)}) "
-    f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_revenue "
+    f"SELECT {cast_list(tables.REVENUE_METRICS, _COLUMNS)} FROM computed_revenue "
     f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
 )
-_PARSED = tuple(name for name in CONTACT_COLUMNS if name not in {"id", "updated_at", "payload"})
+_COMPUTED = tuple(name for name in _COLUMNS if name not in {"contact_id", "revision", "rules_hash"})
+_PARSED = tuple(name for name in PARSED_COLUMNS if name not in {"id", "updated_at"})
 _CONTACT_TYPES = {column.name: column.type for column in tables.INTERCOM_CONTACTS.columns}
 _PARSE_AGAIN = (
     f"UPDATE intercom_contacts c SET {', '.join(f'{n} = CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)} "
     "FROM parsed_again s WHERE c.id = s.id AND c.updated_at = CAST(s.updated_at AS timestamptz) AND "
     f"({column_list(_PARSED, 'c.')}) IS DISTINCT FROM "
-    f"({', '.join(f'CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)})"
+    f"({cast_list(tables.INTERCOM_CONTACTS, _PARSED, 's.')})"
 )
 _STAYS = (
     "UPDATE revenue_metrics r SET revision = s.revision, rules_hash = $1 FROM refused_again s WHERE r.contact_id = s.id"
 )
 
 
-def refresh_revenue(session: Session, rules: Rules, run: str, as_of: datetime) -> int:
+def refresh_revenue(session: Session, rules: Rules, run_id: RunId, as_of: datetime) -> int:
     """Compute the revenue of every contact whose landed version or rules differ from the computed; return how many.
 
     What else a contact is parsed to changes with the rules too. A contact that changed rules refuse keeps what was
     computed last and joins the refused records.
     """
-    stamp = LandingContext(run, as_of, rules.contact_rules_hash())
+    landing, rules_hash = LandingContext(run_id, as_of, rules), rules.contact_rules_hash()
     done, last = 0, ""
     while True:
         with session.transaction():
             # One at a time, as in `support`.
             session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
-            stale = session.frame(_STALE, stamp.rules_hash, last)
-            sifted = _compute(session, stale, rules, stamp.rules_hash)
+            stale = session.frame(_STALE, rules_hash, last)
+            sifted = _compute(session, stale, rules, rules_hash)
             _parse_again(session, stale, sifted)
             if sifted.rejected:
-                session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, ("id", "updated_at"), []))
-                upsert_rejected(session, "contact", sifted, stamp)
+                session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, {"id": (), "updated_at": ()}))
+                upsert_rejected(session, RecordKind.CONTACT, sifted, landing)
                 refused = stale.filter(pl.col("id").is_in(list(sifted.rejected)))
                 session.stage("refused_again", refused.select("id", "revision"))
-                session.execute(_STAYS, stamp.rules_hash)
+                session.execute(_STAYS, rules_hash)
             done += len(sifted.valid)
             analyze(session, "revenue_metrics", rows=len(sifted.valid))
         if stale.height < _CHUNK_ROWS:
@@ -104,27 +107,30 @@ def revenue_totals(session: Session, currency: str) -> dict[str, int | float | N
     return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], f"contacts_mrr_{currency}": mrr}
 
 
-def revalidate_rejected(session: Session, rules: Rules, stamp: LandingContext) -> None:
+def revalidate_rejected(session: Session, landing: LandingContext) -> None:
     """Judge contacts again that other rules refused; those that are good now land as any other."""
     with session.transaction():
         # Before they are read: what is forgotten meanwhile must not land again.
-        landing_lock(session, "contact")
+        landing_lock(session, RecordKind.CONTACT)
         old = session.frame(
             "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1",
-            stamp.rules_hash,
+            landing.rules.contact_rules_hash(),
         )
         if not old.is_empty():
-            land_contacts(
-                session, parse_records(map(load_payload, old["payload"]), partial(parse_contact, rules=rules)), stamp
-            )
+            parse = partial(parse_contact, rules=landing.rules)
+            land_contacts(session, parse_records(map(load_payload, old["payload"]), parse), landing)
 
 
 def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> ParsedBatch[Contact]:
     sifted = parse_records(map(load_payload, stale["payload"]), partial(parse_contact, rules=rules))
     refuse_unstorable(session, sifted)
     revisions = dict(zip(stale["id"], stale["revision"], strict=True))
-    rows = [(contact.id, *contact.revenue, revisions[contact.id], fingerprint) for contact, _ in sifted.valid.values()]
-    session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, _COLUMNS, rows))
+    contacts = [contact for contact, _ in sifted.valid.values()]
+    computed = attributes([contact.revenue for contact in contacts], _COMPUTED)
+    computed["contact_id"] = [contact.id for contact in contacts]
+    computed["revision"] = [revisions[contact.id] for contact in contacts]
+    computed["rules_hash"] = [fingerprint] * len(contacts)
+    session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, computed))
     session.execute(_PUT)
     return sifted
 
@@ -135,9 +141,8 @@ def _parse_again(session: Session, stale: pl.DataFrame, sifted: ParsedBatch[Cont
     again = [(contact, payload) for contact, payload in sifted.valid.values() if contact.id in names]
     if not again:
         return
-    landing_lock(session, "contact")
-    rows = [(*contact[: len(CONTACT_COLUMNS) - 1], payload) for contact, payload in again]
-    session.stage("parsed_again", frame_of(tables.INTERCOM_CONTACTS, CONTACT_COLUMNS, rows))
+    landing_lock(session, RecordKind.CONTACT)
+    session.stage("parsed_again", contact_frame(again))
     session.execute(_PARSE_AGAIN)
     contact_merges.record(session, {source: one.id for one, _ in again for source in one.merged_ids})
 

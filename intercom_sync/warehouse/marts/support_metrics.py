@@ -13,7 +13,7 @@ from intercom_sync.domain.support import compute_support
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.contact_merges import WRITTEN_BY
 from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
-from intercom_sync.warehouse.postgres.frames import cast_numeric, column_list, select_list
+from intercom_sync.warehouse.postgres.frames import cast_list, cast_numeric, column_list, select_list
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.privacy.retention import purge_expired_messages
 
@@ -42,10 +42,9 @@ _MENTIONS = (
     "WHERE m.mentions_cancel AND c.email_key IS NOT NULL AND {bucket}"
 )
 _STORED = f"SELECT {select_list(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
-_TYPES = {column.name: column.type for column in tables.SUPPORT_METRICS.columns}
 _PUT = (
     f"INSERT INTO support_metrics ({column_list(_COLUMNS)}) "
-    f"SELECT {', '.join(f'CAST({c} AS {_TYPES[c]})' for c in _COLUMNS)} FROM computed_support "
+    f"SELECT {cast_list(tables.SUPPORT_METRICS, _COLUMNS)} FROM computed_support "
     f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
 )
 

@@ -13,8 +13,10 @@ import polars as pl
 
 from intercom_sync.domain.alerts import decide_alerts
 from intercom_sync.domain.customers import KEY, build_customers
+from intercom_sync.domain.identifiers import ExtractionId
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
+from intercom_sync.domain.schema.landed_tables import PROFILE_COLUMNS
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.marts.customer_rows import stage_rows, write_rows
 from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
@@ -28,12 +30,13 @@ from intercom_sync.warehouse.state.runs import SyncRun
 _ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
 _ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
 _EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
+_PROFILE = tuple(column.name for column in PROFILE_COLUMNS)
 _STRIPE = select_list(
     tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(tables.UNIFIED_CUSTOMERS.names))
 )
 CONTACTS = (
-    "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.external_id, c.name, c.location_country, c.location_city, "
-    f"c.last_seen_at, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
+    "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.name, c.last_seen_at, "
+    f"{column_list(_PROFILE, 'c.')}, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
     "EXISTS (SELECT FROM sync_seen_ids s "
     "WHERE s.extraction_id = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
@@ -91,7 +94,7 @@ def rows_query(columns: Mapping[str, ColumnType], condition: str) -> str:
 
 
 def upsert_customers(
-    session: Session, run: SyncRun, extraction_id: str, rules: Rules, *, parallel_reads: bool
+    session: Session, run: SyncRun, extraction_id: ExtractionId, rules: Rules, *, parallel_reads: bool
 ) -> UpsertResult:
     """Make every customer right at the run's instant; runs inside the caller's transaction.
 
@@ -101,7 +104,7 @@ def upsert_customers(
     session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.last_written")
     columns, cut = column_types(session), key_ranges(session)
     cast = column_caster(session, columns)
-    readers = partial(_contacts, cut=cut, reading=extraction_id), partial(_others, cut=cut, columns=columns)
+    readers = partial(_contacts, cut=cut, extraction_id=extraction_id), partial(_others, cut=cut, columns=columns)
     numbers, befores = (0, 0), []
     with cut.iter_prefetched(session, readers, parallel_reads=parallel_reads) as found:
         for contacts, support, rows, writes in found:
@@ -116,8 +119,8 @@ def upsert_customers(
     return replace(_tally(session, columns, rules.currency), alerts=alerts, unwritten=unwritten)
 
 
-def _contacts(session: Session, cut: KeyRanges, reading: str) -> Iterator[Frames]:
-    found = cut.rows(session, CONTACTS.format(reading=literal(reading)))
+def _contacts(session: Session, cut: KeyRanges, extraction_id: ExtractionId) -> Iterator[Frames]:
+    found = cut.rows(session, CONTACTS.format(reading=literal(extraction_id)))
     return ((cast_numeric(contacts, tables.REVENUE_METRICS),) for contacts in found)
 
 

@@ -6,8 +6,9 @@ contact with such a character in one of its columns is rejected.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -92,19 +93,32 @@ def _texts(frame: pl.DataFrame) -> list[str]:
     return [name for name, kind in frame.schema.items() if kind == pl.String]
 
 
-def frame_of(table: Table, names: Sequence[str], rows: Iterable[Sequence[object]]) -> pl.DataFrame:
-    """Return rows as a frame with the given columns; timestamps are converted from UNIX seconds."""
+def frame_of(table: Table, values: Mapping[str, Iterable[object]]) -> pl.DataFrame:
+    """Return values by column name as a frame in the catalogue's types; timestamps are converted from UNIX seconds."""
     types = {column.name: column.type for column in table.columns}
-    given = {name: pl.Int64() if types[name] is Type.TIMESTAMP else types[name].frame for name in names}
-    frame = pl.DataFrame(list(rows), schema=given, orient="row")
-    return frame.with_columns(
-        (pl.col(name) * 1_000_000).cast(Type.TIMESTAMP.frame) for name in names if types[name] is Type.TIMESTAMP
-    )
+    return pl.DataFrame([_series(name, types[name], list(given)) for name, given in values.items()])
+
+
+def _series(name: str, type: Type, values: list[Any]) -> pl.Series:
+    if type is Type.TIMESTAMP:
+        return (pl.Series(name, values, pl.Int64) * 1_000_000).cast(type.frame)
+    return pl.Series(name, values, type.frame)
+
+
+def attributes(records: Collection[object], names: Iterable[str]) -> dict[str, Iterable[object]]:
+    """Return the named attributes of records, as `frame_of` takes them."""
+    return {name: [getattr(record, name) for record in records] for name in names}
 
 
 def column_list(names: Iterable[str], prefix: str = "") -> str:
     """Return a column list as SQL, each name with the prefix."""
     return ", ".join(f"{prefix}{name}" for name in names)
+
+
+def cast_list(table: Table, names: Iterable[str], prefix: str = "") -> str:
+    """Return staged columns as a select list in the catalogue's types."""
+    types = {column.name: column.type for column in table.columns}
+    return ", ".join(f"CAST({prefix}{name} AS {types[name]})" for name in names)
 
 
 def select_list(table: Table, prefix: str = "", *names: str) -> str:

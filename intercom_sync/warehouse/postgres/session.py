@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from threading import Lock
 from types import TracebackType
@@ -170,8 +171,10 @@ class Session:
             cursor.adbc_ingest(name, self._encode(frame), mode="create_append", temporary=True)
 
     def _encode_values(self, values: tuple[object, ...]) -> tuple[object, ...]:
+        # The driver would bind a member of an enumeration as a dictionary, which it cannot send.
+        texts = tuple(str(one) if isinstance(one, StrEnum) else one for one in values)
         codec = self.codec
-        return tuple(codec.encode(one) if isinstance(one, str) else one for one in values) if codec else values
+        return tuple(codec.encode(one) if isinstance(one, str) else one for one in texts) if codec else texts
 
     def _decode(self, frame: pl.DataFrame) -> pl.DataFrame:
         return self.codec.decode_frame(frame) if self.codec else frame

@@ -10,6 +10,7 @@ import polars as pl
 
 from intercom_sync.domain.erasure import claimed_email, participant_ids, redact_contacts
 from intercom_sync.domain.parsing import record_id, record_updated_at
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.privacy import suppression_list
@@ -18,7 +19,7 @@ from intercom_sync.warehouse.privacy.erase_person import erase_conversations, er
 _VERSIONS = {"id": pl.String, "updated_at": pl.Int64}
 
 
-def drop_suppressed(session: Session, kind: str, records: list[Any]) -> list[Any]:
+def drop_suppressed(session: Session, kind: RecordKind, records: list[Any]) -> list[Any]:
     """Return the records without data of suppressed people; the same list object when there is none.
 
     Runs inside the transaction that lands them.
@@ -31,7 +32,7 @@ def drop_suppressed(session: Session, kind: str, records: list[Any]) -> list[Any
     landing_lock(session, kind)
     if not suppression_list.has_entries(session):
         return records
-    return _contacts(session, records) if kind == "contact" else _conversations(session, records)
+    return _contacts(session, records) if kind is RecordKind.CONTACT else _conversations(session, records)
 
 
 def _contacts(session: Session, contacts: list[Any]) -> list[Any]:
@@ -43,7 +44,7 @@ def _contacts(session: Session, contacts: list[Any]) -> list[Any]:
     found = suppression_list.match(session, claims)
     if found.is_empty():
         return contacts
-    suppression_list.add_records(session, "contact", found)
+    suppression_list.add_records(session, RecordKind.CONTACT, found)
     if new_ids := found.filter("new")["id"].unique().to_list():
         erase_records(session, new_ids)
     suppressed = set(found["place"])

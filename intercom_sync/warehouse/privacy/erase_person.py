@@ -10,6 +10,7 @@ import polars as pl
 
 from intercom_sync.domain.emails import trim_email
 from intercom_sync.domain.erasure import ERASED_CONTACT_ID
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.marts.row_rejections import DIGEST
@@ -43,7 +44,7 @@ def erase_records(session: Session, ids: Iterable[str]) -> dict[str, int]:
 
     Runs inside the caller's transaction, under the landing lock of contacts.
     """
-    landing_lock(session, "conversation")
+    landing_lock(session, RecordKind.CONVERSATION)
     session.stage("erased_contact", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
     messages = erase(session, "intercom_messages", f"author_id IN ({ERASED_CONTACTS})")
     removed = erase_conversations(session, session.frame(_ONLY_THEIRS))
@@ -64,7 +65,7 @@ def erase_conversations(session: Session, versions: pl.DataFrame) -> dict[str, i
     caller's transaction, under the landing lock of conversations.
     """
     session.stage("erased_conversation", versions.select("id", "updated_at"))
-    suppression_list.add_records(session, "conversation", versions)
+    suppression_list.add_records(session, RecordKind.CONVERSATION, versions)
     conditions = {
         "rejected_records": f"kind = 'conversation' AND id IN ({ERASED_CONVERSATIONS})",
         "intercom_messages": f"conversation_id IN ({_NOT_NEWER})",
@@ -148,13 +149,14 @@ def erase_person(session: Session, email: str) -> dict[str, int]:
         # Without this, a check would report the erased customers as removed by another program.
         session.execute(_REDUCE_CUSTOMER_COUNTS, int(customers))
         # A record without an id is stored under a digest of its content, which no other record will have.
-        suppression_list.add_records(session, "contact", contacts.filter(~pl.col("id").str.starts_with("sha256:")))
+        named = contacts.filter(~pl.col("id").str.starts_with("sha256:"))
+        suppression_list.add_records(session, RecordKind.CONTACT, named)
         removed |= erase_records(session, contacts["id"])
         removed["rejected_records"] += erase(session, "rejected_records", _REJECTED_CUSTOMERS)
         session.execute(CLEAR_REJECTED_VALUES)  # they do not say who wrote the text in them
         for column in ("late_arrival_ids", "scan_miss_ids"):
-            session.execute(_REMOVE_LISTED_IDS.format(column=column, kind="contact", ids=ERASED_CONTACTS))
-            session.execute(_REMOVE_LISTED_IDS.format(column=column, kind="conversation", ids=ERASED_CONVERSATIONS))
+            for kind, ids in ((RecordKind.CONTACT, ERASED_CONTACTS), (RecordKind.CONVERSATION, ERASED_CONVERSATIONS)):
+                session.execute(_REMOVE_LISTED_IDS.format(column=column, kind=kind, ids=ids))
         return removed | {table: erase(session, table, condition) for table, condition in _OF_CONTACTS.items()}
 
 
@@ -162,8 +164,8 @@ def _lock_landing(session: Session) -> None:
     """Take the locks of delivery, landing and publishing, in the order that avoids deadlocks."""
     outbox.await_delivery(session)
     session.execute("LOCK TABLE revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
-    landing_lock(session, "contact")
-    landing_lock(session, "conversation")
+    landing_lock(session, RecordKind.CONTACT)
+    landing_lock(session, RecordKind.CONVERSATION)
     session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")
 
 

@@ -8,6 +8,7 @@ text.
 from datetime import datetime, timedelta
 
 from intercom_sync.domain.alerts import CANCEL_MENTION
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import RECENT_DAYS
 from intercom_sync.warehouse.landing.land_contacts import landing_lock
 from intercom_sync.warehouse.postgres.session import Session
@@ -54,7 +55,7 @@ def keep_messages(session: Session, as_of: datetime, earliest_now: datetime) -> 
     """
     needed_since, stored_since = as_of - _RETENTION, workspace_state.messages_since(session)
     if stored_since is not None and stored_since > needed_since:
-        landing_lock(session, "conversation")
+        landing_lock(session, RecordKind.CONVERSATION)
         session.execute(_FETCH_AGAIN, needed_since, stored_since)
     purge_expired_messages(session, min(as_of, earliest_now))
     workspace_state.store_messages_since(session, needed_since)
@@ -65,7 +66,7 @@ def purge_expired_messages(session: Session, now: datetime) -> None:
 
     Runs inside the caller's transaction.
     """
-    landing_lock(session, "conversation")
+    landing_lock(session, RecordKind.CONVERSATION)
     since = now - _RETENTION
     session.execute("DELETE FROM intercom_messages WHERE created_at < $1", since)
     session.execute(_REMOVE_EXCERPTS, since)

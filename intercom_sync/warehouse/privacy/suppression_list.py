@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.warehouse.postgres.session import Session
 
 # Computed by the database, because its lower-casing is also used to match customers.
@@ -62,7 +63,7 @@ def suppressed_ids(session: Session, contacts: Iterable[str]) -> set[str]:
     )
 
 
-def add_records(session: Session, kind: str, versions: pl.DataFrame) -> None:
+def add_records(session: Session, kind: RecordKind, versions: pl.DataFrame) -> None:
     """Upsert records to the list by `id` and `updated_at` (UNIX seconds). Runs inside the caller's transaction."""
     session.stage("forgetting", versions.select("id", "updated_at"))
     session.execute(

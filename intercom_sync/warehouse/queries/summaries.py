@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from intercom_sync.domain.clocks import TOLERANCE
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.warehouse.postgres.session import Session, literal
 from intercom_sync.warehouse.schema.column_types import column_types, parsed, reads
 
@@ -106,7 +107,7 @@ class PlanRevenue:
     before: Decimal | None
 
 
-def record_summary(session: Session, run: str, customers: int, currency: str) -> None:
+def record_summary(session: Session, run_id: RunId, customers: int, currency: str) -> None:
     """Store a run's customer count and revenue by plan, after its customers are written.
 
     Runs inside the caller's transaction.
@@ -121,7 +122,7 @@ def record_summary(session: Session, run: str, customers: int, currency: str) ->
     session.execute(
         "UPDATE sync_runs SET customers = $2::bigint::integer, "
         f"mrr_by_plan = (SELECT json_object_agg(plan, mrr::text) FROM ({by_plan}) p) WHERE run_id = $1",
-        run,
+        run_id,
         customers,
     )
 
@@ -155,12 +156,12 @@ def score_distribution(session: Session) -> list[int]:
     return [counts.get(tens, 0) for tens in range(10)]
 
 
-def alerts_by_kind(session: Session, run: str) -> list[tuple[str, int, int]]:
+def alerts_by_kind(session: Session, run_id: RunId) -> list[tuple[str, int, int]]:
     """Return for each alert kind how many alerts a run enqueued, and how many are pending from all runs."""
     found = session.frame(
         "SELECT kind, count(*) FILTER (WHERE run = $1) AS enqueued, count(*) FILTER (WHERE delivered_at IS NULL) AS "
         "pending FROM customer_alerts WHERE run = $1 OR delivered_at IS NULL GROUP BY kind ORDER BY kind",
-        run,
+        run_id,
     )
     return [(kind, enqueued, pending) for kind, enqueued, pending in found.iter_rows()]
 

@@ -5,18 +5,22 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from intercom_sync.domain.parse_records import load_payload
+from intercom_sync.domain.parsing import RejectionReason
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.revenue.money import THREE_DECIMAL
+from intercom_sync.domain.schema.columns import Type
+from intercom_sync.domain.schema.landed_tables import PROFILE_COLUMNS
 from intercom_sync.domain.sync_summary import mask_email
 from intercom_sync.warehouse.postgres.session import Session, literal
-from intercom_sync.warehouse.schema.column_types import column_types
+from intercom_sync.warehouse.schema.column_types import NEVER_CUT, column_types
 
 MAX_EXAMPLES = 10
 _UNTRUNCATED = {
     "name": "COALESCE(NULLIF(btrim(c.name), ''), regexp_replace(c.email_key, '@[^@]*$', ''))",
-    "location_country": "c.location_country",
-    "location_city": "c.location_city",
+    **{one.name: f"c.{one.name}" for one in PROFILE_COLUMNS if one.type is Type.TEXT and one.name not in NEVER_CUT},
     "plan_name": "m.plan_name",
 }
 _TRUNCATED = (
@@ -97,9 +101,9 @@ CONTACT_WITHOUT_CUSTOMER = ViolationQuery(
 )
 
 
-def duplicate_ids(kind: str) -> ViolationQuery:
+def duplicate_ids(kind: RecordKind) -> ViolationQuery:
     """Return the query for ids with more than one landed record."""
-    return ViolationQuery(f"SELECT id FROM intercom_{kind}s GROUP BY id HAVING count(*) > 1")
+    return ViolationQuery(f"SELECT id FROM {kind.table.name} GROUP BY id HAVING count(*) > 1")
 
 
 def status_not_in(allowed: Collection[str]) -> ViolationQuery:
@@ -122,7 +126,11 @@ def find_violations(session: Session, query: ViolationQuery, *values: object) ->
 
 
 def find_rejections(
-    session: Session, kind: str, reasons: Sequence[str] = (), *, others: bool = False
+    session: Session,
+    kind: RecordKind | Literal["customer"],
+    reasons: Sequence[RejectionReason] = (),
+    *,
+    others: bool = False,
 ) -> dict[str, Violations]:
     """Return the rejected records of a kind by reason: for the given reasons, or for all others.
 

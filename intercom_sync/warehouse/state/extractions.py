@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import polars as pl
 
+from intercom_sync.domain.identifiers import ExtractionId, RunId
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.sync_summary import ContactCounts
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.runs import REFRESH, SyncRun
@@ -47,7 +49,7 @@ class ExtractionLease:
         """Release the extraction."""
         self.release()
 
-    def acquire(self, run: SyncRun) -> str:
+    def acquire(self, run: SyncRun) -> ExtractionId:
         """Acquire the extraction of a run: one of the same scope that a dead run left, or a new one; return its id.
 
         Releases an extraction acquired before. Extractions that started more than a day ago are deleted: records that
@@ -74,7 +76,7 @@ class ExtractionLease:
             raise
 
 
-def _take_over_or_start(session: Session, run: SyncRun) -> str:
+def _take_over_or_start(session: Session, run: SyncRun) -> ExtractionId:
     with session.transaction():
         # A start in the future was recorded while the database's clock was ahead, so the true start is unknown.
         session.execute(
@@ -92,19 +94,19 @@ def _take_over_or_start(session: Session, run: SyncRun) -> str:
         return taken_over or _start(session, run)
 
 
-def _take_over(session: Session, extraction_id: str, run: SyncRun) -> bool:
+def _take_over(session: Session, extraction_id: ExtractionId, run: SyncRun) -> bool:
     """Try to take over an extraction; return False if a living run holds it, or has finished it in the meantime."""
     take_over = "UPDATE sync_extractions SET run_id = $2 WHERE extraction_id = $1 RETURNING 1"
     return _try_lock(session, extraction_id) and session.value(take_over, extraction_id, run.id) is not None
 
 
-def _start(session: Session, run: SyncRun) -> str:
+def _start(session: Session, run: SyncRun) -> ExtractionId:
     """Start an extraction named after its run, with a number if another run took over an earlier one of this run."""
     insert = (
         "INSERT INTO sync_extractions (extraction_id, scope, run_id) VALUES ($1, $2, $3) "
         "ON CONFLICT DO NOTHING RETURNING 1"
     )
-    names = (run.id if number == 1 else f"{run.id}{_NUMBERED}{number}" for number in count(1))
+    names = (ExtractionId(run.id if number == 1 else f"{run.id}{_NUMBERED}{number}") for number in count(1))
     return next(
         name
         for name in names
@@ -112,21 +114,22 @@ def _start(session: Session, run: SyncRun) -> str:
     )
 
 
-def started_by(extraction_id: str) -> str:
+def started_by(extraction_id: ExtractionId) -> RunId:
     """Return the id of the run that started an extraction."""
-    return extraction_id.partition(_NUMBERED)[0]
+    return RunId(extraction_id.partition(_NUMBERED)[0])
 
 
-def _try_lock(session: Session, extraction_id: str) -> bool:
+def _try_lock(session: Session, extraction_id: ExtractionId) -> bool:
     return bool(session.value(f"SELECT {_LOCK} FROM (SELECT $1::text AS extraction_id) e", extraction_id))
 
 
-def extraction_of_run(session: Session, run_id: str) -> str:
+def extraction_of_run(session: Session, run_id: RunId) -> ExtractionId:
     """Return the id of a run's extraction, or the run's id if it extracted nothing."""
-    return session.value("SELECT extraction_id FROM sync_extractions WHERE run_id = $1", run_id) or run_id
+    found = session.value("SELECT extraction_id FROM sync_extractions WHERE run_id = $1", run_id)
+    return ExtractionId(found or run_id)
 
 
-def started_at(session: Session, extraction_id: str) -> datetime | None:
+def started_at(session: Session, extraction_id: ExtractionId) -> datetime | None:
     """Return the instant of the run that started an extraction; None if unknown or without such a run.
 
     The start of a run whose clock was ahead is unknown, so that run covers nothing.
@@ -138,7 +141,7 @@ def started_at(session: Session, extraction_id: str) -> datetime | None:
     return started
 
 
-def record_seen_ids(session: Session, extraction_id: str, kind: str, ids: Iterable[str]) -> None:
+def record_seen_ids(session: Session, extraction_id: ExtractionId, kind: RecordKind, ids: Iterable[str]) -> None:
     """Record ids that an extraction has seen; idempotent. Runs inside the caller's transaction."""
     session.stage("reading_ids", pl.DataFrame({"id": list(ids)}, schema={"id": pl.String}))
     session.execute(
@@ -149,14 +152,14 @@ def record_seen_ids(session: Session, extraction_id: str, kind: str, ids: Iterab
     )
 
 
-def count_ids(session: Session, extraction_id: str, kind: str) -> int:
+def count_ids(session: Session, extraction_id: ExtractionId, kind: RecordKind) -> int:
     """Return how many distinct records of a kind an extraction has seen. Runs inside the caller's transaction."""
     return int(
         session.value("SELECT count(*) FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2", extraction_id, kind)
     )
 
 
-def some_ids(session: Session, extraction_id: str, kind: str, most: int = 3) -> list[str]:
+def some_ids(session: Session, extraction_id: ExtractionId, kind: RecordKind, most: int = 3) -> list[str]:
     """Return a few ids of a kind that an extraction has seen. Runs inside the caller's transaction."""
     found = session.frame(
         f"SELECT id FROM sync_seen_ids WHERE extraction_id = $1 AND kind = $2 LIMIT {most}", extraction_id, kind
@@ -164,7 +167,9 @@ def some_ids(session: Session, extraction_id: str, kind: str, most: int = 3) -> 
     return list(found["id"])
 
 
-def record_checkpoint(session: Session, extraction_id: str, kind: str, state: Mapping[str, Any]) -> None:
+def record_checkpoint(
+    session: Session, extraction_id: ExtractionId, kind: RecordKind, state: Mapping[str, Any]
+) -> None:
     """Upsert the checkpoint of one shard cursor. Runs inside the caller's transaction."""
     session.execute(
         "INSERT INTO sync_checkpoints (extraction_id, kind, cursor, state) VALUES ($1, $2, $3, $4::text::json) "
@@ -176,12 +181,12 @@ def record_checkpoint(session: Session, extraction_id: str, kind: str, state: Ma
     )
 
 
-def mark_stream_done(session: Session, extraction_id: str, kind: str) -> None:
+def mark_stream_done(session: Session, extraction_id: ExtractionId, kind: RecordKind) -> None:
     """Record that a stream is fully extracted. Runs inside the caller's transaction."""
     record_checkpoint(session, extraction_id, kind, {"walk": _ALL_DONE})
 
 
-def checkpoints(session: Session, extraction_id: str, kind: str) -> list[dict[str, Any]]:
+def checkpoints(session: Session, extraction_id: ExtractionId, kind: RecordKind) -> list[dict[str, Any]]:
     """Return the checkpoints of an extraction's stream."""
     with session.transaction():
         found = session.frame(
@@ -197,7 +202,7 @@ def is_done(checkpoints: Iterable[Mapping[str, Any]]) -> bool:
     return any(state["walk"] == _ALL_DONE for state in checkpoints)
 
 
-def is_complete(session: Session, extraction_id: str) -> bool:
+def is_complete(session: Session, extraction_id: ExtractionId) -> bool:
     """Return whether both streams are fully extracted. Runs inside the caller's transaction."""
     return bool(
         session.value(
@@ -207,7 +212,7 @@ def is_complete(session: Session, extraction_id: str) -> bool:
     )
 
 
-def contact_counts(session: Session, extraction_id: str, unwritten: int) -> ContactCounts:
+def contact_counts(session: Session, extraction_id: ExtractionId, unwritten: int) -> ContactCounts:
     """Count the contacts that an extraction has seen by outcome; `unwritten` of their customers were rejected."""
     row = session.frame(
         "SELECT count(*) AS read, count(*) FILTER (WHERE state = 'rejected') AS rejected, "
@@ -229,7 +234,7 @@ def contact_counts(session: Session, extraction_id: str, unwritten: int) -> Cont
     )
 
 
-def finish(session: Session, extraction_id: str, run_id: str) -> None:
+def finish(session: Session, extraction_id: ExtractionId, run_id: RunId) -> None:
     """Delete a run's extraction, unless another run has taken it over. Runs inside the caller's transaction."""
     delete = "DELETE FROM sync_extractions WHERE extraction_id = $1 AND run_id = $2 RETURNING 1"
     if session.value(delete, extraction_id, run_id) is not None:

@@ -5,6 +5,7 @@ They are not in `sync_runs`, because the transaction that writes the customers l
 
 from dataclasses import dataclass
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.warehouse.postgres.session import Session
 
 
@@ -20,13 +21,13 @@ class Sign:
             database is down no process can write a heartbeat.
     """
 
-    run_id: str
+    run_id: RunId
     is_open: bool
     worker: str | None
     silent_seconds: float
 
 
-def note_worker(session: Session, run_id: str, worker: str) -> None:
+def note_worker(session: Session, run_id: RunId, worker: str) -> None:
     """Upsert the worker process of a run, with a heartbeat."""
     with session.transaction():
         session.execute(
@@ -37,7 +38,7 @@ def note_worker(session: Session, run_id: str, worker: str) -> None:
         )
 
 
-def beat(session: Session, run_id: str) -> bool:
+def beat(session: Session, run_id: RunId) -> bool:
     """Write a run's heartbeat; return whether the run is still open."""
     with session.transaction():
         renewed = "UPDATE sync_workers SET heartbeat_at = clock_timestamp() WHERE run_id = $1 RETURNING 1"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.sync_summary import SyncStats
 from intercom_sync.domain.window import Window
 from intercom_sync.warehouse.postgres.session import Session
@@ -36,7 +37,7 @@ class SyncRun:
         future_instants: the number of stored instants later than its start.
     """
 
-    id: str
+    id: RunId
     as_of: datetime
     window: Window
     full: bool
@@ -93,7 +94,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
     return begun(session, run.id) or run
 
 
-def reopen(session: Session, run_id: str) -> None:
+def reopen(session: Session, run_id: RunId) -> None:
     """Set a run to started again for a retry, unless it wrote its customers. Runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET status = 'started', finished_at = NULL WHERE run_id = $1 AND contacts_synced IS NULL "
@@ -102,7 +103,7 @@ def reopen(session: Session, run_id: str) -> None:
     )
 
 
-def begun(session: Session, run_id: str) -> SyncRun | None:
+def begun(session: Session, run_id: RunId) -> SyncRun | None:
     """Return a run as recorded at its start; None if it is not recorded. Runs inside the caller's transaction."""
     found = session.frame(
         "SELECT as_of, mode, window_start, window_end, started_at, machine_clock, database_clock, intercom_clock, "
@@ -125,7 +126,7 @@ def begun(session: Session, run_id: str) -> SyncRun | None:
     )
 
 
-def newest_with_clocks(session: Session, run_id: str) -> SyncRun | None:
+def newest_with_clocks(session: Session, run_id: RunId) -> SyncRun | None:
     """Return a run if it recorded the clocks, otherwise the newest run that did; None without any."""
     found = session.value(
         "SELECT run_id FROM sync_runs WHERE machine_clock IS NOT NULL ORDER BY (run_id = $1) DESC, "
@@ -187,7 +188,7 @@ def advance_as_of(session: Session, run: SyncRun, present: datetime) -> SyncRun:
     return replace(run, as_of=latest or run.as_of)
 
 
-def add_counts(session: Session, run_id: str, contacts: int, conversations: int, errors: int) -> None:
+def add_counts(session: Session, run_id: RunId, *, contacts: int = 0, conversations: int = 0, errors: int) -> None:
     """Add to a run's counts of fetched records and failed API calls. Runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET contacts_read = contacts_read + $2::bigint::integer, "
@@ -200,12 +201,12 @@ def add_counts(session: Session, run_id: str, contacts: int, conversations: int,
     )
 
 
-def error_count(session: Session, run_id: str) -> int:
+def error_count(session: Session, run_id: RunId) -> int:
     """Return the number of a run's failed API calls."""
     return int(session.value("SELECT errors FROM sync_runs WHERE run_id = $1", run_id) or 0)
 
 
-def succeeded_with_errors(session: Session, since: datetime) -> Iterator[tuple[str, int, datetime]]:
+def succeeded_with_errors(session: Session, since: datetime) -> Iterator[tuple[RunId, int, datetime]]:
     """Yield id, error count and end of runs that succeeded since an instant although API calls failed."""
     return session.frame(
         "SELECT run_id, errors, finished_at FROM sync_runs WHERE status = 'succeeded' AND errors > 0 "
@@ -225,12 +226,12 @@ def in_progress(session: Session, since: datetime, now: datetime) -> bool:
     )
 
 
-def is_noted(session: Session, run_id: str) -> bool:
+def is_noted(session: Session, run_id: RunId) -> bool:
     """Return whether a run is recorded. Runs inside the caller's transaction."""
     return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1)", run_id))
 
 
-def end(session: Session, run_id: str, status: str, finished_at: datetime) -> None:
+def end(session: Session, run_id: RunId, status: str, finished_at: datetime) -> None:
     """Record the end of an open run that did not write its customers. Runs inside the caller's transaction."""
     session.execute(
         "UPDATE sync_runs SET status = $2, finished_at = $3 WHERE run_id = $1 AND status = 'started'",
@@ -240,7 +241,7 @@ def end(session: Session, run_id: str, status: str, finished_at: datetime) -> No
     )
 
 
-def end_partial(session: Session, run_id: str, finished_at: datetime) -> None:
+def end_partial(session: Session, run_id: RunId, finished_at: datetime) -> None:
     """Record that an open run of only some assets succeeded. Runs inside the caller's transaction."""
     session.execute(
         f"UPDATE sync_runs SET status = 'succeeded', mode = '{REFRESH}', finished_at = $2 "
@@ -250,7 +251,7 @@ def end_partial(session: Session, run_id: str, finished_at: datetime) -> None:
     )
 
 
-def mark_partial(session: Session, run_id: str) -> None:
+def mark_partial(session: Session, run_id: RunId) -> None:
     """Record that a run did not extract both streams, so it does not count for the watermark.
 
     Runs inside the caller's transaction.
@@ -258,7 +259,7 @@ def mark_partial(session: Session, run_id: str) -> None:
     session.execute(f"UPDATE sync_runs SET mode = '{REFRESH}' WHERE run_id = $1", run_id)
 
 
-def complete(session: Session, run_id: str, stats: SyncStats, finished_at: datetime) -> None:
+def complete(session: Session, run_id: RunId, stats: SyncStats, finished_at: datetime) -> None:
     """Record that a run succeeded, with its statistics. Runs inside the caller's transaction."""
     average = stats.avg_quality_score
     session.execute(
@@ -277,7 +278,7 @@ def complete(session: Session, run_id: str, stats: SyncStats, finished_at: datet
     )
 
 
-def stats(session: Session, run_id: str) -> tuple[datetime, SyncStats]:
+def stats(session: Session, run_id: RunId) -> tuple[datetime, SyncStats]:
     """Return when a run succeeded, and its statistics."""
     row = session.frame(
         "SELECT finished_at, contacts_synced, new_contacts, updated_contacts, skipped_contacts, errors, "
@@ -289,7 +290,7 @@ def stats(session: Session, run_id: str) -> tuple[datetime, SyncStats]:
     return finished_at, SyncStats(**row)
 
 
-def windows_covered_by(session: Session, run_id: str) -> Window | None:
+def windows_covered_by(session: Session, run_id: RunId) -> Window | None:
     """Return the window that a run extracted; None for a full run."""
     row = session.frame("SELECT mode, window_start, window_end FROM sync_runs WHERE run_id = $1", run_id).row(
         0, named=True

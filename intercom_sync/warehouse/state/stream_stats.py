@@ -9,7 +9,9 @@ from datetime import datetime
 
 import polars as pl
 
+from intercom_sync.domain.identifiers import ExtractionId, RunId
 from intercom_sync.domain.reconciliation import StreamStats
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.schema import tables
 from intercom_sync.warehouse.postgres.frames import column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session
@@ -31,7 +33,7 @@ _UPSERT = (
 _SEEN_COUNTS = (
     "SELECT count(*) AS records_seen, count(r.id) AS rejected, {without_email} AS without_email "
     "FROM sync_seen_ids s LEFT JOIN rejected_records r ON r.kind = s.kind AND r.id = s.id "
-    "LEFT JOIN intercom_{kind}s l ON l.id = s.id WHERE s.extraction_id = $1 AND s.kind = '{kind}'"
+    "LEFT JOIN {table} l ON l.id = s.id WHERE s.extraction_id = $1 AND s.kind = '{kind}'"
 )
 _WITHOUT_EMAIL = "count(*) FILTER (WHERE l.id IS NOT NULL AND r.id IS NULL AND l.email_key IS NULL)"
 _ADD_FOUND = (
@@ -42,13 +44,18 @@ _ADD_FOUND = (
     f"{{ids}} = (old.{{ids}} || EXCLUDED.{{ids}})[:{_MAX_IDS}]"
 )
 _IS_LATE = (
-    "LEFT JOIN intercom_{kind}s l ON l.id = f.id "
-    "WHERE f.updated_at < $3 AND (l.id IS NULL OR l.updated_at < f.updated_at) "
+    "LEFT JOIN {table} l ON l.id = f.id WHERE f.updated_at < $3 AND (l.id IS NULL OR l.updated_at < f.updated_at) "
 )
 
 
 def record_late_arrivals(
-    session: Session, extraction_id: str, run_id: str, *, kind: str, versions: Mapping[str, int], watermark: datetime
+    session: Session,
+    extraction_id: ExtractionId,
+    run_id: RunId,
+    *,
+    kind: RecordKind,
+    versions: Mapping[str, int],
+    watermark: datetime,
 ) -> None:
     """Record late arrivals of a full scan: new versions older than the watermark, which earlier syncs missed.
 
@@ -62,23 +69,23 @@ def record_late_arrivals(
         versions: the records' `updated_at` by id.
         watermark: the instant before which earlier syncs should have extracted every change.
     """
-    table = tables.INTERCOM_CONTACTS if kind == "contact" else tables.INTERCOM_CONVERSATIONS
-    session.stage("full_found", frame_of(table, ("id", "updated_at"), versions.items()))
+    is_late = _IS_LATE.format(table=kind.table.name)
+    session.stage("full_found", frame_of(kind.table, {"id": versions.keys(), "updated_at": versions.values()}))
     session.execute(
-        _ADD_FOUND.format(kind=kind, count="late_arrivals", ids="late_arrival_ids", filter=_IS_LATE.format(kind=kind)),
+        _ADD_FOUND.format(kind=kind, count="late_arrivals", ids="late_arrival_ids", filter=is_late),
         extraction_id,
         run_id,
         watermark,
     )
 
 
-def record_scan_misses(session: Session, extraction_id: str, run_id: str, ids: Iterable[str]) -> None:
+def record_scan_misses(session: Session, extraction_id: ExtractionId, run_id: RunId, ids: Iterable[str]) -> None:
     """Record scan misses: contacts that a complete full scan did not return, but a fetch by id did.
 
     Runs inside the caller's transaction.
     """
-    session.stage("full_found", frame_of(tables.INTERCOM_CONTACTS, ("id",), [(one,) for one in ids]))
-    statement = _ADD_FOUND.format(kind="contact", count="scan_misses", ids="scan_miss_ids", filter="")
+    session.stage("full_found", frame_of(tables.INTERCOM_CONTACTS, {"id": ids}))
+    statement = _ADD_FOUND.format(kind=RecordKind.CONTACT, count="scan_misses", ids="scan_miss_ids", filter="")
     session.execute(statement, extraction_id, run_id)
 
 
@@ -89,9 +96,10 @@ def record(session: Session, stats: StreamStats) -> None:
     deleted.
     """
     kind = stats.kind
-    query = _SEEN_COUNTS.format(kind=kind, without_email=_WITHOUT_EMAIL if kind == "contact" else "0::bigint")
+    without_email = _WITHOUT_EMAIL if kind is RecordKind.CONTACT else "0::bigint"
+    query = _SEEN_COUNTS.format(kind=kind, table=kind.table.name, without_email=without_email)
     seen = session.frame(query, stats.extraction_id).row(0, named=True)
-    rows_after = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
+    rows_after = int(session.value(f"SELECT count(*) FROM {kind.table.name}"))
     row = (
         asdict(stats)
         | seen
@@ -101,11 +109,11 @@ def record(session: Session, stats: StreamStats) -> None:
             "scan_miss_ids": list(stats.scan_miss_ids),
         }
     )
-    session.stage("noted_stream", frame_of(tables.SYNC_STREAM_STATS, _COLUMNS, [[row[c] for c in _COLUMNS]]))
+    session.stage("noted_stream", frame_of(tables.SYNC_STREAM_STATS, {c: (row[c],) for c in _COLUMNS}))
     session.execute(_UPSERT)
 
 
-def count_matching(session: Session, kind: str, after: int, before: int) -> int:
+def count_matching(session: Session, kind: RecordKind, after: int, before: int) -> int:
     """Return how many stored records, landed or rejected, have a version between two UNIX seconds, both included.
 
     Counts also records on the suppression list, and rejected records without a readable version: Intercom's count may
@@ -114,17 +122,17 @@ def count_matching(session: Session, kind: str, after: int, before: int) -> int:
     bounds = "BETWEEN to_timestamp($1::bigint) AND to_timestamp($2::bigint)"
     return int(
         session.value(
-            f"SELECT (SELECT count(*) FROM intercom_{kind}s WHERE updated_at {bounds}) + (SELECT count(*) "
+            f"SELECT (SELECT count(*) FROM {kind.table.name} WHERE updated_at {bounds}) + (SELECT count(*) "
             f"FROM rejected_records WHERE kind = '{kind}' AND (updated_at IS NULL OR updated_at {bounds})) + (SELECT "
             f"count(*) FROM suppression_list WHERE kind = '{kind}' AND updated_at {bounds} "
-            f"AND NOT EXISTS (SELECT FROM intercom_{kind}s l WHERE l.id = identifier))",
+            f"AND NOT EXISTS (SELECT FROM {kind.table.name} l WHERE l.id = identifier))",
             after,
             before,
         )
     )
 
 
-def created_at_quantiles(session: Session, kind: str, most: int = 10, least: int = 300) -> list[int] | None:
+def created_at_quantiles(session: Session, kind: RecordKind, most: int = 10, least: int = 300) -> list[int] | None:
     """Return quantiles of the creation times of landed records, in UNIX seconds; None when nothing has landed.
 
     Args:
@@ -133,19 +141,19 @@ def created_at_quantiles(session: Session, kind: str, most: int = 10, least: int
         most: the maximum number of shares.
         least: the minimum number of records of a share.
     """
-    rows = int(session.value(f"SELECT count(*) FROM intercom_{kind}s"))
+    rows = int(session.value(f"SELECT count(*) FROM {kind.table.name}"))
     shares = min(most, rows // least)
     if shares < 2:
         return [] if rows else None
     fractions = ", ".join(str(share / shares) for share in range(1, shares))
     found = session.frame(
         "SELECT extract(epoch FROM unnest(percentile_disc(ARRAY[" + fractions + "]::float8[]) "
-        f"WITHIN GROUP (ORDER BY created_at)))::bigint AS at FROM intercom_{kind}s"
+        f"WITHIN GROUP (ORDER BY created_at)))::bigint AS at FROM {kind.table.name}"
     )
     return [at for at in found["at"] if at is not None]
 
 
-def stats_for_run(session: Session, run_id: str, kind: str) -> tuple[StreamStats, bool] | None:
+def stats_for_run(session: Session, run_id: RunId, kind: RecordKind) -> tuple[StreamStats, bool] | None:
     """Return a stream's statistics for a run, and whether the run was full.
 
     For a run that extracted nothing, return those of the newest run; None without any.
@@ -168,13 +176,13 @@ def since_success(session: Session, stats: StreamStats) -> tuple[list[StreamStat
     return since[::-1], None
 
 
-def _read_stats(session: Session, kind: str, rest: str, *values: object) -> list[tuple[StreamStats, str, str]]:
+def _read_stats(session: Session, kind: RecordKind, rest: str, *values: object) -> list[tuple[StreamStats, str, str]]:
     found = session.frame(
         f"SELECT {column_list(_COLUMNS, 's.')}, r.mode, r.status FROM (SELECT * FROM sync_stream_stats "
         f"WHERE kind = '{kind}' AND rows_after IS NOT NULL) s JOIN sync_runs r ON r.run_id = s.run_id {rest}",
         *values,
     ).with_columns(pl.col("late_arrival_ids", "scan_miss_ids").fill_null([]), pl.col("scan_misses").fill_null(0))
     return [
-        (StreamStats(**{c: row[c] for c in _COLUMNS}), row["mode"], row["status"])
+        (StreamStats(**{c: row[c] for c in _COLUMNS} | {"kind": kind}), row["mode"], row["status"])
         for row in found.iter_rows(named=True)
     ]

@@ -11,8 +11,9 @@ from intercom_sync.domain.reconciliation import (
     not_all_rejected,
     reconciled,
 )
+from intercom_sync.domain.record_kinds import RecordKind
 
-ONE = StreamStats("r1", "contact", "r1", records_seen=1000, total=1000, matched=1000, rows_after=1000)
+ONE = StreamStats("r1", RecordKind.CONTACT, "r1", records_seen=1000, total=1000, matched=1000, rows_after=1000)
 
 
 def test_a_full_read_that_lacks_one_record_does_not_reconcile() -> None:

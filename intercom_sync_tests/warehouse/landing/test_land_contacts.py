@@ -20,7 +20,7 @@ from intercom_sync.warehouse.postgres.session import Session
 
 _RULES = Rules()
 _BASE = 1_780_000_000
-_STAMP = LandingContext("run", datetime.fromtimestamp(_BASE + 100, UTC), _RULES.contact_rules_hash())
+_STAMP = LandingContext("run", datetime.fromtimestamp(_BASE + 100, UTC), _RULES)
 _numbers = count(1)
 _any_order = settings(max_examples=25)
 
@@ -96,7 +96,7 @@ def test_versions_of_a_conversation_leave_the_same_in_any_order_its_words_includ
     with connect() as session:
         for page in pages:
             with session.transaction():
-                land_conversations(session, parse_records(map(version, page), parse_conversation), _RULES, _STAMP)
+                land_conversations(session, parse_records(map(version, page), parse_conversation), _STAMP)
         assert _stands(session, "conversation", id) == _expected(good)
         in_play = _expected(good)[0]
         said = session.value("SELECT text FROM intercom_messages WHERE conversation_id = $1", id)

@@ -11,6 +11,7 @@ import pytest
 
 from intercom_sync.domain.contacts import parse_contact
 from intercom_sync.domain.parse_records import parse_records
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.warehouse.alerts import outbox
@@ -22,13 +23,13 @@ from intercom_sync.warehouse.privacy.erase_person import erase_person
 
 _EMAIL = "zelda@example.org"
 _RULES = Rules()
-_STAMP = LandingContext("run", datetime(2026, 6, 1, tzinfo=UTC), _RULES.contact_rules_hash())
+_STAMP = LandingContext("run", datetime(2026, 6, 1, tzinfo=UTC), _RULES)
 _A_MOMENT = 0.5
 Connect = Callable[[], Session]
 
 
 def _take_in(session: Session, *records: Any) -> None:
-    kept = drop_suppressed(session, "contact", list(records))
+    kept = drop_suppressed(session, RecordKind.CONTACT, list(records))
     land_contacts(session, parse_records(kept, partial(parse_contact, rules=_RULES)), _STAMP)
 
 
@@ -90,7 +91,7 @@ def test_a_refused_contact_is_not_judged_good_again_once_forgotten(connect: Conn
             _take_in(session, bad)
         assert session.value("SELECT count(*) FROM rejected_records") == 1
         assert _forget(connect)["rejected_records"] == 1
-        revalidate_rejected(session, Rules(statuses=("dormant",)), LandingContext("run", _STAMP.as_of, "other rules"))
+        revalidate_rejected(session, LandingContext("run", _STAMP.as_of, Rules(statuses=("dormant",))))
         assert session.value("SELECT count(*) FROM intercom_contacts") == 0
 
 

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.window import Window
 from intercom_sync.warehouse.landing import delete_unseen
 from intercom_sync.warehouse.postgres.session import Session
@@ -41,14 +42,14 @@ def test_a_living_runs_reading_is_left_alone(connect: Connect, lease: Lease) -> 
 def test_a_dead_runs_reading_is_taken_over_with_its_ids_and_marks(connect: Connect, lease: Lease) -> None:
     lease("one").acquire(_run("one"))
     with connect() as session, session.transaction():
-        extractions.record_seen_ids(session, "one", "contact", ["c1", "c2", "c1"])
-        extractions.record_checkpoint(session, "one", "contact", {"walk": "0", "position": 7})
+        extractions.record_seen_ids(session, "one", RecordKind.CONTACT, ["c1", "c2", "c1"])
+        extractions.record_checkpoint(session, "one", RecordKind.CONTACT, {"walk": "0", "position": 7})
     lease("one").release()
     assert lease("two").acquire(_run("two")) == "one"
     with connect() as session:
         assert extractions.extraction_of_run(session, "two") == "one"
         assert extractions.extraction_of_run(session, "one") == "one"
-        assert extractions.checkpoints(session, "one", "contact") == [{"walk": "0", "position": 7}]
+        assert extractions.checkpoints(session, "one", RecordKind.CONTACT) == [{"walk": "0", "position": 7}]
         assert session.value("SELECT count(*) FROM sync_seen_ids") == 2
 
 
@@ -71,8 +72,8 @@ def test_a_dead_reading_of_long_ago_is_dropped_and_a_living_one_is_not(connect: 
     lease("two").acquire(_run("two", full=False))
     with connect() as session, session.transaction():
         session.execute("UPDATE sync_extractions SET started_at = started_at - interval '2 days'")
-        extractions.record_seen_ids(session, "one", "contact", ["c1"])
-        extractions.record_seen_ids(session, "two", "contact", ["c1"])
+        extractions.record_seen_ids(session, "one", RecordKind.CONTACT, ["c1"])
+        extractions.record_seen_ids(session, "two", RecordKind.CONTACT, ["c1"])
     lease("two").release()
     assert lease("three").acquire(_run("three", full=False)) == "three"
     with connect() as session:
@@ -99,8 +100,8 @@ def test_only_what_landed_before_a_full_reading_began_and_was_not_met_is_gone(co
         lease("one").acquire(_run("one"))
         with session.transaction():
             session.execute(land, "landed since")
-            extractions.record_seen_ids(session, "one", "contact", ["met"])
-            assert delete_unseen.delete_unseen(session, "one", "contact") == 1
+            extractions.record_seen_ids(session, "one", RecordKind.CONTACT, ["met"])
+            assert delete_unseen.delete_unseen(session, "one", RecordKind.CONTACT) == 1
         left = session.frame("SELECT id FROM intercom_contacts ORDER BY id")["id"].to_list()
     assert left == ["landed since", "met"]
 
@@ -117,7 +118,7 @@ def test_what_another_run_refused_since_a_full_reading_began_stays_refused(conne
         lease("one").acquire(_run("one"))
         with session.transaction():
             session.execute(refuse, "refused since")
-            delete_unseen.delete_unseen(session, "one", "contact")
+            delete_unseen.delete_unseen(session, "one", RecordKind.CONTACT)
         assert session.frame("SELECT id FROM rejected_records")["id"].to_list() == ["refused since"]
 
 
@@ -140,7 +141,7 @@ def test_a_run_does_not_end_a_reading_that_another_took_over(connect: Connect, l
     assert lease("two").acquire(_run("two")) == "one"
     with connect() as session:
         with session.transaction():
-            extractions.record_seen_ids(session, "one", "contact", ["c1"])
+            extractions.record_seen_ids(session, "one", RecordKind.CONTACT, ["c1"])
             extractions.finish(session, extractions.extraction_of_run(session, "one"), "one")
         assert session.value("SELECT count(*) FROM sync_seen_ids") == 1
         with session.transaction():
