@@ -1,7 +1,8 @@
-"""Deliver the outbox: waiting alerts into messages, messages to Slack, each noted as soon as Slack has taken it.
+"""Deliver the outbox: build messages from pending alerts, post them to Slack, and mark them as delivered.
 
-At least once, and once whenever Slack's answer arrives: only one process delivers at a time, a message is noted in a
-transaction of its own right after its answer, and nothing is sent again while an answer may still come.
+Delivery is at least once, and exactly once whenever Slack's response arrives. Only one process delivers at a time, a
+message is marked in its own transaction right after the response, and no message is sent again while a response is
+outstanding.
 """
 
 from collections.abc import Callable
@@ -21,24 +22,24 @@ from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
 
 BUDGET_SECONDS = 40.0
-"""So long may one delivery take; Dagster gives a sensor 60 s."""
+"""The time limit of one delivery; Dagster stops a sensor after 60 s."""
 
 MESSAGE_INTERVAL_SECONDS = 1.1
-"""Slack takes a message a second in a channel."""
+"""The time between messages; Slack accepts one message per second and channel."""
 
 
 @dataclass
 class Delivery:
-    """What one delivery did.
+    """The result of one delivery.
 
     Attributes:
-        alerts: alerts delivered.
-        messages: messages they went out as.
-        wait: seconds that Slack asks to be left alone from now on; 0 when it does not.
-        busy: whether another process delivers, so that this one did nothing.
-        refusals: why channels take nothing; their messages wait, those of another channel go on.
-        puzzle: a refusal whose reason is not known here; the alert waits and the others go on.
-        backlog: what is left.
+        alerts: the number of delivered alerts.
+        messages: the number of messages they were sent in.
+        wait_seconds: how long Slack asks to wait from now on; 0 if it does not.
+        busy: whether another process is delivering, so that this one did nothing.
+        refusals: why a channel accepts no messages, by channel; its messages stay pending, other channels continue.
+        unknown_refusal: a refusal for an unknown reason; its alerts stay pending, other alerts continue.
+        backlog: the undelivered alerts.
     """
 
     alerts: int = 0
@@ -50,7 +51,7 @@ class Delivery:
     backlog: outbox.Backlog = field(default_factory=lambda: outbox.Backlog(0, 0))
 
     def __str__(self) -> str:
-        """Return it as a line for people, without any customer's data."""
+        """Describe the delivery in one line, without any customer's data."""
         if self.busy:
             return "another process is delivering"
         parts = [f"delivered {self.alerts}, {self.backlog.pending} waiting"]
@@ -62,14 +63,14 @@ class Delivery:
 
 
 class AlertDispatcher:
-    """Sends messages at Slack's pace within a budget of time.
+    """Sends messages at Slack's rate limit within a time budget.
 
     Args:
-        session: the outbox; claimed as long as it delivers.
-        channels: where messages go.
-        send: sends one message once.
-        clock: seconds that only grow.
-        sleep: waits so many seconds.
+        session: the database; its session holds the delivery lock during a delivery.
+        channels: the channels of messages.
+        send: sends one message, without retries.
+        clock: a monotonic clock in seconds.
+        sleep: waits a number of seconds.
     """
 
     def __init__(
@@ -89,50 +90,50 @@ class AlertDispatcher:
         self._next_at = clock()
 
     def deliver(self) -> Delivery:
-        """Deliver what waits, as far as the time goes.
+        """Deliver pending alerts until the time budget is used up.
 
         Raises:
-            SlackSetupError: a setting must be mended first; what waits goes on waiting.
-            SlackAwayError: Slack is down; what it took before is noted.
+            SlackMisconfiguredError: a setting must be corrected first; undelivered alerts stay pending.
+            SlackUnavailableError: Slack is unavailable; messages that it accepted before are marked as delivered.
         """
-        done = Delivery()
+        delivery = Delivery()
         if not outbox.try_lock(self._session):
-            done.busy = True
-            return done
+            delivery.busy = True
+            return delivery
         try:
-            self._deliver_all(done)
+            self._deliver_all(delivery)
         finally:
             self._session.release_advisory_locks()
-        return done
+        return delivery
 
-    def _deliver_all(self, done: Delivery) -> None:
+    def _deliver_all(self, delivery: Delivery) -> None:
         for message in build_messages(outbox.pending(self._session)):
-            if self._channels.of(message) not in done.refusals and not self._deliver_one(message, done):
+            if self._channels.of(message) not in delivery.refusals and not self._deliver_one(message, delivery):
                 break
-        if done.refusals:
-            raise SlackMisconfiguredError(f"{' '.join(done.refusals.values())} {self._left()}")
-        if done.unknown_refusal:
+        if delivery.refusals:
+            raise SlackMisconfiguredError(f"{' '.join(delivery.refusals.values())} {self._pending_note()}")
+        if delivery.unknown_refusal:
             raise SlackUnavailableError(
-                f"Slack refuses ({done.unknown_refusal}); {done.alerts} were delivered. {self._left()}"
+                f"Slack refuses ({delivery.unknown_refusal}); {delivery.alerts} were delivered. {self._pending_note()}"
             )
-        done.backlog = outbox.backlog(self._session)
+        delivery.backlog = outbox.backlog(self._session)
 
-    def _deliver_one(self, message: Message, done: Delivery) -> bool:
-        """Send one message; return whether there is time for another."""
+    def _deliver_one(self, message: Message, delivery: Delivery) -> bool:
+        """Send one message, waiting for the rate limit; return False if the time budget is used up first."""
         while self._wait_for_turn():
-            answer = self._send(self._channels.of(message), message)
+            response = self._send(self._channels.of(message), message)
             self._next_at = self._clock() + MESSAGE_INTERVAL_SECONDS
-            if answer.outcome is Outcome.RATE_LIMITED:
-                self._next_at = self._clock() + answer.wait_seconds
-                done.wait_seconds = answer.wait_seconds
+            if response.outcome is Outcome.RATE_LIMITED:
+                self._next_at = self._clock() + response.wait_seconds
+                delivery.wait_seconds = response.wait_seconds
                 continue
-            done.wait_seconds = 0
-            self._note(message, answer, done)
+            delivery.wait_seconds = 0
+            self._record(message, response, delivery)
             return True
         return False
 
     def _wait_for_turn(self) -> bool:
-        """Wait until a message may be sent; False when that is past the budget."""
+        """Wait until a message may be sent; return False if that is after the end of the time budget."""
         if self._next_at >= self._until:
             return False
         pause = self._next_at - self._clock()
@@ -140,21 +141,23 @@ class AlertDispatcher:
             self._sleep(pause)
         return True
 
-    def _note(self, message: Message, answer: PostResult, done: Delivery) -> None:
-        if answer.outcome is Outcome.DELIVERED:
+    def _record(self, message: Message, response: PostResult, delivery: Delivery) -> None:
+        if response.outcome is Outcome.DELIVERED:
             outbox.mark_delivered(self._session, message.ids, datetime.now(UTC))
-            done.alerts += len(message.ids)
-            done.messages += 1
+            delivery.alerts += len(message.ids)
+            delivery.messages += 1
             return
-        outbox.mark_failed(self._session, message.ids, answer.reason, answer.outcome is Outcome.REJECTED)
-        if answer.outcome is Outcome.UNKNOWN_REJECTION:
-            done.unknown_refusal = answer.reason
-        if answer.outcome is Outcome.CHANNEL_MISCONFIGURED:
-            done.refusals[self._channels.of(message)] = answer.reason
-        if answer.outcome is Outcome.MISCONFIGURED:
-            raise SlackMisconfiguredError(f"{answer.reason} {self._left()}")
-        if answer.outcome is Outcome.UNAVAILABLE:
-            raise SlackUnavailableError(f"{answer.reason}; {done.alerts} were delivered before. {self._left()}")
+        outbox.mark_failed(self._session, message.ids, response.reason, response.outcome is Outcome.REJECTED)
+        if response.outcome is Outcome.UNKNOWN_REJECTION:
+            delivery.unknown_refusal = response.reason
+        if response.outcome is Outcome.CHANNEL_MISCONFIGURED:
+            delivery.refusals[self._channels.of(message)] = response.reason
+        if response.outcome is Outcome.MISCONFIGURED:
+            raise SlackMisconfiguredError(f"{response.reason} {self._pending_note()}")
+        if response.outcome is Outcome.UNAVAILABLE:
+            raise SlackUnavailableError(
+                f"{response.reason}; {delivery.alerts} were delivered before. {self._pending_note()}"
+            )
 
-    def _left(self) -> str:
+    def _pending_note(self) -> str:
         return f"{outbox.backlog(self._session).pending} alerts wait in customer_alerts."

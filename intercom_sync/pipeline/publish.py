@@ -1,4 +1,4 @@
-"""The end of a run: customers, alerts, figures and the closing of its reading, all in one transaction."""
+"""Publish a run in one transaction: customers, alerts, statistics, and the end of its extraction."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ from intercom_sync.warehouse.state import extractions, runs, workspace_state
 from intercom_sync.warehouse.state.runs import SyncRun
 
 _LOG = logging.getLogger("intercom_sync.pipeline")
-_MOST_LOGGED = 100
+_MAX_LOGGED = 100
 
 
 @dataclass(frozen=True)
 class PublishResult:
-    """What a run brought, and when it was done."""
+    """The result of a run, and when it finished."""
 
     stats: SyncStats
     counts: ContactCounts
@@ -32,70 +32,70 @@ class PublishResult:
 
 
 def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Callable[[], datetime]) -> PublishResult:
-    """Write the customers of a run and close it; all of it or nothing.
+    """Upsert the customers of a run and complete the run, in one transaction.
 
-    When other runs were at work beside it, the metrics of what they landed meanwhile are made up for first: a contact
-    that has landed and has no figures yet would look like one that has lost them.
+    If other runs overlapped this one, the metrics of records that they landed are computed first. Otherwise a contact
+    without metrics would look like one that has lost them.
 
     Raises:
-        WarehouseError: the database refuses; the run can be tried again.
+        WarehouseError: the database refuses; the run can be retried.
     """
     with session.transaction():
         lock_tables(session)
         extraction_id = extractions.extraction_of_run(session, run.id)
-        had_company = runs.overlapped_another_run(session, run)
-        if had_company:
+        overlapped = runs.overlapped_another_run(session, run)
+        if overlapped:
             run = runs.advance_as_of(session, run, _latest(session, run, clock()))
             refresh_in_transaction(session, rules)
             refresh_support_in_transaction(session, run.as_of, parallel_reads=False)
         upserted = upsert_customers(
-            session, run, extraction_id, _with_app(session, rules), parallel_reads=not had_company
+            session, run, extraction_id, _with_app(session, rules), parallel_reads=not overlapped
         )
         counts = extractions.contact_counts(session, extraction_id, sum(one.read for one in upserted.unwritten))
-        taken = _time_taken(session, run, clock())
-        figures = SyncStats(
+        duration = _duration(session, run, clock())
+        stats = SyncStats(
             contacts_synced=upserted.new + upserted.updated,
             new_contacts=upserted.new,
             updated_contacts=upserted.updated,
             skipped_contacts=counts.skipped,
             errors=runs.error_count(session, run.id),
-            sync_duration_seconds=taken.total_seconds(),
+            sync_duration_seconds=duration.total_seconds(),
             avg_quality_score=upserted.average_quality,
             alerts_generated=upserted.alerts,
         )
         if not extractions.is_complete(session, extraction_id):
             runs.mark_partial(session, run.id)
-        finished_at = (run.started_at + taken).astimezone(UTC)
-        runs.complete(session, run.id, figures, finished_at)
+        finished_at = (run.started_at + duration).astimezone(UTC)
+        runs.complete(session, run.id, stats, finished_at)
         summaries.record_summary(session, run.id, upserted.customers, rules.currency)
         extractions.finish(session, extraction_id, run.id)
     with session.transaction():
         analyze(session, "unified_customers", "customer_last_written", rows=upserted.new)
     _log_unwritten(upserted.unwritten)
-    return PublishResult(figures, counts, upserted, finished_at)
+    return PublishResult(stats, counts, upserted, finished_at)
 
 
 def _log_unwritten(unwritten: Sequence[Unwritten]) -> None:
-    for one in unwritten[:_MOST_LOGGED]:
+    for one in unwritten[:_MAX_LOGGED]:
         _LOG.warning("Skipped customer %s: %s (%s)", one.id, one.reason, one.field)
-    if len(unwritten) > _MOST_LOGGED:
-        _LOG.warning("Skipped %d more customers: see rejected_records", len(unwritten) - _MOST_LOGGED)
+    if len(unwritten) > _MAX_LOGGED:
+        _LOG.warning("Skipped %d more customers: see rejected_records", len(unwritten) - _MAX_LOGGED)
 
 
 def _latest(session: Session, run: SyncRun, machine: datetime) -> datetime:
-    """Return the latest instant that counts now: the present, and what is known to be past."""
+    """Return the latest of the present, the run's instant, and the latest instant confirmed by all clocks."""
     present = Clocks(machine, database_time(session)).present or run.as_of
     return max(at for at in (present, run.as_of, runs.confirmed_past(session)) if at is not None)
 
 
-def _time_taken(session: Session, run: SyncRun, machine: datetime) -> timedelta:
-    """Return how long a run took by the machine's clock; by the database's where the machine's was set meanwhile."""
-    began = run.clocks or Clocks(run.started_at)
-    taken = machine - began.machine
-    by_database = database_time(session) - began.database if began.database else taken
-    return max(timedelta(0), min(taken, by_database) if taken > by_database + TOLERANCE else taken)
+def _duration(session: Session, run: SyncRun, machine: datetime) -> timedelta:
+    """Return the duration of a run by the machine's clock, or by the database's if the machine's clock was changed."""
+    start = run.clocks or Clocks(run.started_at)
+    by_machine = machine - start.machine
+    by_database = database_time(session) - start.database if start.database else by_machine
+    return max(timedelta(0), min(by_machine, by_database) if by_machine > by_database + TOLERANCE else by_machine)
 
 
 def _with_app(session: Session, rules: Rules) -> Rules:
-    """Return the rules with the address of the web app: where no setting tells the region, Intercom has."""
+    """Return the rules with the address of the web app; without a setting, it follows from the stored region."""
     return rules if rules.app else replace(rules, app=WEB_APPS.get(workspace_state.region(session), Rules.app))

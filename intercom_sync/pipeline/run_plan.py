@@ -1,4 +1,4 @@
-"""What a run reads and when it is: from the partition, the run's configuration and the clock."""
+"""Plan a run: its window and its instant, from the partition, the run's configuration and the clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,27 +13,27 @@ from intercom_sync.warehouse.state import runs
 from intercom_sync.warehouse.state.runs import SyncRun
 
 NOW = "now"
-"""The end of a window that ends at the run's now, in a run's configuration."""
+"""In a run's configuration: the end of a window that ends at the run's instant."""
 
 ONE_SECOND = timedelta(seconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _FIRST_AS_OF = datetime(1971, 1, 1, tzinfo=UTC)
 _YEARS = (1970, 2200)
-"""Between these a time may lie: a window reaches back by the overlap, and forward to a partition's end."""
+"""Exclusive limits of a configured time; they leave space for the overlap before it and a partition's end after it."""
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a run's configuration asks for.
+    """The configuration of a run.
 
     Attributes:
-        full: read everything instead of the window.
-        catch_up: read from where earlier syncs left off without a gap; everything when there was none.
-        as_of: the run's *now*; None for the machine's clock.
-        start: start of a window of its own; None for the partition's.
-        end: its end.
-        until_now: whether a window without an end of its own ends now, rather than with the partition.
-        fill_gap: read, before the window, what earlier syncs left out.
+        full: extract the full workspace instead of a window.
+        catch_up: extract from the watermark on; the full workspace before the first full sync.
+        as_of: the instant that counts as *now*; None for the present.
+        start: the start of the window; None for the partition's.
+        end: the end of the window; None for the partition's.
+        until_now: whether a window without a configured end ends now instead of with the partition.
+        fill_gap: start the window at the watermark if that is before the window.
     """
 
     full: bool = False
@@ -55,9 +55,10 @@ def plan_run(
     newest: datetime | None = None,
     clocks: Clocks | None = None,
 ) -> SyncRun:
-    """Return the run that is asked for; the first of a workspace reads everything, whatever is asked for.
+    """Plan the requested run. The first run of a workspace is always full.
 
-    An instant before the newest completed run's says what is read; the columns that depend on time stay at the newer.
+    An `as_of` before that of the newest completed run only limits what is extracted. Columns that depend on time are
+    still computed for the newer instant.
 
     Args:
         run_id: the Dagster run's id.
@@ -65,25 +66,25 @@ def plan_run(
         partition: the partition's window.
         watermark: every change before it has been extracted; None before the first full sync.
         clock: the present.
-        newest: the latest instant that a completed run wrote the customers for; None before the first.
-        clocks: what the clocks say, where they were read.
+        newest: the latest `as_of` of completed runs; None before the first.
+        clocks: the clocks, if they were read.
 
     Raises:
-        RunRefusedError: the instant asked for is in the future, or before Intercom existed, or the window is none.
+        RunRefusedError: the requested instant is in the future or before any record, or the window is empty.
     """
     require_past(request.as_of, clock)
-    wanted = (request.as_of or clock).astimezone(UTC)
-    earliest = min(wanted, clocks.earliest or clock) if clocks else min(wanted, clock)
-    as_of = max(wanted, newest.astimezone(UTC)) if newest else wanted
-    window, full = _scope(request, partition, watermark, wanted)
+    requested = (request.as_of or clock).astimezone(UTC)
+    earliest = min(requested, clocks.earliest or clock) if clocks else min(requested, clock)
+    as_of = max(requested, newest.astimezone(UTC)) if newest else requested
+    window, full = _scope(request, partition, watermark, requested)
     return SyncRun(run_id, as_of, window, full, started_at=clock, clocks=clocks, earliest_now=earliest)
 
 
 def require_past(as_of: datetime | None, clock: datetime) -> None:
-    """Refuse an instant in the future, or one before every record.
+    """Refuse an instant in the future, or before any record.
 
     Raises:
-        RunRefusedError: it does.
+        RunRefusedError: the instant is not in this range.
     """
     if as_of is not None and as_of > clock + TOLERANCE:
         raise RunRefusedError(
@@ -94,21 +95,21 @@ def require_past(as_of: datetime | None, clock: datetime) -> None:
         raise RunRefusedError(f"as_of is {as_of.isoformat()}, before any record. Give a later one, or none for now.")
 
 
-def _scope(asked: RunRequest, partition: Window, covered: datetime | None, wanted: datetime) -> tuple[Window, bool]:
-    """Return what a run reads, and whether that is everything up to its instant."""
-    if not asked.full:
-        window = _window(asked, partition, covered, wanted)
-        if covered is not None:
+def _scope(request: RunRequest, partition: Window, watermark: datetime | None, now: datetime) -> tuple[Window, bool]:
+    """Return the window of a run, and whether the run is full."""
+    if not request.full:
+        window = _window(request, partition, watermark, now)
+        if watermark is not None:
             return window, False
-    return Window(_EPOCH, wanted), True
+    return Window(_EPOCH, now), True
 
 
-def _window(asked: RunRequest, partition: Window, covered: datetime | None, wanted: datetime) -> Window:
-    start, end = asked.start or partition.start, asked.end or (wanted if asked.until_now else partition.end)
-    if asked.catch_up:
-        start = min(covered or start, end - ONE_SECOND)
-    elif asked.fill_gap:
-        start = min(covered or end - ONE_SECOND, start)
+def _window(request: RunRequest, partition: Window, watermark: datetime | None, now: datetime) -> Window:
+    start, end = request.start or partition.start, request.end or (now if request.until_now else partition.end)
+    if request.catch_up:
+        start = min(watermark or start, end - ONE_SECOND)
+    elif request.fill_gap:
+        start = min(watermark or end - ONE_SECOND, start)
     if end <= start:
         raise RunRefusedError(f"The window ends before it starts: end is {end.isoformat()}, start {start.isoformat()}.")
     return Window(start, end)
@@ -117,38 +118,38 @@ def _window(asked: RunRequest, partition: Window, covered: datetime | None, want
 def get_or_start_run(
     session: Session, run_id: RunId, request: RunRequest, partition: Window, clock: datetime
 ) -> SyncRun:
-    """Plan a run by one clock and note that it began; an asset that joins a run gets it as it was planned first.
+    """Return a run as first recorded, or plan it by one clock and record its start; idempotent.
 
-    For runs that do not ask Intercom; one that does begins by `start.start_run`.
+    This is for runs that do not call Intercom; `start_run.start_run` starts the others.
 
     Raises:
-        RunRefusedError: as `plan_run`.
+        RunRefusedError: as in `plan_run`.
     """
     with session.transaction():
-        begun = runs.begun(session, run_id)
-        if begun:
-            return begun
-        covered, newest = runs.watermark(session), runs.newest_as_of(session, clock)
-    return runs.start(session, plan_run(run_id, request, partition, covered, clock.astimezone(UTC), newest=newest))
+        run = runs.begun(session, run_id)
+        if run:
+            return run
+        watermark, newest = runs.watermark(session), runs.newest_as_of(session, clock)
+    return runs.start(session, plan_run(run_id, request, partition, watermark, clock.astimezone(UTC), newest=newest))
 
 
 def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 time; one without an offset is UTC.
+    """Parse an ISO 8601 time; without an offset it is UTC.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: the text is not such a time, or its year is out of range.
     """
-    moment = datetime.fromisoformat(text.strip())
-    if not _YEARS[0] < moment.year < _YEARS[1]:
-        raise ValueError(f"{text!r} is no time from {_YEARS[0] + 1} to {_YEARS[1] - 1}")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    time = datetime.fromisoformat(text.strip())
+    if not _YEARS[0] < time.year < _YEARS[1]:
+        raise ValueError(f"{text!r} is not a time from {_YEARS[0] + 1} to {_YEARS[1] - 1}")
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def configured(full: bool, catch_up: bool, as_of: str, start: str, end: str) -> RunRequest:
-    """Return what the texts of a run's configuration ask for; an empty one asks for nothing.
+    """Parse a run's configuration; an empty text means not set.
 
     Raises:
-        RunRefusedError: one is wrong, or they contradict each other; the message names it.
+        RunRefusedError: a value is invalid, or values contradict each other; the message names them.
     """
     until_now = end.strip() == NOW
     texts = {"as_of": as_of, "start": start, "end": "" if until_now else end}
@@ -168,15 +169,15 @@ def _configured_time(name: str, text: str) -> datetime:
     except ValueError:
         raise RunRefusedError(
             f"{name} in the run's configuration is not right: give a time from 1971 to 2199 such as "
-            "2026-01-01T06:00, UTC where it names no offset, or nothing."
+            "2026-01-01T06:00 (UTC without an offset), or nothing."
         ) from None
 
 
 def parse_window(text: str) -> Window:
-    """Read a window in the form START/END.
+    """Parse a window in the form START/END.
 
     Raises:
-        ValueError: when it is none, or ends before it starts.
+        ValueError: the text is not a window, or ends before it starts.
     """
     start, slash, end = text.partition("/")
     if not slash:

@@ -1,6 +1,6 @@
-"""The start of a run that asks Intercom: whose workspace it is, what time it is, and what is put right before it reads.
+"""Start a run: check the workspace, compare the clocks, correct future instants, and purge expired messages.
 
-What a run reads is decided in `plan`.
+`run_plan` decides what the run extracts.
 """
 
 import logging
@@ -29,55 +29,55 @@ def start_run(
     session: Session,
     client: IntercomClient,
     run_id: RunId,
-    asked: RunRequest,
+    request: RunRequest,
     partition: Window,
     *,
     clock: Clock = machine_clock,
     database_clock: Callable[[Session], datetime] = database_time,
 ) -> SyncRun:
-    """Begin a run, or return it as it began first.
+    """Start a run, or return it as first recorded; idempotent.
 
-    Nothing is written when it is refused. When Intercom is away the run is begun all the same, and what is too old is
-    deleted, before the error goes on.
+    A refused run writes nothing. If Intercom is unavailable, the run is recorded and expired messages are purged before
+    the error is raised.
 
     Raises:
-        RunRefusedError: the tables hold another workspace, no clock can be right, or the instant asked for is not past.
-        IntercomError: Intercom is away.
+        RunRefusedError: the tables hold another workspace, no clock can be right, or the requested instant is not past.
+        IntercomError: Intercom is unavailable.
     """
-    away: IntercomError | None = None
+    unavailable: IntercomError | None = None
     workspace = Workspace()
     try:
         workspace = fetch_workspace(client)
     except IntercomError as error:
-        away = error
+        unavailable = error
     with session.transaction():
         runs.begin_alone(session)
         require_workspace(session, workspace)
         clocks = Clocks(clock(), database_clock(session), client.server_time())
         present = present_of(session, clocks)
-        begun = runs.begun(session, run_id) or _begin(session, run_id, asked, partition, clocks, present)
-        newest = runs.newest_as_of(session, present) or begun.as_of
-        keep_messages(session, max(begun.as_of, newest), begun.earliest_now or begun.as_of)
-        if away:
+        run = runs.begun(session, run_id) or _record_start(session, run_id, request, partition, clocks, present)
+        newest = runs.newest_as_of(session, present) or run.as_of
+        keep_messages(session, max(run.as_of, newest), run.earliest_now or run.as_of)
+        if unavailable:
             runs.add_counts(session, run_id, errors=client.request_stats.errors)
-    if away:
-        raise away
-    return begun
+    if unavailable:
+        raise unavailable
+    return run
 
 
-def _begin(
-    session: Session, run_id: RunId, asked: RunRequest, partition: Window, clocks: Clocks, present: datetime
+def _record_start(
+    session: Session, run_id: RunId, request: RunRequest, partition: Window, clocks: Clocks, present: datetime
 ) -> SyncRun:
     note_messages_since(session)
-    met = correct_future_instants(session, present)
-    _warn(clocks, present, met)
-    covered, newest = runs.watermark(session), runs.newest_as_of(session, present)
-    planned = plan_run(run_id, asked, partition, covered, present, newest=newest, clocks=clocks)
-    return runs.note_begun(session, replace(planned, future_instants=met))
+    future_instants = correct_future_instants(session, present)
+    _warn(clocks, present, future_instants)
+    watermark, newest = runs.watermark(session), runs.newest_as_of(session, present)
+    planned = plan_run(run_id, request, partition, watermark, present, newest=newest, clocks=clocks)
+    return runs.note_begun(session, replace(planned, future_instants=future_instants))
 
 
 def present_of(session: Session, clocks: Clocks) -> datetime:
-    """Return the present by the clocks, and by what is known to be past. Runs inside the caller's transaction.
+    """Return the present by the clocks and by instants known to be past. Runs inside the caller's transaction.
 
     Raises:
         RunRefusedError: no clock can be right.
@@ -90,16 +90,16 @@ def present_of(session: Session, clocks: Clocks) -> datetime:
     return present.astimezone(UTC)
 
 
-def _warn(clocks: Clocks, present: datetime, met: int) -> None:
-    for name, by in clocks.off(present).items():
-        ahead = "ahead of" if by.total_seconds() > 0 else "behind"
+def _warn(clocks: Clocks, present: datetime, future_instants: int) -> None:
+    for name, offset in clocks.off(present).items():
+        ahead = "ahead of" if offset.total_seconds() > 0 else "behind"
         _LOG.warning(
-            "The clock of %s is %s %s the present, %s; the sync goes by the present.", name, abs(by), ahead, present
+            "The clock of %s is %s %s the present, %s; the sync uses the present.", name, abs(offset), ahead, present
         )
-    if met:
+    if future_instants:
         _LOG.warning(
             "%d stored instants were later than the present, %s, and were corrected: a clock was ahead when they were "
-            "written. What a run of that time covered is read again.",
-            met,
+            "written. What a run of that time covered is extracted again.",
+            future_instants,
             present,
         )

@@ -1,4 +1,4 @@
-"""The sign of life that a run renews every few seconds while its process works on it."""
+"""Worker processes of runs: their identity, and the heartbeat that a run writes every few seconds."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 def keep_beating(connect: Callable[[], Session], run_id: RunId) -> None:
-    """Renew a run's sign of life from a thread, until the run is closed or this process ends."""
+    """Write a run's heartbeat from a thread, until the run is closed or this process ends."""
     with _lock:
         if run_id in _beating:
             return
@@ -57,8 +57,8 @@ class Worker:
     Attributes:
         host: the machine since its last start, and the container.
         pid: the process id.
-        started: when that process started, in the words of its system.
-        beats_always: whether it renews its sign of life without a pause; steps in processes of their own pause between.
+        started: when the process started, as the operating system reports it.
+        beats_always: whether it writes heartbeats without a pause; with one process per step there are pauses.
     """
 
     host: str
@@ -67,18 +67,18 @@ class Worker:
     beats_always: bool = True
 
     def is_gone(self) -> bool | None:
-        """Whether the process has ended; None when it runs on another host, which cannot be asked from here."""
+        """Return whether the process has ended; None if it ran on another host and cannot be checked."""
         if self.host != this_host():
             return None
         return process_start(self.pid) not in {self.started, _HIDDEN}
 
     def as_text(self) -> str:
-        """Return it as a table and a tag keep it."""
+        """Serialize the worker for a table or a tag."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_text(cls, text: str) -> "Worker":
-        """Read what `as_text` returned."""
+        """Parse the result of `as_text`."""
         return cls(**json.loads(text))
 
 
@@ -86,40 +86,40 @@ _HIDDEN = "hidden"
 
 
 def this_worker(pid: int | None = None, *, beats_always: bool = True) -> Worker:
-    """Return this process as a worker, or another living one of this host."""
+    """Return the worker of this process, or of another running process of this host."""
     pid = pid or os.getpid()
     return Worker(this_host(), pid, process_start(pid) or "", beats_always)
 
 
 @cache
 def this_host() -> str:
-    """Return the name of this machine since its last start, and of the container that this process runs in."""
+    """Return an identifier of this machine since its last boot, and of the container of this process."""
     return "/".join((socket.gethostname(), _read("/proc/sys/kernel/random/boot_id"), _process_ids()))
 
 
 def process_start(pid: int) -> str | None:
-    """Return when a process started, None when there is none, or that the system hides it from this user."""
+    """Return when a process started; None if it does not run; `_HIDDEN` if the system hides it from this user."""
     if not Path("/proc/self/stat").exists():
         found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
         return found.stdout.strip() or None
     state, *fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split() or [""]
     if not state:
-        return _HIDDEN if _is_there(pid) else None
+        return _HIDDEN if _exists(pid) else None
     return None if state in "ZX" else fields[18]
 
 
 def is_descendant_of(pid: int) -> bool:
-    """Whether a process is the parent of this one, or its parent's, and so on."""
-    one = os.getpid()
-    while one > 1:
-        fields = _read(f"/proc/{one}/stat").rpartition(")")[2].split()
-        one = int(fields[1]) if len(fields) > 1 else 0
-        if one == pid:
+    """Return whether a process is the parent of this process, or a more distant ancestor."""
+    ancestor = os.getpid()
+    while ancestor > 1:
+        fields = _read(f"/proc/{ancestor}/stat").rpartition(")")[2].split()
+        ancestor = int(fields[1]) if len(fields) > 1 else 0
+        if ancestor == pid:
             return True
     return False
 
 
-def _is_there(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -130,7 +130,7 @@ def _is_there(pid: int) -> bool:
 
 
 def _process_ids() -> str:
-    """Return the name of the container's process ids, which begin anew in each."""
+    """Return the name of the process id namespace, which differs between containers."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

@@ -1,4 +1,4 @@
-"""Which workspace a token belongs to, and whether it is the one whose records the tables hold."""
+"""Identify the workspace of a token, and refuse one whose records are not those in the tables."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ from intercom_sync.warehouse.state import workspace_state
 
 
 class Workspace(NamedTuple):
-    """What Intercom says of the workspace of a token.
+    """The workspace of a token.
 
     Attributes:
-        id: its id; None where nothing tells it.
-        region: a key of `WEB_APPS`; empty when Intercom does not say it or it is not known here.
+        id: its id; None if unknown.
+        region: a key of `WEB_APPS`; empty if unknown.
     """
 
     id: str | None = None
@@ -29,23 +29,23 @@ class Workspace(NamedTuple):
 
 
 def fetch_workspace(client: IntercomClient) -> Workspace:
-    """Return the token's workspace; its id is that of its newest contacts where the token may not read `/me`.
+    """Fetch the token's workspace; without access to `/me`, take the id from its newest contacts.
 
     Raises:
-        RetryableError: Intercom cannot be reached, or gives no usable answer.
+        RetryableError: Intercom cannot be reached, or returns no usable response.
     """
     try:
         app = client.me().get("app")
-        answer = app if isinstance(app, dict) else {}
-        return Workspace(usable_id(answer.get("id_code")) or _of_newest_contacts(client), region_of(answer))
+        workspace = app if isinstance(app, dict) else {}
+        return Workspace(usable_id(workspace.get("id_code")) or _id_of_newest_contacts(client), region_of(workspace))
     except RetryableError:
         raise
     except IntercomError:
-        return Workspace(_of_newest_contacts(client))
+        return Workspace(_id_of_newest_contacts(client))
 
 
 def region_of(app: dict[str, Any]) -> str:
-    """Return the region that Intercom gives a workspace; empty where it gives none that is known here."""
+    """Return the region in Intercom's description of a workspace; empty if missing or unknown."""
     region = str(app.get("region")).strip().lower()
     return region if region in WEB_APPS else ""
 
@@ -65,7 +65,7 @@ def require_workspace(session: Session, found: Workspace) -> None:
 
 
 def foreign_workspace(session: Session, found: str) -> str | None:
-    """Return a sentence when the tables hold another workspace. Runs inside the caller's transaction."""
+    """Return an error message if the tables hold another workspace. Runs inside the caller's transaction."""
     stored = workspace_state.workspace_id(session)
     if stored is None or stored == found:
         return None
@@ -76,10 +76,10 @@ def foreign_workspace(session: Session, found: str) -> str | None:
 
 
 def refuse_foreign_contacts(records: Iterable[Any], workspace: str | None) -> None:
-    """Refuse contacts that all carry the id of another workspace than the one that the token says it is of.
+    """Refuse contacts that all carry the id of another workspace than the token's.
 
     Raises:
-        RunRefusedError: they do.
+        RunRefusedError: all contacts belong to other workspaces.
     """
     found = {_workspace_of(record) for record in records} - {None}
     if workspace and found and workspace not in found:
@@ -89,7 +89,7 @@ def refuse_foreign_contacts(records: Iterable[Any], workspace: str | None) -> No
         )
 
 
-def _of_newest_contacts(client: IntercomClient) -> str | None:
+def _id_of_newest_contacts(client: IntercomClient) -> str | None:
     body = streams.search("updated_at", descending=True)
     try:
         found = client.search(CONTACTS, body, PageSize(streams.MAX_PAGE_SIZE))
