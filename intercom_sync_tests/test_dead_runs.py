@@ -52,7 +52,7 @@ def add_row(session: Session, run: str, worker: Worker, silent: int = 0) -> None
             "VALUES ($1, 'window', 'started', now(), now(), now())",
             run,
         )
-    liveness.note_worker(session, run, worker.as_text())
+    liveness.record_worker(session, run, worker.as_text())
     with session.transaction():
         session.execute(
             "UPDATE sync_workers SET heartbeat_at = now() - make_interval(secs => $1::bigint::integer)", silent

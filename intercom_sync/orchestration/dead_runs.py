@@ -15,7 +15,7 @@ from intercom_sync.orchestration.run_events import is_ours, record_ended
 from intercom_sync.pipeline.worker_processes import Worker, process_start, this_host
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import liveness, runs
-from intercom_sync.warehouse.state.liveness import Sign
+from intercom_sync.warehouse.state.liveness import Heartbeat
 
 WORKER_TAG = "intercom_sync/worker"
 NO_AUTOMATIC_RETRY = (
@@ -44,14 +44,14 @@ def close_dead_runs(instance: dg.DagsterInstance, session: Session, schema: str)
     Returns:
         One message per closed run.
     """
-    known = liveness.signs(session)
+    known = liveness.heartbeats(session)
     messages = []
     for record in _unfinished(instance, schema):
         if _is_dead(instance, record, known.get(record.dagster_run.run_id)):
             messages.append(_close(instance, session, record.dagster_run))
-    for sign in known.values():
-        if sign.is_open:
-            _close_row(instance, session, sign)
+    for heartbeat in known.values():
+        if heartbeat.is_open:
+            _close_row(instance, session, heartbeat)
     return messages
 
 
@@ -67,19 +67,19 @@ def _unfinished(instance: dg.DagsterInstance, schema: str) -> Iterator[dg.RunRec
             yield record
 
 
-def _is_dead(instance: dg.DagsterInstance, record: dg.RunRecord, sign: Sign | None) -> bool:
+def _is_dead(instance: dg.DagsterInstance, record: dg.RunRecord, heartbeat: Heartbeat | None) -> bool:
     run = record.dagster_run
-    worker = (sign.worker if sign else None) or run.tags.get(WORKER_TAG)
+    worker = (heartbeat.worker if heartbeat else None) or run.tags.get(WORKER_TAG)
     if worker:
-        return _is_worker_dead(Worker.from_text(worker), sign)
+        return _is_worker_dead(Worker.from_text(worker), heartbeat)
     launcher = run.tags.get(LAUNCHER_TAG)
     return launcher is not None and _died_before_start(instance, run, Worker.from_text(launcher))
 
 
-def _is_worker_dead(worker: Worker, sign: Sign | None) -> bool:
+def _is_worker_dead(worker: Worker, heartbeat: Heartbeat | None) -> bool:
     is_dead = worker.is_gone()
-    if is_dead is None and sign:
-        return sign.silent_seconds > (
+    if is_dead is None and heartbeat:
+        return heartbeat.silent_seconds > (
             _HEARTBEAT_TIMEOUT_SECONDS if worker.beats_always else _LONG_HEARTBEAT_TIMEOUT_SECONDS
         )
     return bool(is_dead)
@@ -107,11 +107,11 @@ def _close(instance: dg.DagsterInstance, session: Session, run: dg.DagsterRun) -
     return f"The run {run.run_id[:8]} of {run.job_name} is closed. {message}"
 
 
-def _close_row(instance: dg.DagsterInstance, session: Session, sign: Sign) -> None:
+def _close_row(instance: dg.DagsterInstance, session: Session, heartbeat: Heartbeat) -> None:
     """Close the `sync_runs` row of a run that Dagster has closed, or does not know and whose process is dead."""
-    record = instance.get_run_record_by_id(sign.run_id)
+    record = instance.get_run_record_by_id(heartbeat.run_id)
     if record and record.dagster_run.is_finished:
         record_ended(instance, session, record)
-    elif record is None and sign.worker and _is_worker_dead(Worker.from_text(sign.worker), sign):
+    elif record is None and heartbeat.worker and _is_worker_dead(Worker.from_text(heartbeat.worker), heartbeat):
         with session.transaction():
-            runs.end(session, sign.run_id, runs.CRASHED, datetime.now(UTC))
+            runs.end(session, heartbeat.run_id, runs.CRASHED, datetime.now(UTC))

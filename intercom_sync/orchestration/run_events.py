@@ -81,8 +81,8 @@ def _close(session: Session, record: dg.RunRecord, *, crashed: bool) -> None:
     succeeded = run.status is dg.DagsterRunStatus.SUCCESS
     with session.transaction():
         run_id = RunId(run.run_id)
-        is_noted = runs.is_noted(session, run_id)
-    if not is_noted and not succeeded and _is_sync(run):
+        is_recorded = runs.is_recorded(session, run_id)
+    if not is_recorded and not succeeded and _is_sync(run):
         get_or_start_run(
             session, run_id, _request(run), _window(run.tags.get("dagster/partition"), started_at), started_at
         )

@@ -126,7 +126,7 @@ def get_or_start_run(
         RunRefusedError: as in `plan_run`.
     """
     with session.transaction():
-        run = runs.begun(session, run_id)
+        run = runs.get_run(session, run_id)
         if run:
             return run
         watermark, newest = runs.watermark(session), runs.newest_as_of(session, clock)

@@ -17,7 +17,7 @@ from intercom_sync.pipeline.errors import RunRefusedError
 from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.pipeline.workspace_identity import Workspace, fetch_workspace, require_workspace
 from intercom_sync.warehouse.postgres.session import Session, database_time
-from intercom_sync.warehouse.privacy.retention import keep_messages, note_messages_since
+from intercom_sync.warehouse.privacy.retention import keep_messages, record_messages_since
 from intercom_sync.warehouse.state import runs
 from intercom_sync.warehouse.state.runs import SyncRun
 from intercom_sync.warehouse.state.workspace_state import correct_future_instants
@@ -51,11 +51,11 @@ def start_run(
     except IntercomError as error:
         unavailable = error
     with session.transaction():
-        runs.begin_alone(session)
+        runs.lock_run_starts(session)
         require_workspace(session, workspace)
         clocks = Clocks(clock(), database_clock(session), client.server_time())
         present = present_of(session, clocks)
-        run = runs.begun(session, run_id) or _record_start(session, run_id, request, partition, clocks, present)
+        run = runs.get_run(session, run_id) or _record_start(session, run_id, request, partition, clocks, present)
         newest = runs.newest_as_of(session, present) or run.as_of
         keep_messages(session, max(run.as_of, newest), run.earliest_now or run.as_of)
         if unavailable:
@@ -68,12 +68,12 @@ def start_run(
 def _record_start(
     session: Session, run_id: RunId, request: RunRequest, partition: Window, clocks: Clocks, present: datetime
 ) -> SyncRun:
-    note_messages_since(session)
+    record_messages_since(session)
     future_instants = correct_future_instants(session, present)
     _warn(clocks, present, future_instants)
     watermark, newest = runs.watermark(session), runs.newest_as_of(session, present)
     planned = plan_run(run_id, request, partition, watermark, present, newest=newest, clocks=clocks)
-    return runs.note_begun(session, replace(planned, future_instants=future_instants))
+    return runs.insert_run(session, replace(planned, future_instants=future_instants))
 
 
 def present_of(session: Session, clocks: Clocks) -> datetime:

@@ -60,7 +60,7 @@ def current_run(
         run = _start(context, session, clock, request, window, client)
         with session.transaction():
             runs.reopen(session, run.id)
-        liveness.note_worker(session, run.id, _worker(context).as_text())
+        liveness.record_worker(session, run.id, _worker(context).as_text())
         keep_beating(warehouse.connect, run.id)
         yield run
     except BaseException:

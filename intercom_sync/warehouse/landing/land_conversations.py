@@ -95,9 +95,10 @@ def rejected_by_other_rules(session: Session, rules_hash: str) -> list[str]:
 
 def mark_revalidated(session: Session, ids: Iterable[str], rules_hash: str) -> None:
     """Record that rejected conversations were validated by the current rules. Runs inside the caller's transaction."""
-    session.stage("judged", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
+    session.stage("revalidated", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
     session.execute(
-        "UPDATE rejected_records r SET rules_hash = $1 FROM judged j WHERE r.kind = 'conversation' AND r.id = j.id",
+        "UPDATE rejected_records r SET rules_hash = $1 FROM revalidated v "
+        "WHERE r.kind = 'conversation' AND r.id = v.id",
         rules_hash,
     )
 

@@ -32,7 +32,7 @@ _FETCH_AGAIN = (
 )
 
 
-def note_messages_since(session: Session) -> None:
+def record_messages_since(session: Session) -> None:
     """Record since when messages are stored, if no sync has recorded it. Runs inside the caller's transaction.
 
     Earlier versions did not record it; they purged messages by the latest `as_of`.

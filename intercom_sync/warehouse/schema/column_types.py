@@ -186,7 +186,7 @@ def parsed(frame: pl.DataFrame, columns: Mapping[str, ColumnType]) -> pl.DataFra
     )
 
 
-def unfit(session: Session, schema: str) -> list[str]:
+def unwritable_reasons(session: Session, schema: str) -> list[str]:
     """Return one sentence per reason why the sync cannot write to `unified_customers` in a schema."""
     table = f"{quoted(schema)}.unified_customers"
     kind = session.value(_RELATION, table)

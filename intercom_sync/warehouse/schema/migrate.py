@@ -25,7 +25,7 @@ from intercom_sync.warehouse.schema.migration_plan import (
     plan,
     rename_steps,
 )
-from intercom_sync.warehouse.schema.preflight import missing_rights, refuse_strangers, require
+from intercom_sync.warehouse.schema.preflight import missing_rights, refuse_foreign_relations, require
 from intercom_sync.warehouse.schema.renames import read_renamed_state
 from intercom_sync.warehouse.schema.schema_state import SchemaState
 
@@ -71,7 +71,7 @@ def migrate(url: str, schema: str) -> list[Step]:
             connection.exec_driver_sql(f"SELECT {LOCK_TIMEOUT}")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.migrate'))")
             state = read_renamed_state(lambda query: connection.exec_driver_sql(query).fetchall(), schema)
-            refuse_strangers(state)
+            refuse_foreign_relations(state)
             steps = pending_steps(state)
             _execute(connection, create_schema_steps(state))
             # Renames run first, because the steps of the comparison expect the new names.
@@ -87,7 +87,7 @@ def has_our_tables(url: str, schema: str) -> bool:
     """Return whether an earlier migration created our tables in a schema."""
     with Session(url, schema) as session, session.transaction():
         state = read_renamed_state(lambda query: session.frame(query).rows(), schema)
-        return state.version is not None and not state.strangers()
+        return state.version is not None and not state.foreign_relations()
 
 
 def create_schema(url: str, schema: str) -> None:
@@ -110,7 +110,7 @@ def pending_steps(state: SchemaState) -> list[Step]:
     """Return the steps of a migration; empty when the schema is up to date."""
     steps = plan(state)
     if state.version != HEAD or marks_version_table(state):
-        steps.append(Step(f"note version {HEAD} in {ddl.VERSION_TABLE}", ()))
+        steps.append(Step(f"record version {HEAD} in {ddl.VERSION_TABLE}", ()))
     return steps
 
 

@@ -117,7 +117,9 @@ def _complete(state: SchemaState, table: Table, sql_table: sa.Table, existing: R
     if ours:
         yield from _keyed(table, sql_table, existing, name)
         if not existing.is_marked:
-            yield Step(f"mark table {table.name} as made by intercom_sync", (SetTableComment(sql_table),), table.name)
+            yield Step(
+                f"mark table {table.name} as created by intercom_sync", (SetTableComment(sql_table),), table.name
+            )
     elif table.name == CUSTOMERS:
         yield from _identified(state, existing, name)
 

@@ -10,7 +10,7 @@ from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.postgres.error_translation import SETTING
 from intercom_sync.warehouse.postgres.frames import is_known
 from intercom_sync.warehouse.postgres.session import Session, literal, quoted
-from intercom_sync.warehouse.schema.column_types import unfit
+from intercom_sync.warehouse.schema.column_types import unwritable_reasons
 from intercom_sync.warehouse.schema.ddl import EMAIL_INDEX
 from intercom_sync.warehouse.schema.migration_plan import lacks_identity, plan
 from intercom_sync.warehouse.schema.schema_state import CUSTOMERS, SchemaState
@@ -72,13 +72,13 @@ def problems(session: Session, state: SchemaState) -> Iterator[str]:
         yield from check(session, state)
 
 
-def refuse_strangers(state: SchemaState) -> None:
+def refuse_foreign_relations(state: SchemaState) -> None:
     """Refuse a schema in which another program's table has one of our names.
 
     Raises:
         DatabaseRefusedError: there is such a table; the message names it.
     """
-    for problem in _strangers(state):
+    for problem in _foreign_relations(state):
         raise DatabaseRefusedError(problem)
 
 
@@ -151,12 +151,12 @@ def _schema(session: Session, state: SchemaState) -> Iterator[str]:
         yield f"The role may not use the schema {state.schema}: grant USAGE and CREATE on the schema {state.schema}."
 
 
-def _no_strangers(_: Session, state: SchemaState) -> Iterator[str]:
-    yield from _strangers(state)
+def _check_foreign_relations(_: Session, state: SchemaState) -> Iterator[str]:
+    yield from _foreign_relations(state)
 
 
-def _strangers(state: SchemaState) -> Iterator[str]:
-    if found := state.strangers():
+def _foreign_relations(state: SchemaState) -> Iterator[str]:
+    if found := state.foreign_relations():
         yield (
             f"The schema {state.schema} holds {', '.join(found)}, which intercom_sync did not create: nothing was "
             "changed. Set INTERCOM_SYNC_SCHEMA to a schema of its own, or rename what is there."
@@ -165,7 +165,7 @@ def _strangers(state: SchemaState) -> Iterator[str]:
 
 def _customers(session: Session, state: SchemaState) -> Iterator[str]:
     if CUSTOMERS in state.relations:
-        yield from unfit(session, state.schema)
+        yield from unwritable_reasons(session, state.schema)
 
 
 def _ownership(_: Session, state: SchemaState) -> Iterator[str]:
@@ -231,7 +231,7 @@ CHECKS: tuple[Callable[[Session, SchemaState], Iterator[str]], ...] = (
     _encoding,
     _temporary_tables,
     _schema,
-    _no_strangers,
+    _check_foreign_relations,
     _customers,
     _ownership,
     _rights,

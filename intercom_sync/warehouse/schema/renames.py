@@ -100,7 +100,7 @@ def _rename_checks(state: SchemaState) -> Iterator[Rename]:
 
 
 def _is_ours(state: SchemaState, name: str, existing: Relation) -> bool:
-    """Whether the sync created a table, judged by its columns as they will be named."""
+    """Return whether the sync created a table, by the columns it has after the renames."""
     table: Table = _CATALOGUE[name]
     return _with(state, name, _columns_renamed(name, existing)).is_ours(table)
 

@@ -140,7 +140,7 @@ class SchemaState:
         required = {c.name for c in table.columns if not c.nullable} & set(relation.columns)
         return relation.key == table.key and all(relation.columns[name][0] for name in required)
 
-    def strangers(self) -> list[str]:
+    def foreign_relations(self) -> list[str]:
         """Return other programs' relations and types that have our names, in words, sorted by name."""
         found = {name: relation.kind for name, relation in self.relations.items() if not self._fits(name, relation)}
         return [f"the {kind} {name}" for name, kind in sorted((found | dict.fromkeys(self.types, "type")).items())]

@@ -10,7 +10,7 @@ from intercom_sync.warehouse.postgres.session import Session
 
 
 @dataclass(frozen=True)
-class Sign:
+class Heartbeat:
     """The liveness of a run's worker process.
 
     Attributes:
@@ -27,7 +27,7 @@ class Sign:
     silent_seconds: float
 
 
-def note_worker(session: Session, run_id: RunId, worker: str) -> None:
+def record_worker(session: Session, run_id: RunId, worker: str) -> None:
     """Upsert the worker process of a run, with a heartbeat."""
     with session.transaction():
         session.execute(
@@ -46,7 +46,7 @@ def beat(session: Session, run_id: RunId) -> bool:
         return session.value(renewed, run_id) is not None and bool(session.value(is_open, run_id))
 
 
-def signs(session: Session) -> dict[str, Sign]:
+def heartbeats(session: Session) -> dict[str, Heartbeat]:
     """Return the liveness of runs that are open or have a heartbeat of the last day; delete older heartbeats."""
     with session.transaction():
         session.execute(
@@ -59,4 +59,4 @@ def signs(session: Session) -> dict[str, Sign]:
             "AS silent_seconds FROM sync_workers w FULL JOIN sync_runs r USING (run_id) "
             "WHERE r.status = 'started' OR w.run_id IS NOT NULL"
         ).rows(named=True)
-    return {row["run_id"]: Sign(**row) for row in rows}
+    return {row["run_id"]: Heartbeat(**row) for row in rows}

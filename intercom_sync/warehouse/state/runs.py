@@ -60,15 +60,15 @@ class SyncRun:
 def start(session: Session, run: SyncRun) -> SyncRun:
     """Record that a run started, unless one of its assets already did; return the run as first recorded."""
     with session.transaction():
-        return note_begun(session, run)
+        return insert_run(session, run)
 
 
-def begin_alone(session: Session) -> None:
+def lock_run_starts(session: Session) -> None:
     """Take the lock for starting runs, until the caller's transaction ends."""
     session.value("SELECT pg_advisory_xact_lock(hashtext('intercom_sync.begin'), hashtext(current_schema()))::text")
 
 
-def note_begun(session: Session, run: SyncRun) -> SyncRun:
+def insert_run(session: Session, run: SyncRun) -> SyncRun:
     """Insert the row of a run unless it exists; return the run as recorded. Runs inside the caller's transaction."""
     clocks = run.clocks
     values = {
@@ -91,7 +91,7 @@ def note_begun(session: Session, run: SyncRun) -> SyncRun:
         f"VALUES ({', '.join(f'${number}' for number in range(1, len(known) + 1))}) ON CONFLICT (run_id) DO NOTHING",
         *known.values(),
     )
-    return begun(session, run.id) or run
+    return get_run(session, run.id) or run
 
 
 def reopen(session: Session, run_id: RunId) -> None:
@@ -103,7 +103,7 @@ def reopen(session: Session, run_id: RunId) -> None:
     )
 
 
-def begun(session: Session, run_id: RunId) -> SyncRun | None:
+def get_run(session: Session, run_id: RunId) -> SyncRun | None:
     """Return a run as recorded at its start; None if it is not recorded. Runs inside the caller's transaction."""
     found = session.frame(
         "SELECT as_of, mode, window_start, window_end, started_at, machine_clock, database_clock, intercom_clock, "
@@ -133,7 +133,7 @@ def newest_with_clocks(session: Session, run_id: RunId) -> SyncRun | None:
         "started_at DESC LIMIT 1",
         run_id,
     )
-    return begun(session, found) if found else None
+    return get_run(session, found) if found else None
 
 
 def newest_as_of(session: Session, present: datetime) -> datetime | None:
@@ -226,7 +226,7 @@ def in_progress(session: Session, since: datetime, now: datetime) -> bool:
     )
 
 
-def is_noted(session: Session, run_id: RunId) -> bool:
+def is_recorded(session: Session, run_id: RunId) -> bool:
     """Return whether a run is recorded. Runs inside the caller's transaction."""
     return bool(session.value("SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1)", run_id))
 
@@ -298,7 +298,7 @@ def windows_covered_by(session: Session, run_id: RunId) -> Window | None:
     return Window(row["window_start"], row["window_end"]) if row["mode"] == WINDOW else None
 
 
-_READ_UNTIL = "LEAST(window_end, as_of, started_at, earliest_now)"
+_COVERED_UNTIL = "LEAST(window_end, as_of, started_at, earliest_now)"
 """The instant up to which a run covers changes: never beyond its window, its start or the earliest clock."""
 
 
@@ -309,7 +309,7 @@ def deletion_watermark(session: Session) -> datetime | None:
     """
     full = f"FILTER (WHERE status = 'succeeded' AND mode = '{FULL}')"
     since: datetime | None = session.value(
-        f"SELECT COALESCE(max({_READ_UNTIL}) {full}, min({_READ_UNTIL})) FROM sync_runs"
+        f"SELECT COALESCE(max({_COVERED_UNTIL}) {full}, min({_COVERED_UNTIL})) FROM sync_runs"
     )
     return since
 
@@ -321,7 +321,7 @@ def watermark(session: Session, present: datetime | None = None) -> datetime | N
     in the future when it ran. Runs that claim to cover instants later than the present are ignored.
     """
     rows = session.frame(
-        f"SELECT mode, window_start, {_READ_UNTIL} AS read_until FROM sync_runs "
+        f"SELECT mode, window_start, {_COVERED_UNTIL} AS read_until FROM sync_runs "
         "WHERE status = 'succeeded' ORDER BY window_start, read_until"
     ).rows(named=True)
     latest = present + TOLERANCE if present else datetime.max.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from intercom_sync.warehouse.errors import DatabaseRefusedError
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.postgres.urls import plain_url
-from intercom_sync.warehouse.schema.column_types import unfit
+from intercom_sync.warehouse.schema.column_types import unwritable_reasons
 from intercom_sync.warehouse.schema.migrate import prepare
 
 
@@ -20,7 +20,7 @@ def _make(url: str, schema: str, statement: str) -> None:
 
 def _found(url: str, schema: str) -> list[str]:
     with Session(url, schema) as session, session.transaction():
-        return unfit(session, schema)
+        return unwritable_reasons(session, schema)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""The first tables: what is missing is made by `warehouse.schema.migrate` before any revision runs."""
+"""The first revision changes nothing: `warehouse.schema.migrate` creates missing tables after the revisions."""
 
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
-    """Nothing to change: this revision marks where the history begins."""
+    """Do nothing: this revision marks the start of the history."""
