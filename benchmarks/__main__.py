@@ -1,4 +1,4 @@
-"""Run the benchmarks and write their table beside this file."""
+"""Run the benchmarks and write the table of results to `RESULTS.md`."""
 
 import argparse
 import os
@@ -22,10 +22,10 @@ _SUITES: dict[str, Callable[[float, int], list[Row]]] = {
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the requested suites."""
     parser = argparse.ArgumentParser("benchmarks", description=__doc__)
-    parser.add_argument("suites", nargs="*", default=list(_SUITES), help=f"of {', '.join(_SUITES)}; default all")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the full sizes")
+    parser.add_argument("suites", nargs="*", default=list(_SUITES), help=f"{', '.join(_SUITES)}; default: all")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the full sizes")
     parser.add_argument("--repeat", type=int, default=3, help="repetitions; medians are reported")
     options = parser.parse_args()
     lines = [

@@ -1,4 +1,4 @@
-"""A Postgres for benchmarks: the embedded server under a temporary home, an empty schema for each use."""
+"""Postgres for benchmarks: the embedded server in a temporary home folder, with an empty schema per use."""
 
 import atexit
 import shutil
@@ -14,16 +14,16 @@ from intercom_sync.warehouse.schema.migrate import create_schema, prepare
 
 
 def home() -> Path:
-    """Make a home, which goes when the process ends, with the server's files: as root they lie outside it."""
-    made = Path(tempfile.mkdtemp(prefix="intercom_sync_bench_"))
-    # Before the server starts, so that it is stopped first.
-    atexit.register(_remove, made)
-    return made
+    """Create a home folder that is deleted with its server's files at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="intercom_sync_bench_"))
+    # Registered before the server starts, so that it runs after the server is stopped.
+    atexit.register(_remove, folder)
+    return folder
 
 
-def _remove(made: Path) -> None:
-    shutil.rmtree(EmbeddedServer(made).folder)
-    shutil.rmtree(made)
+def _remove(home: Path) -> None:
+    shutil.rmtree(EmbeddedServer(home).folder)
+    shutil.rmtree(home)
 
 
 @cache
@@ -32,7 +32,7 @@ def _url() -> str:
 
 
 def fresh() -> Callable[[], Session]:
-    """Return what opens sessions on a new schema with all tables."""
+    """Create a schema with all tables and return a function that opens sessions on it."""
     url, schema = _url(), f"b_{uuid.uuid4().hex[:8]}"
     create_schema(url, schema)
     prepare(url, schema)

@@ -1,7 +1,7 @@
-"""Incremental syncs over twelve days: what they keep and what they ask for, beside the query taken to the letter.
+"""Incremental syncs over twelve days: records kept and requests sent, compared with the naive query.
 
-One contact after another appears, some change again, and a sync runs every third six-hour window: seventeen in all. The
-floor of a sync is a page for every 150 contacts changed since the last one, and one for the conversations.
+Contacts are created over time, some change again, and 17 syncs run, one every third six-hour window. The floor of a
+sync is one page per 150 contacts changed since the previous sync, and one page for the conversations.
 """
 
 import random
@@ -28,14 +28,14 @@ from intercom_sync.warehouse.postgres.session import Session
 ZONES = ("UTC", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Kiritimati")
 SYNCS, CONTACT_COUNT = 17, 1_200
 _START = 1_772_323_200
-_WINDOW = 6 * 3600
-_BETWEEN = 3 * _WINDOW
+_WINDOW_SECONDS = 6 * 3600
+_SYNC_INTERVAL_SECONDS = 3 * _WINDOW_SECONDS
 _OVERLAP = timedelta(hours=1)
 
 
 @dataclass
 class Outcome:
-    """What a way of syncing came to: contacts kept in their newest version, and figures per sync."""
+    """The outcome of a sync method: contacts with their newest version, and counts per sync."""
 
     kept: int = 0
     requests: list[int] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
-    """Measure once, however often is asked for: nothing is timed."""
+    """Measure once regardless of `repeat`, because nothing is timed."""
     count = max(170, int(CONTACT_COUNT * scale))
     found: list[Row] = []
     for zone in ZONES:
@@ -61,22 +61,22 @@ def rows(scale: float, repeat: int) -> list[Row]:
 
 
 def both(zone: str, count: int = CONTACT_COUNT) -> tuple[Outcome, Outcome]:
-    """Run our syncs and the naive ones over the same twelve days in a workspace of a time zone."""
+    """Run our syncs and the naive ones over the same twelve days in a workspace with this time zone."""
     now = [_START]
-    company = Workspace(timezone=zone, clock=lambda: now[0])
+    workspace = Workspace(timezone=zone, clock=lambda: now[0])
     ours, naive, held, last = Outcome(), Outcome(), {}, 1
     connect = fresh()
-    with Sandbox(company) as sandbox, IntercomClient("t", base_url=sandbox.url, contacts_per_second=None) as client:
-        for number, (second, changed) in enumerate(_days(company, count)):
+    with Sandbox(workspace) as sandbox, IntercomClient("t", base_url=sandbox.url, contacts_per_second=None) as client:
+        for number, (second, changed) in enumerate(_changes(workspace, count)):
             now[0] = second
             before = client.request_stats.requests
             ours.records.append(_sync(client, connect, number, second))
             ours.requests.append(client.request_stats.requests - before)
             ours.changed.append(changed)
             ours.floors.append(max(1, ceil(changed / 150)) + 1)
-            naive.records.append(_to_the_letter(client, last, held))
+            naive.records.append(_naive_sync(client, last, held))
             last = second
-    newest = {each["id"]: each["updated_at"] for each in company.contacts()}
+    newest = {each["id"]: each["updated_at"] for each in workspace.contacts()}
     with connect() as session:
         query = "SELECT id, extract(epoch FROM updated_at)::bigint AS updated_at FROM intercom_contacts"
         landed = dict(session.frame(query).iter_rows())
@@ -84,26 +84,29 @@ def both(zone: str, count: int = CONTACT_COUNT) -> tuple[Outcome, Outcome]:
     return ours, naive
 
 
-def _days(company: Workspace, count: int) -> Iterator[tuple[int, int]]:
-    """Let the company live from sync to sync; yield each sync's instant and how many contacts changed before it."""
-    chance = random.Random(17)
-    ends = [_START + (number + 1) * _BETWEEN for number in range(SYNCS)]
-    changes = sorted((chance.randrange(_START, ends[-1]), number % count) for number in range(count * 5 // 4))
-    born: dict[int, int] = {}
+def _changes(workspace: Workspace, count: int) -> Iterator[tuple[int, int]]:
+    """Apply the changes before each sync; yield the time of the sync and the number of contacts changed before it."""
+    rng = random.Random(17)
+    ends = [_START + (number + 1) * _SYNC_INTERVAL_SECONDS for number in range(SYNCS)]
+    changes = sorted((rng.randrange(_START, ends[-1]), number % count) for number in range(count * 5 // 4))
+    created_at: dict[int, int] = {}
     for end in ends:
-        due = [(at, who) for at, who in changes if end - _BETWEEN <= at < end]
+        due = [(at, who) for at, who in changes if end - _SYNC_INTERVAL_SECONDS <= at < end]
         for at, who in due:
-            company.put_contact(
+            workspace.put_contact(
                 contact(
-                    id=f"{who:024x}", email=f"p{who}@example.com", created_at=born.setdefault(who, at), updated_at=at
+                    id=f"{who:024x}",
+                    email=f"p{who}@example.com",
+                    created_at=created_at.setdefault(who, at),
+                    updated_at=at,
                 )
             )
         yield end, len({who for _, who in due})
 
 
 def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, second: int) -> int:
-    """One sync of all since the last one; returns how many contacts it read."""
-    instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW))
+    """Run an incremental sync and return the number of contacts that it extracted."""
+    instant, end = (datetime.fromtimestamp(at, UTC) for at in (second, second + _WINDOW_SECONDS))
     with connect() as session:
         run = get_or_start_run(session, f"sync-{number}", RunRequest(catch_up=True), Window(instant, end), instant)
     run_sync(run, Reader(client, clock=lambda: second), connect, Rules(), overlap=_OVERLAP, clock=lambda: instant)
@@ -111,8 +114,8 @@ def _sync(client: IntercomClient, connect: Callable[[], Session], number: int, s
         return int(session.value("SELECT contacts_read FROM sync_runs WHERE run_id = $1", run.id))
 
 
-def _to_the_letter(client: IntercomClient, last: int, held: dict[str, int]) -> int:
-    """The directive's query: `updated_at > last_sync_timestamp`, to the last page; returns how many contacts came."""
+def _naive_sync(client: IntercomClient, last: int, held: dict[str, int]) -> int:
+    """Run the query `updated_at > last_sync_timestamp` to its last page and return the number of contacts."""
     body = {"query": {"field": "updated_at", "operator": ">", "value": last}, "pagination": {}}
     found = 0
     while True:
@@ -125,7 +128,7 @@ def _to_the_letter(client: IntercomClient, last: int, held: dict[str, int]) -> i
 
 
 def main() -> list[Row]:
-    """Print the table."""
+    """Print the table of results."""
     measured = rows(1.0, 1)
     print("| what | ours | floor or baseline | ratio | at most |\n| --- | --- | --- | --- | --- |")
     for row in measured:

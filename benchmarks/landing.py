@@ -1,4 +1,4 @@
-"""Landing: from the API's bytes to committed rows, against parsing them and copying the same columns once."""
+"""Landing: from response bytes to committed rows, compared with parsing and one copy of the same columns."""
 
 import time
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _PAGES_PER_BATCH = 10
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
-    """Measure."""
+    """Measure the suite."""
     contacts = max(1_000, int(200_000 * scale))
     records = generate(contacts=contacts, conversations=0).contacts()
     pages = [orjson.dumps({"data": records[i : i + 150]}) for i in range(0, contacts, 150)]
@@ -34,13 +34,13 @@ def rows(scale: float, repeat: int) -> list[Row]:
 
 
 def _landing(session: Session, pages: list[bytes]) -> float:
-    rules, stamp = Rules(), LandingContext("bench", datetime.now(UTC), Rules())
+    rules, landing = Rules(), LandingContext("bench", datetime.now(UTC), Rules())
     began = time.perf_counter()
     for first in range(0, len(pages), _PAGES_PER_BATCH):
         records = [record for page in pages[first : first + _PAGES_PER_BATCH] for record in orjson.loads(page)["data"]]
-        sifted = parse_records(records, partial(parse_contact, rules=rules))
+        batch = parse_records(records, partial(parse_contact, rules=rules))
         with session.transaction():
-            land_contacts(session, sifted, stamp)
+            land_contacts(session, batch, landing)
     return time.perf_counter() - began
 
 

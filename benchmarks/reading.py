@@ -1,7 +1,7 @@
-"""Reading at the rate limit: a full read and a full sync at several latencies, against what the rate dictates.
+"""Extraction at the rate limit: full scans and full syncs at several latencies, compared with the rate limit.
 
-One baseline is the directive taken to the letter: one cursor, and three conversation searches for each contact. A
-sample of it is read and scaled by the number of calls, as all of it would take hours.
+One baseline is the naive method: one cursor, and three conversation searches per contact. It is measured on a sample
+and scaled by the number of requests, because it would take hours.
 """
 
 import itertools
@@ -32,7 +32,7 @@ _DAY = 86_400
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
-    """Measure."""
+    """Measure the suite."""
     contacts = max(1_500, int(30_000 * scale))
     found: list[Row] = []
     for latency in _LATENCIES:
@@ -42,7 +42,7 @@ def rows(scale: float, repeat: int) -> list[Row]:
         what = f"full read of {contacts:,} contacts, {_RATE} requests/s, {latency} s latency"
         found.append(Row(what, tuple(took for took, _ in figures), (pages / _RATE,), "s", 1.15))
         found.append(Row("requests of that read", tuple(count for _, count in figures), (pages,), "requests", None))
-    return [*found, *_full_sync(contacts, repeat), *_to_the_letter(contacts)]
+    return [*found, *_full_sync(contacts, repeat), *_naive_baseline(contacts)]
 
 
 def _full_read(url: str) -> tuple[float, float]:
@@ -54,7 +54,7 @@ def _full_read(url: str) -> tuple[float, float]:
 
 
 def _full_sync(contacts: int, repeat: int) -> list[Row]:
-    """A full sync, and after it a window in which nothing changed."""
+    """Measure a full sync, and then a window without changes."""
     conversations, details = contacts // 2, contacts // 6
     with served(contacts=contacts, conversations=conversations, details=details, latency=0.3) as url:
         figures = [_one_full_sync(url, details) for _ in range(repeat)]
@@ -79,18 +79,20 @@ def _one_full_sync(url: str, details: int) -> tuple[float, float]:
     connect = fresh()
     with IntercomClient("t", base_url=url) as client:
         with connect() as session, ExtractionLease(connect) as lease:
-            ever = Window(datetime(2026, 1, 1, tzinfo=UTC), _now())
-            run = runs.start(session, plan_run("bench", RunRequest(full=True), ever, None, _now()))
+            window = Window(datetime(2026, 1, 1, tzinfo=UTC), _now())
+            run = runs.start(session, plan_run("bench", RunRequest(full=True), window, None, _now()))
             began = time.perf_counter()
-            _, talk = run_extraction(Reader(client), session, connect, run, lease, rules=Rules(), overlap=timedelta())
+            _, conversations = run_extraction(
+                Reader(client), session, connect, run, lease, rules=Rules(), overlap=timedelta()
+            )
             took = time.perf_counter() - began
-        if talk.parts_fetched != details:
-            raise RuntimeError(f"{talk.parts_fetched} details were fetched where {details} were needed")
+        if conversations.parts_fetched != details:
+            raise RuntimeError(f"{conversations.parts_fetched} details were fetched where {details} were needed")
         return took, float(client.request_stats.requests)
 
 
 def _quiet_window(url: str) -> float:
-    """Requests of a window past every change."""
+    """Return the number of requests of a window after all changes."""
     start = int(time.time()) + 30 * _DAY
     with IntercomClient("t", base_url=url) as client:
         reader = Reader(client, clock=lambda: start + 60)
@@ -100,19 +102,22 @@ def _quiet_window(url: str) -> float:
         return float(client.request_stats.requests)
 
 
-def _to_the_letter(contacts: int) -> list[Row]:
-    """One cursor, three searches a contact, one call after another: three pages and fifty contacts, scaled up."""
-    pages, asked = 3, 50
+def _naive_baseline(contacts: int) -> list[Row]:
+    """Measure one cursor and three searches per contact sequentially, on three pages and 50 contacts, and scale up."""
+    pages, sampled = 3, 50
     with served(contacts=1_000, conversations=500, latency=0.3) as url, IntercomClient("t", base_url=url) as client:
         size, began = PageSize(), time.perf_counter()
         found = list(itertools.islice(_one_cursor(client, size), pages))
         one_page = (time.perf_counter() - began) / pages
         began = time.perf_counter()
-        for contact in found[0][:asked]:
+        for contact in found[0][:sampled]:
             for query in _three_searches(contact["id"]):
                 client.search(CONVERSATIONS, query, size)
-        one_contact = (time.perf_counter() - began) / asked
-    what = f"baseline, the directive to the letter, {contacts:,} contacts (from {pages} pages and {3 * asked} searches)"
+        one_contact = (time.perf_counter() - began) / sampled
+    what = (
+        f"baseline, one cursor and three searches per contact, {contacts:,} contacts "
+        f"(from {pages} pages and {3 * sampled} searches)"
+    )
     took = ceil(contacts / 150) * one_page + contacts * one_contact
     return [Row(what, (took,), (ceil(contacts / 150) / _RATE,), "s", None)]
 
@@ -128,7 +133,7 @@ def _one_cursor(client: IntercomClient, size: PageSize) -> Iterator[list[Any]]:
 
 
 def _three_searches(contact: str) -> Iterator[dict[str, Any]]:
-    """All of a contact's conversations, those of the last 30 days, and those open."""
+    """Yield the searches for all conversations of a contact, those of the last 30 days, and the open ones."""
     by_contact = {"field": "contact_ids", "operator": "=", "value": contact}
     since = {"field": "created_at", "operator": ">", "value": int(time.time()) - 30 * _DAY}
     is_open = {"field": "open", "operator": "=", "value": True}

@@ -1,4 +1,4 @@
-"""Recompute and upsert of a large workspace six hours later, against reading it once and copying what changed."""
+"""Recompute and upsert of a large workspace, compared with one read of it and a copy of the changed rows."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -39,20 +39,20 @@ _CONVERSATIONS = (
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
-    """Measure."""
+    """Measure the suite."""
     count = max(10_000, int(1_000_000 * scale))
     ours, floor = [], []
     with fresh()() as session:
         _populate(session, count)
         for step in range(1, repeat + 1):
-            moment = _NOW + step * _STEP
+            instant = _NOW + step * _STEP
             with session.transaction():
                 session.execute(
                     "UPDATE intercom_contacts SET name = name || 'x', revision = nextval('intercom_revision') "
                     f"WHERE abs(hashtext(id || '{step}')) % 1000 = 0"
                 )
-            floor.append(_floor(session, moment))
-            ours.append(_sync(session, moment))
+            floor.append(_floor(session, instant))
+            ours.append(_sync(session, instant))
     what = f"recompute and upsert, {count:,} customers, {2 * count:,} conversations, 0.1 % of the contacts changed"
     return [Row(what, tuple(ours), tuple(floor), "s", 3)]
 
@@ -68,20 +68,20 @@ def _populate(session: Session, count: int) -> None:
         session.execute("ANALYZE")
 
 
-def _sync(session: Session, moment: datetime) -> float:
-    run = plan_run(str(moment), RunRequest(as_of=moment), Window(moment - _STEP, moment), None, moment)
+def _sync(session: Session, instant: datetime) -> float:
+    run = plan_run(str(instant), RunRequest(as_of=instant), Window(instant - _STEP, instant), None, instant)
     runs.start(session, run)
     began = time.perf_counter()
     compute_revenue(session, run, Rules())
     compute_support(session, run, Rules())
-    publish_customers(session, run, Rules(), lambda: moment)
+    publish_customers(session, run, Rules(), lambda: instant)
     return time.perf_counter() - began
 
 
-def _floor(session: Session, moment: datetime) -> float:
-    """Read the columns that the recompute needs out once, and copy the rows that change in."""
+def _floor(session: Session, instant: datetime) -> float:
+    """Read the columns that the recompute needs once, and copy the changed rows."""
     older = (
-        f"floor(extract(epoch FROM timestamptz '{moment.isoformat()}' - u.last_seen_at) / 86400) > u.days_since_seen"
+        f"floor(extract(epoch FROM timestamptz '{instant.isoformat()}' - u.last_seen_at) / 86400) > u.days_since_seen"
     )
     with session.transaction():
         columns = column_types(session)

@@ -1,7 +1,7 @@
-"""Full syncs in a row of contacts that do not change: the last against the first, command start to exit.
+"""Consecutive full syncs of unchanged contacts: the last compared with the first, from command start to exit.
 
-Whatever grows from sync to sync (statistics that grow stale, dead rows, indexes) shows here. Searches are not held
-to ten a second, which would hide it.
+This shows costs that grow with each sync (stale statistics, dead rows, indexes). Searches are not limited to ten per
+second, which would hide them.
 """
 
 import os
@@ -18,7 +18,7 @@ SYNCS = 3
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
-    """Measure once, however often is asked for: the syncs are a repetition already."""
+    """Measure once regardless of `repeat`, because the syncs are repetitions themselves."""
     del repeat
     contacts = max(10_000, int(100_000 * scale))
     took = _syncs(contacts)

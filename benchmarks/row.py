@@ -1,4 +1,4 @@
-"""One row of the table: a figure, the floor or baseline it is measured against in the same run, and what it may be."""
+"""One row of results: a measurement, its floor or baseline from the same run, and the target ratio."""
 
 from dataclasses import dataclass
 from statistics import median
@@ -9,11 +9,11 @@ class Row:
     """A measured ratio.
 
     Attributes:
-        what: what was done, with its size.
-        ours: our figures, one a repetition.
-        floor: the floor's or baseline's, measured in the same run.
-        unit: of both.
-        at_most: the ratio aimed at; None where there is none.
+        what: the operation and its size.
+        ours: our measurements, one per repetition.
+        floor: the measurements of the floor or baseline in the same run.
+        unit: the unit of both.
+        at_most: the target ratio; None if there is none.
     """
 
     what: str
@@ -24,7 +24,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Ours over the floor, medians."""
+        """The median of ours divided by the median of the floor."""
         return median(self.ours) / median(self.floor)
 
     def line(self) -> str:

@@ -1,8 +1,8 @@
-"""A sandbox Intercom in a process of its own, so that it does not share the interpreter with what is measured.
+"""A sandbox Intercom in a separate process, so that it does not share the interpreter with the measured code.
 
-`python -m benchmarks.served` runs one until its standard input is closed. With --details exactly that many of its
-conversations have parts that a first sync needs; with --bombs these, and the first pages, are answers that would fill
-the memory of who unpacks, reads or keeps them all.
+`python -m benchmarks.served` runs it until standard input is closed. With --details, exactly that many conversations
+need their parts in a first sync. With --bombs, the responses for these and for the first pages exhaust the memory of a
+client that decompresses, parses or keeps them.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _DAY = 86_400
 
 @contextmanager
 def served(**options: float) -> Iterator[str]:
-    """The URL of a sandbox that runs while the `with` block does; the options are those of the command."""
+    """Run a sandbox for the duration of the block and yield its URL; the options are those of the command."""
     arguments = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "benchmarks.served", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -40,21 +40,21 @@ def served(**options: float) -> Iterator[str]:
         process.stdin.close()
 
 
-def want_details(company: Workspace, wanted: int) -> None:
-    """Change conversations until so many need their parts fetched: when their contacts replied last."""
+def want_details(workspace: Workspace, target: int) -> None:
+    """Change the last reply times of conversations until `target` of them need their parts fetched."""
     now = int(time.time())
-    plain = [each for each in company.conversations() if _is_plain(each)]
-    asking = sum(_needs_parts(each, now) for each in company.conversations())
-    for each in plain:
-        changed = each | (_replied(each, now) if asking < wanted else _unanswered(each))
-        more = _needs_parts(changed, now) - _needs_parts(each, now)
-        if more * (wanted - asking) > 0:
-            company.put_conversation(changed)
-            asking += more
+    editable = [each for each in workspace.conversations() if _is_plain(each)]
+    count = sum(_needs_parts(each, now) for each in workspace.conversations())
+    for each in editable:
+        changed = each | (_replied(each, now) if count < target else _unanswered(each))
+        change = _needs_parts(changed, now) - _needs_parts(each, now)
+        if change * (target - count) > 0:
+            workspace.put_conversation(changed)
+            count += change
 
 
 def _is_plain(record: Any) -> bool:
-    """Whether a conversation has statistics and an author, which some invalid ones of the sandbox lack."""
+    """Return whether a conversation has statistics and an author, unlike some invalid ones of the sandbox."""
     if not isinstance(record, dict) or not record.get("statistics"):
         return False
     source = record.get("source")
@@ -66,7 +66,7 @@ def _replied(conversation: dict[str, Any], now: int) -> dict[str, Any]:
 
 
 def _unanswered(conversation: dict[str, Any]) -> dict[str, Any]:
-    """What Intercom shows of a conversation that nobody wrote in after its opening message."""
+    """Return the derived fields of a conversation without any message after the opening one."""
     created, source = conversation["created_at"], conversation["source"]
     first_reply = conversation_times(created, source, [])["first_contact_reply"]
     return {"statistics": statistics_of(created, source, []), "first_contact_reply": first_reply}
@@ -80,7 +80,7 @@ def _needs_parts(record: Any, now: int) -> bool:
 
 
 def plant_bombs(faults: Faults) -> None:
-    """Answer the first pages and every conversation with a bomb: one in five is a conversation all the same."""
+    """Respond to the first pages and to every conversation with a bomb; one in five is still a valid conversation."""
     large, packed = b'{"type":"' + b" " * (256 << 20), {"Content-Encoding": "gzip"}
     spaces = gzip.compress(large, 1)
     bombs = [
@@ -92,13 +92,13 @@ def plant_bombs(faults: Faults) -> None:
     ]
     faults.add(bombs[0], match="POST *", times=16)
     for number, bomb in enumerate(bombs):
-        faults.add(bomb, match=lambda request, number=number: _turn(request, len(bombs)) == number)  # type: ignore[misc]
+        faults.add(bomb, match=lambda request, number=number: _bomb_number(request, len(bombs)) == number)  # type: ignore[misc]
 
 
-def _turn(request: Request, turns: int) -> int | None:
-    """Which of so many bombs a request meets, always the same; None where it is for no conversation."""
+def _bomb_number(request: Request, bombs: int) -> int | None:
+    """Return the bomb for the conversation of a request, always the same; None for other requests."""
     is_one = re.fullmatch(r"/conversations/\d+", request.path)
-    return crc32(request.path.encode()) % turns if is_one else None
+    return crc32(request.path.encode()) % bombs if is_one else None
 
 
 def main() -> None:
@@ -106,15 +106,15 @@ def main() -> None:
     parser = argparse.ArgumentParser("benchmarks.served", description=__doc__)
     for name in ("contacts", "conversations"):
         parser.add_argument(f"--{name}", type=int, default=0)
-    parser.add_argument("--details", type=int, help="conversations that need their parts; default: as invented")
-    parser.add_argument("--rate", type=float, help="requests a second; default: the documented 10,000 a minute")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--details", type=int, help="conversations that need their parts; default: as generated")
+    parser.add_argument("--rate", type=float, help="requests per second; default: the documented 10,000 per minute")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each response")
     parser.add_argument("--bombs", type=int, default=0, help="1: conversations and the first pages are bombs")
     options = parser.parse_args()
-    company = generate(contacts=options.contacts, conversations=options.conversations)
+    workspace = generate(contacts=options.contacts, conversations=options.conversations)
     if options.details is not None:
-        want_details(company, options.details)
-    with Sandbox(company, rate=options.rate, latency=options.latency) as sandbox:
+        want_details(workspace, options.details)
+    with Sandbox(workspace, rate=options.rate, latency=options.latency) as sandbox:
         if options.bombs:
             plant_bombs(sandbox.faults)
         print(sandbox.url, flush=True)

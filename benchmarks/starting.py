@@ -1,4 +1,4 @@
-"""Starting: a window without changes from command start to exit, against importing Dagster alone."""
+"""Start-up cost: a sync of a window without changes from command start to exit, compared with importing Dagster."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 
 
 def rows(scale: float, repeat: int) -> list[Row]:
-    """Measure."""
-    del scale  # the workspace is small: what is measured is what a sync costs besides its work
+    """Measure the suite."""
+    del scale  # the workspace is small, because the fixed cost of a sync is measured
     home = database.home()
     embedded_url(home)
     with Sandbox(generate(contacts=200, conversations=200)) as sandbox:

@@ -1,9 +1,9 @@
-"""What every test has: a clean environment, and a real Postgres with a schema of its own for each test that asks.
+"""Shared fixtures: a clean environment, and a real Postgres with a new schema for each test that needs one.
 
-The server is one of the tests' own; INTERCOM_SYNC_TEST_POSTGRES chooses its version: 15, 16, or 18 (the default).
-INTERCOM_SYNC_TEST_DATABASE_URL names another server to run on.
+The tests start their own server; INTERCOM_SYNC_TEST_POSTGRES chooses its version: 15, 16, or 18 (the default).
+INTERCOM_SYNC_TEST_DATABASE_URL uses another server instead.
 
-Property tests draw the same examples in every run, `--hypothesis-profile new` draws others (the model: its README).
+Property tests use the same examples in every run; `--hypothesis-profile new` draws new ones (see the model's README).
 """
 
 import os
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the machine, and no .env file, reaches a test."""
+    """Remove the machine's settings and .env file from every test's environment."""
     for name in list(os.environ):
         if name.startswith(_OURS) and name not in _KEPT:
             monkeypatch.delenv(name)
@@ -44,7 +44,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def database_url() -> Iterator[str]:
-    """The URL of a real server."""
+    """Return the URL of a real server."""
     named = os.environ.get("INTERCOM_SYNC_TEST_DATABASE_URL")
     if named:
         yield named
@@ -55,7 +55,7 @@ def database_url() -> Iterator[str]:
 
 @pytest.fixture
 def schema(database_url: str) -> Iterator[str]:
-    """A new, empty schema; dropped after the test."""
+    """Create an empty schema, and drop it after the test."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     create_schema(database_url, name)
     yield name
@@ -65,6 +65,6 @@ def schema(database_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def connect(database_url: str, schema: str) -> Callable[[], Session]:
-    """Opens sessions on the schema, with all tables made."""
+    """Return a function that opens sessions on a schema with all tables."""
     prepare(database_url, schema)
     return lambda: Session(database_url, schema)

@@ -1,4 +1,4 @@
-"""Homes with an embedded server of their own, of which nothing is left: as root its files lie outside the home."""
+"""Temporary home folders with an embedded server. As root the server's files are outside the home folder."""
 
 import shutil
 import time
@@ -12,7 +12,7 @@ from intercom_sync.warehouse.embedded.postgres_server import EmbeddedServer, emb
 
 @contextmanager
 def passing(home: Path) -> Iterator[Path]:
-    """A home for the block; afterwards its server is stopped, whatever became of its users, and its files are gone."""
+    """Use a home folder for the block, then stop its server and delete its files, even if its users crashed."""
     try:
         yield home
     finally:
@@ -21,7 +21,7 @@ def passing(home: Path) -> Iterator[Path]:
 
 
 def let_go(home: Path) -> None:
-    """Stop one server as soon as nobody else uses it any more; others that this process holds go on."""
+    """Stop one server as soon as no other process uses it; other servers of this process keep running."""
     server = EmbeddedServer(home)
     while True:
         embedded_url(home)

@@ -1,4 +1,4 @@
-"""A headless Chromium driven over its own debugging protocol: open a page, wait for words, ask, take a picture."""
+"""A headless Chromium controlled by its debugging protocol: pages, texts, JavaScript, screenshots."""
 
 import base64
 import json
@@ -19,35 +19,35 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--remote-debugging-port=0", "--window-size=1400,1000",
 )  # fmt: skip
-_PATIENCE = 90.0  # a sensor looks once a minute
+_TIMEOUT_SECONDS = 90.0  # sensors run once per minute
 _PAUSE = 0.2
 
 
 class Page:
-    """The one tab of a browser."""
+    """The only tab of a browser."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._number = 0
 
     def open(self, url: str) -> None:
-        """Go to an address."""
+        """Open a URL."""
         self._call("Page.navigate", url=url)
 
     def ask(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression; promises are waited for."""
+        """Return the value of a JavaScript expression, awaiting promises."""
         answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         return answer["result"].get("value")
 
     def text(self) -> str:
-        """Return what a reader sees."""
+        """Return the visible text."""
         return str(self.ask("document.body ? document.body.innerText : ''"))
 
     def wait_for(self, *words: str) -> str:
-        """Wait until all words stand on the page, and return its text.
+        """Wait until the page contains all texts, and return its text.
 
         Raises:
-            AssertionError: they do not come.
+            AssertionError: a text does not appear in time.
         """
         self.wait_until(f"{json.dumps(words)}.every(word => document.body.innerText.includes(word))")
         return self.text()
@@ -56,19 +56,19 @@ class Page:
         """Wait until an expression is true.
 
         Raises:
-            AssertionError: it does not become so.
+            AssertionError: it is not true in time.
         """
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT_SECONDS
         while not self.ask(f"Boolean(document.body && ({expression}))"):
             assert time.monotonic() < end, f"never became so: {expression}; the page says:\n{self.text()[:3000]}"
             time.sleep(_PAUSE)
 
     def size(self, width: int, height: int) -> None:
-        """Make the window so large."""
+        """Set the size of the window."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def screenshot(self, path: Path) -> None:
-        """Save what is seen as PNG, once it has come to rest."""
+        """Save a PNG screenshot once the page is stable."""
         time.sleep(1.5)
         image = self._call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(image))
@@ -77,7 +77,7 @@ class Page:
         self._number += 1
         self._connection.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(self._connection.recv(timeout=_PATIENCE))
+            message = json.loads(self._connection.recv(timeout=_TIMEOUT_SECONDS))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 return message["result"]
@@ -85,7 +85,7 @@ class Page:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Page]:
-    """Run Chromium with a fresh profile folder, and yield its tab."""
+    """Run Chromium with a new profile folder and yield its tab."""
     assert EXECUTABLE, "Chromium is not installed"
     process = subprocess.Popen(
         [EXECUTABLE, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
@@ -104,8 +104,8 @@ def browser(profile: Path) -> Iterator[Page]:
 
 
 def _port(profile: Path, process: subprocess.Popen[bytes]) -> int:
-    """Return the port that Chromium chose; it writes it into its profile."""
-    end = time.monotonic() + _PATIENCE
+    """Return the port that Chromium chose and wrote to its profile."""
+    end = time.monotonic() + _TIMEOUT_SECONDS
     told = profile / "DevToolsActivePort"
     while not (told.exists() and told.read_text().strip()):
         assert process.poll() is None, "Chromium ended"

@@ -1,4 +1,4 @@
-"""The pages of the UI that somebody looks at, each waited for until it shows what it should."""
+"""Open pages of the UI and wait until each shows the expected content."""
 
 from intercom_sync_tests.browser.chromium import Page
 
@@ -11,13 +11,13 @@ _PICTURES = "[...document.querySelectorAll('img[src^=\"data:image/svg\"]')]"
 
 
 def graph(page: Page, url: str) -> str:
-    """The assets and how they hang together."""
+    """Open the asset graph."""
     page.open(f"{url}/asset-groups")
     return page.wait_for(*ASSETS, "Asset checks", "Passed")
 
 
 def run(page: Page, url: str) -> str:
-    """What the last sync reported of the customers."""
+    """Open the last materialization of the customers."""
     page.open(f"{url}/assets/unified_customers?view=events")
     page.wait_for("Intercom sync completed", "largest_customers", "mrr_by_plan")
     page.wait_until(f"{_PICTURES}.length >= 3 && {_PICTURES}.every(one => one.complete && one.naturalWidth > 100)")
@@ -25,7 +25,7 @@ def run(page: Page, url: str) -> str:
 
 
 def overview(page: Page, url: str) -> str:
-    """The customers' own page: state, columns, freshness."""
+    """Open the overview of the customers: state, columns, freshness."""
     page.open(f"{url}/assets/unified_customers?view=overview")
     return page.wait_for(
         "Latest check results", "Freshness policy", "Row count", "pii: true", "Fails if more than 13 hours"
@@ -33,7 +33,7 @@ def overview(page: Page, url: str) -> str:
 
 
 def plots(page: Page, url: str) -> str:
-    """The numbers over the windows, as points."""
+    """Open the plots of the numbers by window."""
     overview(page, url)
     button = "[...document.querySelectorAll('button')].find(one => one.innerText.trim() === 'Plots')"
     page.wait_until(button)
@@ -45,12 +45,12 @@ def plots(page: Page, url: str) -> str:
 
 
 def check(page: Page, url: str, asset: str, name: str, *words: str) -> str:
-    """One check with its last result, which says these words."""
+    """Open a check whose last result contains these texts."""
     page.open(f"{url}/assets/{asset}?view=checks&checkDetail={name}")
     return page.wait_for("Latest execution", "Evaluation result", *words)
 
 
 def sensor(page: Page, url: str, name: str) -> str:
-    """The ticks of a sensor, once one has come to its end."""
+    """Open the ticks of a sensor after one has ended."""
     page.open(f"{url}/locations/intercom_sync.definitions/sensors/{name}")
     return page.wait_for(name, "Latest tick", "Evaluations", "0 runs requested")

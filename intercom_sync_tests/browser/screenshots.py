@@ -1,4 +1,4 @@
-"""`python -m intercom_sync_tests.browser.screenshots FOLDER`: pictures of the UI after two syncs of the sandbox."""
+"""`python -m intercom_sync_tests.browser.screenshots FOLDER`: screenshots of the UI after two syncs of a sandbox."""
 
 import sys
 import tempfile
@@ -10,7 +10,7 @@ from intercom_sync_tests.browser.stack import stack
 
 
 def main(folder: Path) -> int:
-    """Take them all; return 0."""
+    """Take all screenshots and return 0."""
     if not EXECUTABLE:
         print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
         return 1

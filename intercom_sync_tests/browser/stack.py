@@ -1,4 +1,4 @@
-"""A deployment to look at: a sandbox Intercom, two syncs with changes between them, and the Dagster UI."""
+"""A deployment for UI tests: a sandbox, two syncs with changes between them, and the Dagster UI."""
 
 import os
 import socket
@@ -23,16 +23,16 @@ _PATIENCE = 120
 
 @dataclass(frozen=True)
 class Stack:
-    """Where the UI is."""
+    """The address of the UI."""
 
     url: str
 
 
 @contextmanager
 def stack(home: Path, *, damaged: bool = False) -> Iterator[Stack]:
-    """Run it all; it ends with the block.
+    """Run the deployment for the duration of the block.
 
-    Damaged, one customer's row is removed between the syncs, as another program might, for a check to find.
+    If `damaged`, a customer's row is deleted between the syncs, as by another program, so that a check fails.
     """
     company = generate(contacts=1200, conversations=1800)
     with passing(home), Sandbox(company) as sandbox:
@@ -57,7 +57,7 @@ def _sync(environment: dict[str, str], *options: str) -> None:
 
 
 def _grow(company: Workspace) -> None:
-    """Let some customers pay more, as they have changed just now."""
+    """Increase the revenue of some customers."""
     paying = [one for one in company.contacts() if _subscriptions(one)]
     for contact in paying[:40]:
         for subscription in _subscriptions(contact):
@@ -101,7 +101,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "the UI ended"
         assert time.monotonic() < end, "the UI did not come up"
         try:
-            urlopen(f"{url}/server_info", timeout=5).close()  # noqa: S310  (our own address)
+            urlopen(f"{url}/server_info", timeout=5).close()  # noqa: S310  (a local address)
         except OSError:
             time.sleep(0.5)
         else:

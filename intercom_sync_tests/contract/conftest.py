@@ -1,4 +1,4 @@
-"""Intercom's official OpenAPI description, which is not part of this project: INTERCOM_OPENAPI names a copy of it."""
+"""Intercom's official OpenAPI description, not part of this project; INTERCOM_OPENAPI is the path of a copy."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["described", "scenario"]
 
 @pytest.fixture(scope="session")
 def described() -> Any:
-    """The description, parsed."""
+    """Return the parsed description."""
     path = os.environ.get("INTERCOM_OPENAPI")
     if not path:
         pytest.skip("INTERCOM_OPENAPI does not name Intercom's OpenAPI description (YAML, API 2.16)")

@@ -1,4 +1,4 @@
-"""Digests of the rules' source; `python -m intercom_sync_tests.domain.rule_sources` prints the present ones."""
+"""Digests of the rules' source; `python -m intercom_sync_tests.domain.rule_sources` prints the current ones."""
 
 import ast
 import hashlib
@@ -13,18 +13,18 @@ from intercom_sync.domain.rule_versions import RULE_VERSIONS
 PACKAGE = Path(domain.__file__).parent
 _PREFIX = f"{domain.__name__}."
 _OTHER_ENTRIES = {module for rule in RULE_VERSIONS.values() for module in rule.modules}
-# Settings and versions are in the fingerprints by their values.
+# The fingerprints contain settings and versions by value.
 _NO_RULES = {"rules", "rule_versions"}
 
 
 def digest(rule: str, package: Path = PACKAGE) -> str:
-    """A digest of all source that a rule is made of."""
+    """Return the digest of a rule's source."""
     parts = [f"{name}:{normalised(_path(package, name).read_text())}" for name in sorted(modules(rule, package))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def modules(rule: str, package: Path = PACKAGE) -> set[str]:
-    """The modules of a rule: where it begins and all that these import, up to where other rules begin."""
+    """Return the modules of a rule: its entry modules and their imports, up to the entry modules of other rules."""
     found: set[str] = set()
     waiting = list(RULE_VERSIONS[rule].modules)
     stop = (_OTHER_ENTRIES | _NO_RULES) - set(waiting)
@@ -37,7 +37,7 @@ def modules(rule: str, package: Path = PACKAGE) -> set[str]:
 
 
 def normalised(source: str) -> str:
-    """The source without comments, docstrings and white space, the same for every version of Python."""
+    """Return the source without comments, docstrings and white space, identical in every Python version."""
     dropped = [*_docstrings(ast.parse(source)), *_comments(source)]
     lines = source.splitlines(keepends=True)
     for (first, start), (last, end) in sorted(dropped, reverse=True):

@@ -1,4 +1,4 @@
-"""Records in Intercom's shape, each of its values invented, to be varied by the tests."""
+"""Valid Intercom records with invented values, for tests to vary."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ DAY = 86_400
 
 
 def contact(**fields: Any) -> dict[str, Any]:
-    """A good contact without Stripe data."""
+    """Build a valid contact without Stripe data."""
     return {
         "type": "contact",
         "id": "c1",
@@ -24,29 +24,29 @@ def contact(**fields: Any) -> dict[str, Any]:
 
 
 def subscription(amount: Any = 29_900, interval: Any = "month", **fields: Any) -> dict[str, Any]:
-    """An active subscription as the directive samples it."""
+    """Build an active subscription in the format of docs/requirements.md."""
     plan = {"amount": amount, "interval": interval, "nickname": "Pro Plan"}
     return {"id": "sub_1", "status": "active", "plan": plan, "quantity": 1} | fields
 
 
 def payment(amount: Any = 29_900, **fields: Any) -> dict[str, Any]:
-    """A succeeded payment as the directive samples it."""
+    """Build a succeeded payment in the format of docs/requirements.md."""
     return {"amount": amount, "created": NOW - DAY, "status": "succeeded"} | fields
 
 
 def said(body: Any, author: str = "c1", kind: str = "user", **fields: Any) -> dict[str, Any]:
-    """Something with an author and a body: a source, or a part when it gets an id and a time."""
+    """Build a message: a source, or a part if it has an id and a time."""
     return {"author": {"type": kind, "id": author}, "body": body} | fields
 
 
 def part(number: int, body: Any, author: str = "c1", kind: str = "user", **fields: Any) -> dict[str, Any]:
-    """A part of a conversation."""
+    """Build a conversation part."""
     given = {"id": f"p{number}", "part_type": "comment", "created_at": NOW - DAY + number}
     return said(body, author, kind) | given | fields
 
 
 def conversation(**fields: Any) -> dict[str, Any]:
-    """A good conversation opened by its one contact ten days ago."""
+    """Build a valid conversation that its only contact opened ten days ago."""
     return {
         "type": "conversation",
         "id": "v1",

@@ -14,7 +14,7 @@ def said(text, words=CANCEL_WORDS):
 
 
 @pytest.mark.parametrize("word", CANCEL_WORDS)
-def test_each_word_of_the_directive_is_a_mention(word):
+def test_each_required_word_is_a_mention(word):
     assert said(word)
     assert said(f"We are {word.upper()}!")
 

@@ -9,7 +9,7 @@ SAMPLE = SyncStats(1234, 56, 1178, 3, 0, 45.2, 78.5, 12)
 COUNTS = ContactCounts(read=1_300, customers=1_230, same_email=30, without_email=20, rejected=9, erased=7, unwritten=4)
 
 
-def test_the_success_metrics_are_the_directives():
+def test_the_success_metrics_are_the_required_ones():
     assert SAMPLE.as_json() == {
         "contacts_synced": 1234,
         "new_contacts": 56,
@@ -21,7 +21,7 @@ def test_the_success_metrics_are_the_directives():
     }
 
 
-def test_the_log_entry_has_exactly_the_directives_form():
+def test_the_log_entry_has_exactly_the_required_form():
     assert SAMPLE.log_entry(datetime(2024, 1, 15, 10, 30, 45, tzinfo=UTC)) == (
         "[2024-01-15 10:30:45] Intercom sync completed\n"
         "- Synced: 1234 contacts\n"

@@ -1,4 +1,4 @@
-"""The fixtures of the end-to-end tests: a scenario with an empty company, and scenarios that share one."""
+"""Fixtures of the end-to-end tests: a scenario with an empty workspace, and scenarios that share one."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from intercom_sync_tests.end_to_end.scenario import Scenario, set_environment
 
 @pytest.fixture
 def scenario(database_url: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scenario]:
-    """An empty company on a sandbox, and the environment that points a sync at it and at a new schema."""
+    """Create a scenario with an empty workspace and a new schema, and configure syncs to use them."""
     with Sandbox(Workspace()) as sandbox, dg.DagsterInstance.ephemeral() as instance:
         set_environment(monkeypatch, sandbox, database_url, schema)
         made = Scenario(sandbox, database_url, schema, instance)

@@ -1,4 +1,4 @@
-"""A real `dagster dev`, as a person starts it, and questions to its GraphQL."""
+"""A real `dagster dev` process, and queries to its GraphQL API."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import intercom_sync
 
 ROOT = Path(intercom_sync.__file__).parents[1]
-_PATIENCE = 600  # a busy machine needs minutes to start Dagster
+_TIMEOUT_SECONDS = 600  # a busy machine needs minutes to start Dagster
 
 
 class Dev:
@@ -28,17 +28,17 @@ class Dev:
         self._log = log
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """The answer to a GraphQL query."""
+        """Return the result of a GraphQL query."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = Request(f"{self._url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310
-        with urlopen(request, timeout=60) as answer:  # noqa: S310  (our own address)
-            told = json.load(answer)
-        assert "errors" not in told, told
-        return told["data"]
+        with urlopen(request, timeout=60) as answer:  # noqa: S310  (a local address)
+            response = json.load(answer)
+        assert "errors" not in response, response
+        return response["data"]
 
     def wait_for(self, what: str, ready: Callable[[], Any]) -> Any:
-        """Ask until there is an answer; a call that fails meanwhile is no answer."""
-        end = time.monotonic() + _PATIENCE
+        """Poll until a function returns a true value, ignoring connection errors."""
+        end = time.monotonic() + _TIMEOUT_SECONDS
         while time.monotonic() < end:
             try:
                 if found := ready():
@@ -51,7 +51,7 @@ class Dev:
 
 @contextmanager
 def dagster_dev(folder: Path, settings: Mapping[str, str]) -> Iterator[Dev]:
-    """Plain `dagster dev` in the project's root, its own files in a folder; ended with all its children."""
+    """Run `dagster dev` in the project root with its files in a folder, and stop all its processes afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -70,23 +70,23 @@ def dagster_dev(folder: Path, settings: Mapping[str, str]) -> Iterator[Dev]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(_PATIENCE)
+            process.wait(_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT_SECONDS
         while (left := _members(home)) and time.monotonic() < end:
             time.sleep(0.2)
         assert left == []
 
 
 def _members(home: Path) -> list[str]:
-    """The command lines of living processes that have a Dagster home in their environment."""
-    mark = f"DAGSTER_HOME={home}".encode()
+    """Return the command lines of running processes with this Dagster home in their environment."""
+    needle = f"DAGSTER_HOME={home}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (process / "environ").read_bytes():
+            if needle in (process / "environ").read_bytes():
                 found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
         except OSError:
             continue

@@ -1,6 +1,6 @@
-"""What can go wrong with Intercom, by the rows of the table in docs/operations.md: each trouble, and what it promises.
+"""Failures of Intercom, by the rows of the table in docs/operations.md, and the expected behaviour of a sync.
 
-A trouble that passes is ridden out; one that lasts ends the run, and the next sync puts it right.
+A sync retries through a temporary failure. A permanent failure ends the run, and the next sync recovers.
 """
 
 from collections.abc import Callable
@@ -30,16 +30,16 @@ PARTS_LOST = "one conversation's parts stay refused"
 
 @dataclass(frozen=True)
 class Trouble:
-    """One kind of trouble.
+    """One kind of failure.
 
     Attributes:
-        row: the table's row that says what happens.
-        fault: what strikes.
-        attempts: how often a call is made before it is given up.
-        page_attempts: the same of a page, which may be asked for with fewer records; 0 where that is no more often.
-        says: what the failed run's sentence holds.
-        shrinks: whether each further attempt asks for half as many records.
-        options: of the client, where the fault is quicker to meet with others than its own.
+        row: the row of the table that documents it.
+        fault: the injected fault.
+        attempts: the maximum number of attempts of a request.
+        page_attempts: the same for a page, whose size may be reduced; 0 if it is the same number.
+        says: a part of the error message of the failed run.
+        shrinks: whether each retry requests half as many records.
+        options: client options that make the fault occur sooner.
     """
 
     row: str
@@ -82,7 +82,7 @@ PASSING_OR_LASTING = {
         LARGE, faults.oversized(2), says="more than 1 MB", shrinks=True, page_attempts=8, options=SHORT
     ),
 }
-"""By name. Each is met twice: as one that passes at the last attempt, and as one that lasts."""
+"""By name. Each is tested twice: as a temporary failure until the last attempt, and as a permanent one."""
 
 LASTING = {
     **{
@@ -95,7 +95,7 @@ LASTING = {
         PAGE_LOST, faults.error(422, "parameter_invalid", "no"), 1, "refused the request: 422 parameter_invalid"
     ),
 }
-"""What no further attempt can help: by name."""
+"""Failures that are not retryable, by name."""
 
 OTHERS = {
     CURSOR: "test_a_cursor_refused_in_the_middle_of_a_read_costs_no_record",
@@ -103,7 +103,7 @@ OTHERS = {
     FALLS_SHORT: "test_a_full_read_that_falls_short_marks_nobody_as_deleted",
     CLOCK: "test_a_clock_that_is_hours_off_does_no_harm",
 }
-"""Rows with a test of their own beside these."""
+"""Rows with a separate test."""
 
 _OTHER_ROWS = {
     "end_to_end.test_rejected::test_the_last_good_version_stays_in_play_until_the_record_is_good_again": (
@@ -167,16 +167,16 @@ _OTHER_ROWS = {
     "slack.test_alert_delivery::test_a_slack_that_is_down_delays_alerts_and_loses_none": "Slack is away",
 }
 ELSEWHERE = {row: f"intercom_sync_tests.{test}" for test, row in _OTHER_ROWS.items()}
-"""Rows of the table that other tests hold: `module::test`."""
+"""Rows of the table that other tests cover: `module::test`."""
 
 
 def with_cursor(request: Request) -> bool:
-    """Whether a request asks for a further page of contacts."""
+    """Return whether a request is for a second or later page of contacts."""
     return request.path == "/contacts/search" and "starting_after" in request.json["pagination"]
 
 
 def struck(trouble: Trouble) -> Callable[[Faults], None]:
-    """Strike all but the last attempt at one conversation, and as many pages."""
+    """Return a function that makes all but the last attempt fail for one conversation and for the pages."""
 
     def plan(planned: Faults) -> None:
         for target in (TALK, PAGE):

@@ -1,6 +1,6 @@
-"""A company that several syncs are made of, each on a sandbox and in tables of its own; and what they leave.
+"""One workspace for several syncs, each with its own sandbox and schema, and a comparison of their tables.
 
-What goes wrong in them stands in `failures`.
+The failures are in `failures`.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ Tables = dict[str, Counter[bytes]]
 
 
 class QuickIntercom:
-    """The API for a sync that waits by a clock of its own, which nothing but waiting moves."""
+    """An Intercom resource whose clock advances only by waiting, so that waits take no time."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self.clock = HandClock()
@@ -52,7 +52,7 @@ class QuickIntercom:
 
 @pytest.fixture(scope="module")
 def company() -> Workspace:
-    """What every scenario's sandbox holds; nothing changes it."""
+    """Return the workspace of every scenario, which no test changes."""
     company = Workspace()
     for n in range(CONTACTS):
         stripe = {"Stripe Subscriptions": [subscription()], "stripe_delinquent": n % 50 == 7}
@@ -65,7 +65,7 @@ def company() -> Workspace:
 
 
 def held_by(scenario: Scenario) -> Tables:
-    """Every row of the tables that people and later syncs rely on, but for what differs from run to run."""
+    """Return all rows of the tables, without the columns that differ from run to run."""
     return {
         table: Counter(
             orjson.dumps({k: v for k, v in row.items() if k not in _UNLIKE.get(table, ())}, default=str)
@@ -76,7 +76,7 @@ def held_by(scenario: Scenario) -> Tables:
 
 
 def told(held: Tables) -> list[tuple[str, str]]:
-    """Kind and customer of every alert."""
+    """Return kind and email of every alert."""
     return sorted((one["kind"], one["email"]) for one in map(orjson.loads, held["customer_alerts"].elements()))
 
 
@@ -85,7 +85,7 @@ Begin = Callable[..., AbstractContextManager[Scenario]]
 
 @pytest.fixture(scope="module")
 def begun(database_url: str, company: Workspace) -> Begin:
-    """Begins scenarios each in a schema and on a sandbox of its own."""
+    """Return a function that starts scenarios, each with its own schema and sandbox."""
 
     @contextmanager
     def begin(options: dict[str, Any] | None = None, **sandbox_options: Any) -> Iterator[Scenario]:
@@ -109,7 +109,7 @@ def begun(database_url: str, company: Workspace) -> Begin:
 
 @pytest.fixture(scope="module")
 def clean(begun: Begin) -> Tables:
-    """What a sync leaves that meets no trouble."""
+    """Return the tables of a sync without failures."""
     with begun() as scenario:
         scenario.sync(full=True)
         held = held_by(scenario)

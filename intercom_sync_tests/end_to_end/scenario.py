@@ -1,7 +1,7 @@
-"""What the tests of this folder share: a company on a sandbox, a database of its own, and syncs through Dagster's job.
+"""The end-to-end scenario: a workspace on a sandbox, a schema, and syncs by the Dagster job.
 
-A sync here is the command's: the same run configuration, in process, on an ephemeral Dagster instance. Rows are read by
-psycopg2, so that no reading of ours can hide a mistake in how we write.
+Syncs use the run configuration of the command, in process, on an ephemeral Dagster instance. Rows are read with
+psycopg2, so that our own reading code cannot hide an error in our writing code.
 """
 
 import re
@@ -33,17 +33,17 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Row = dict[str, Any]
-# The checks take longer than all the rest of a small company's sync, and have tests of their own.
+# The checks take longer than the rest of a small sync, and have their own tests.
 _UNCHECKED = dg.Definitions(jobs=[dg.define_asset_job("unchecked", dg.AssetSelection.all().without_checks())])
 
 
-def at(moment: datetime) -> int:
-    """A moment as Intercom gives it."""
-    return int(moment.timestamp())
+def at(instant: datetime) -> int:
+    """Return an instant in UNIX seconds, as Intercom does."""
+    return int(instant.timestamp())
 
 
 def person(id: str, email: str | None, *, updated: datetime = NOW - DAY, stripe: Mapping[str, Any] = {}, **fields: Any):
-    """A contact that was created a hundred days before its last change, with Stripe data where given."""
+    """Build a contact created 100 days before its last change, optionally with Stripe data."""
     times = {"created_at": at(updated - 100 * DAY), "updated_at": at(updated)}
     return contact(id=id, email=email, **({"custom_attributes": dict(stripe)} | times | fields))
 
@@ -57,7 +57,7 @@ def talk(
     contacts: Iterable[str] | None = None,
     **fields: Any,
 ):
-    """A conversation that a contact opened with the first text and went on with the others, a minute apart."""
+    """Build a conversation with one message per text, all by one contact, one minute apart."""
     who = author(kind, by)
     replies = [
         part(body=f"<p>{text}</p>", author=who, created_at=at(created) + 60 * minute)
@@ -70,31 +70,31 @@ def talk(
 
 @dataclass(frozen=True)
 class Synced:
-    """What one run did: its own row of sync_runs, what it logged, and Dagster's result."""
+    """The result of one run: its row of sync_runs and Dagster's result."""
 
     result: dg.ExecuteInProcessResult
     row: Row
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
-        """New, updated, skipped and alerts."""
+        """The numbers of new, updated and skipped contacts, and of alerts."""
         names = ("new_contacts", "updated_contacts", "skipped_contacts", "alerts_generated")
         return tuple(self.row[name] for name in names)
 
     @property
     def read(self) -> tuple[int, int]:
-        """Contacts and conversations read."""
+        """The numbers of contacts and conversations extracted."""
         return self.row["contacts_read"], self.row["conversations_read"]
 
     def metadata(self, asset: str) -> dict[str, Any]:
-        """What the UI shows of an asset's materialization."""
+        """Return the metadata of an asset's materialization."""
         made = self.result.asset_materializations_for_node("raw" if asset.startswith("raw") else asset)
         found = next(one for one in made if one.asset_key == dg.AssetKey(asset))
         return {name: value.value for name, value in found.metadata.items()}
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, database_url: str, schema: str) -> None:
-    """Point a sync at a sandbox and a schema."""
+    """Configure syncs to use a sandbox and a schema."""
     monkeypatch.setenv("INTERCOM_API_KEY", "an invented token")
     monkeypatch.setenv("INTERCOM_BASE_URL", sandbox.url)
     monkeypatch.setenv("INTERCOM_SYNC_DATABASE_URL", database_url)
@@ -102,7 +102,7 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, database_
 
 
 class Scenario:
-    """A company, the sandbox that serves it, and the database that its customers go to."""
+    """A workspace, the sandbox that serves it, and a database for the customers."""
 
     def __init__(self, sandbox: Sandbox, url: str, schema: str, instance: dg.DagsterInstance, **resources: Any) -> None:
         self.sandbox = sandbox
@@ -114,24 +114,24 @@ class Scenario:
         self._connection.autocommit = True
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database connection."""
         self._connection.close()
 
     def put(self, *contacts: Any) -> None:
-        """Store contacts in the company."""
+        """Store contacts in the workspace."""
         for one in contacts:
             self.company.put_contact(one)
 
     def talks(self, *conversations: Any) -> None:
-        """Store conversations in the company."""
+        """Store conversations in the workspace."""
         for one in conversations:
             self.company.put_conversation(one)
 
     def run(self, as_of: datetime | None = NOW, **how: Any) -> Synced:
-        """Run one sync, whether it succeeds or not, and look at what it noted of itself."""
+        """Run one sync, which may fail, and return its result and its row of sync_runs."""
         result = self.execute(as_of, **how)
-        noted = self.rows("SELECT * FROM sync_runs WHERE run_id = %s", result.run_id)
-        return Synced(result, noted[0] if noted else {})
+        run_rows = self.rows("SELECT * FROM sync_runs WHERE run_id = %s", result.run_id)
+        return Synced(result, run_rows[0] if run_rows else {})
 
     def execute(
         self,
@@ -143,9 +143,9 @@ class Scenario:
         assets: Iterable[str] = (),
         foreground: bool = True,
     ) -> dg.ExecuteInProcessResult:
-        """Execute one sync, of all assets unless some are named; without their checks unless those are asked for.
+        """Execute one sync, by default of all assets and without their checks.
 
-        Without an instant it is one of the present.
+        If `as_of` is None, the sync uses the current time.
         """
         now = as_of or datetime.now(UTC)
         settings = Settings.load()
@@ -162,57 +162,57 @@ class Scenario:
         )
 
     def sync(self, as_of: datetime | None = NOW, **how: Any) -> Synced:
-        """Run one sync that must succeed."""
+        """Run one sync and assert that it succeeds."""
         synced = self.run(as_of, **how)
         assert synced.result.success, why(synced.result)
         return synced
 
     def rows(self, query: str, *values: Any) -> list[Row]:
-        """A query's rows."""
+        """Return the rows of a query."""
         with self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
             cursor.execute(query, values or None)
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
     def one(self, query: str, *values: Any) -> Row:
-        """A query's only row."""
+        """Return the only row of a query."""
         (row,) = self.rows(query, *values)
         return row
 
     def values(self, query: str, *values: Any) -> list[Any]:
-        """The first column of a query's rows."""
+        """Return the first column of a query."""
         return [next(iter(row.values())) for row in self.rows(query, *values)]
 
     def customer(self, email: str) -> Row:
-        """The customer of an email, in any spelling."""
+        """Return the customer with an email, ignoring case."""
         return self.one("SELECT * FROM unified_customers WHERE lower(email) = lower(%s)", email)
 
     def emails(self, *, living: bool = True) -> list[str]:
-        """Every customer's email, by default of those that are not marked as deleted."""
+        """Return the emails of all customers, by default without those marked as deleted."""
         where = "WHERE intercom_deleted_at IS NULL" if living else ""
         return self.values(f"SELECT email FROM unified_customers {where} ORDER BY lower(email)")
 
     def alerts(self) -> list[tuple[str, str]]:
-        """Kind and email of every alert, in the order decided."""
+        """Return kind and email of every alert, in order of creation."""
         return [(row["kind"], row["email"]) for row in self.rows("SELECT * FROM customer_alerts ORDER BY id")]
 
     def rejects(self) -> list[tuple[str, str, str]]:
-        """Kind, id and field of every rejected record."""
+        """Return kind, id and field of every rejected record."""
         found = self.rows("SELECT kind, id, field FROM rejected_records ORDER BY kind, id")
         return [(row["kind"], row["id"], row["field"]) for row in found]
 
     def requests(self, matching: Callable[[Request], bool]) -> list[Request]:
-        """The requests received that match."""
+        """Return the received requests that match."""
         return [request for request in self.sandbox.requests if matching(request)]
 
     def parts_fetched(self) -> list[str]:
-        """The conversations whose parts were asked for, since the requests were last cleared."""
+        """Return the ids of conversations fetched since the request log was last cleared."""
         one_alone = re.compile(r"/conversations/(?!deleted$)")
         asked = self.requests(lambda one: one.method == "GET" and one_alone.match(one.path) is not None)
         return [request.path.rpartition("/")[2] for request in asked]
 
 
 def why(result: dg.ExecuteInProcessResult) -> str:
-    """What made a run fail."""
+    """Return the errors of a failed run."""
     failed = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     return "\n".join(
         (one.user_failure_data and one.user_failure_data.description) or str(one.error) for one in failed if one

@@ -1,4 +1,4 @@
-"""Everything that a database keeps, as text: what is searched for a person or for words that should be gone."""
+"""Search all tables of a database for a text that should have been erased."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,7 @@ _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema =
 
 
 def found(url: str, schemas: Iterable[str], text: str) -> set[str]:
-    """The tables of some schemas in whose rows a text stands, in any case, also inside JSON and arrays."""
+    """Return the tables of some schemas that contain a text, ignoring case, also inside JSON and arrays."""
     return {table for table, row in _rows(url, schemas) if text.lower() in row.lower()}
 
 

@@ -1,4 +1,4 @@
-"""What the tests of this folder share: a company on a sandbox, a client that does not wait, and clocks."""
+"""Shared helpers: a workspace on a sandbox, a client that does not wait, and clocks."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ TOKEN = "tok_invented_for_tests"
 
 
 class HandClock:
-    """A clock that only moves when somebody sleeps. Safe for threads."""
+    """A thread-safe clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -37,7 +37,7 @@ class HandClock:
 
 
 def company_of(created: Iterable[int], *, timezone: str = "UTC") -> Workspace:
-    """A company with one contact per creation time, its id telling its number."""
+    """Create a workspace with one contact per creation time; ids contain the number."""
     company = Workspace(timezone=timezone)
     for number, at in enumerate(created):
         company.put_contact(contact(id=f"{number:024x}", created_at=at, updated_at=at))
@@ -45,7 +45,7 @@ def company_of(created: Iterable[int], *, timezone: str = "UTC") -> Workspace:
 
 
 def talks_of(updated: Iterable[int]) -> Workspace:
-    """A company with one conversation per time of its last change."""
+    """Create a workspace with one conversation per update time."""
     company = Workspace()
     for number, at in enumerate(updated):
         company.put_conversation(conversation(id=str(1000 + number), created_at=at, updated_at=at))
@@ -53,12 +53,12 @@ def talks_of(updated: Iterable[int]) -> Workspace:
 
 
 def brief(seconds: float) -> None:
-    """A sleep that only lets other threads run."""
+    """Yield to other threads instead of sleeping."""
     time.sleep(min(seconds, 0.001))
 
 
 def client_of(url: str, *, version: str = "2.16", **options: Any) -> IntercomClient:
-    """A client without a cap of its own, whose waits are brief."""
+    """Create a client without a rate limit that does not wait."""
     options.setdefault("sleep", brief)
     return IntercomClient(TOKEN, base_url=url, version=version, contacts_per_second=None, **options)
 
@@ -72,22 +72,22 @@ def reading(
     now: Callable[[], float] = lambda: NOW,
     latency: float = 0.0,
 ) -> Iterator[tuple[Sandbox, Reader]]:
-    """A sandbox with a company and a reader on it."""
+    """Open a sandbox with a workspace, and a reader on it."""
     with Sandbox(company, latency=latency) as sandbox, client_of(sandbox.url, version=version) as client:
         yield sandbox, Reader(client, workers=workers, clock=now)
 
 
 def ids(pages: Iterable[CheckpointedPage]) -> list[str]:
-    """Every id delivered, in order."""
+    """Return the delivered ids in order."""
     return [record["id"] for page in pages for record in page.records]
 
 
 def searches(sandbox: Sandbox, stream: Stream = Stream.CONTACTS) -> list[Any]:
-    """The bodies of the searches received."""
+    """Return the bodies of the received searches."""
     return [request.json for request in sandbox.requests if request.path == stream.path]
 
 
 def wait_until_quiet() -> None:
-    """Wait until no worker of any read is left: the last calls of a read broken off may still be under way."""
+    """Wait until no scan worker is running; the last requests of an interrupted scan may be in flight."""
     while any(thread.name.startswith("intercom-") for thread in threading.enumerate()):
         time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Ways to break a sound record, each breaking one rule, and things that are no records at all."""
+"""Corruptions of valid records, one rule each, and values that are not records."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
-"""Strategies: what may happen to a workspace and to the table that others write to.
+"""Hypothesis strategies for edits of a workspace.
 
-An edit is a function of the world; it does nothing where there is nobody to do it to.
+An edit is a function of the world; it does nothing if there is no record to edit.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,13 +17,13 @@ from intercom_sync_tests.model.world import START, World
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit, readable in a failure's report."""
+    """One edit with a readable representation for failure reports."""
 
     act: Callable[..., None]
     given: tuple[Any, ...]
 
     def __call__(self, world: World) -> None:
-        """Do it."""
+        """Apply the edit."""
         self.act(world, *self.given)
 
     def __repr__(self) -> str:
@@ -55,7 +55,7 @@ _ages = st.sampled_from([0, 0, 0, 5 * DAY, 29 * DAY, 31 * DAY, 400 * DAY])
 
 
 def some(of: st.SearchStrategy[Edit], least: int) -> st.SearchStrategy[list[Edit]]:
-    """Several edits."""
+    """Return a strategy for lists of edits."""
     return st.lists(of, min_size=least, max_size=least + 6)
 
 
@@ -86,7 +86,7 @@ def merge(world: World, which: int, other: int) -> None:
 
 
 def merge_in_group(world: World, which: int, speaker: int, other: int) -> None:
-    """Merge somebody who takes part in a conversation of several, into anybody."""
+    """Merge a participant of a group conversation into any other contact."""
     newest_first = sorted(world.talks, key=int, reverse=True)
     taking_part = [_people(world.talks[name]) & set(world.people) for name in newest_first]
     if found := [people for people in taking_part if len(people) > 1]:
@@ -116,7 +116,7 @@ def reply(world: World, which: int, kind: str, body: str | None, part_type: str,
 
 
 def talk_of_unknown(world: World, which: int, age: int) -> None:
-    """A conversation that does not say who opened it."""
+    """Add a conversation without the author of its opening message."""
     if first := _pick(world.people, which):
         world.add_talk([first], "user", None, age=age, counted=True, known=False)
 
@@ -187,7 +187,7 @@ edits = some(st.one_of(contact_edits, talk_edits), 1)
 
 
 def group(world: World, emails: Any, body: str) -> None:
-    """New people, of whom the first two start a conversation, and one says something in it."""
+    """Add contacts, a conversation of the first two, and a reply of one of them."""
     before = set(world.people)
     for email in emails:
         world.add_contact({"email": email})

@@ -1,4 +1,4 @@
-"""Strategies: what other systems do to the table of customers, to the real one and the oracle's alike."""
+"""Hypothesis strategies for writes of other systems to the customers, in the real table and in the oracle."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -35,13 +35,13 @@ _emails = st.sampled_from([*EMAILS, "Ada@Example.com", "only.theirs@example.com"
 
 @dataclass(frozen=True)
 class Other:
-    """Another system's write of some values, or its deletion of a row."""
+    """Another system's write of some values or deletion of a row."""
 
     email: str
     values: dict[str, Any] | None
 
     def __call__(self, store: Store, oracle: Oracle) -> None:
-        """Do it, in the table and in what the oracle thinks of it."""
+        """Apply the write to the table and to the oracle."""
         key = self.email.lower()
         if self.values is None:
             store.delete(key)

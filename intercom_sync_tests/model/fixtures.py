@@ -1,4 +1,4 @@
-"""A world of one kind for tests that need no random one: a sandbox, a client and a store, opened together."""
+"""A fixed world for tests without random data: a sandbox, a client and a store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from intercom_sync_tests.model.world import World
 
 @contextmanager
 def tables(url: str, schema: str, theirs: str = THEIRS) -> Iterator[tuple[Pool, Store]]:
-    """Connections to one schema: the syncs' own, and one of another system, which adds what is its own."""
+    """Open connections to one schema: the pool of the syncs, and one of another system, which adds its own columns."""
     pool, store = Pool(url, schema), Store(url, schema)
     store.query(f"ALTER TABLE unified_customers {theirs}")
     try:
@@ -27,7 +27,7 @@ def tables(url: str, schema: str, theirs: str = THEIRS) -> Iterator[tuple[Pool, 
 def syncs(
     world: World, pool: Pool, store: Store, *, version: str = "2.16", per_page: int = 150, bucket: int = 50_000
 ) -> Iterator[Syncs]:
-    """Syncs of a world, on empty tables."""
+    """Return the syncs of a world on empty tables."""
     store.empty()
     with Sandbox(world.company, clock=lambda: world.now) as sandbox:
         harness = Harness(world, sandbox, pool.connect, version, per_page, bucket)

@@ -1,4 +1,4 @@
-"""One sync over real HTTP and a real Postgres, by `run_sync`, under a world's clock."""
+"""Run syncs of a world with `run_sync`, real HTTP and a real Postgres, by the world's clock."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ RULES = Rules()
 
 
 class SmallPages(IntercomClient):
-    """A client whose pages hold few records, so that a small world has many of them."""
+    """A client with small pages, so that a small world has many pages."""
 
     per_page = 150
 
@@ -39,7 +39,7 @@ class SmallPages(IntercomClient):
 
 @dataclass(frozen=True)
 class Off:
-    """How many seconds the clocks are from the time, and whether Intercom's answers say what time it is."""
+    """The offsets of the clocks in seconds, and whether Intercom's responses have a Date header."""
 
     machine: int = 0
     database: int = 0
@@ -51,7 +51,7 @@ RIGHT = Off()
 
 @dataclass
 class Attempt:
-    """What one attempt at a run did.
+    """The result of one attempt at a run.
 
     Attributes:
         run: as it was planned.
@@ -69,11 +69,11 @@ class Attempt:
 
 
 class _StoppedError(Exception):
-    """An attempt has taken as many steps as it was to take."""
+    """The attempt reached its limit of steps."""
 
 
 class Harness:
-    """Runs syncs of one world."""
+    """Runs the syncs of one world."""
 
     def __init__(
         self, world: World, sandbox: Sandbox, connect: Callable[[], Session], version: str, per_page: int, bucket: int
@@ -97,9 +97,9 @@ class Harness:
         key_ranges.CUSTOMERS_PER_RANGE = self._per_bucket
 
     def attempt(self, asked: RunRequest, *, stages: int = 4, same: str | None = None, off: Off = RIGHT) -> Attempt:
-        """Sync, as far as the API and the given number of steps let it; without any, the API must fail."""
+        """Run a sync until it ends, the API fails or it reaches the limit of steps."""
         self._runs += same is None
-        # As every run has one of its own, which has not heard yet what time it is.
+        # Each run has its own client, which does not know Intercom's time yet.
         self.client.close()
         self.client = self._new_client()
         before = len(self.sandbox.requests)
@@ -135,7 +135,7 @@ class Harness:
     def start(
         self, session: Session, client: IntercomClient, name: str, asked: RunRequest, off: Off = RIGHT
     ) -> SyncRun:
-        """Begin a run."""
+        """Start a run."""
         now = self.world.now
         self.sandbox.dated(off.dated)
         return start_run(

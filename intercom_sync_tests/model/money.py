@@ -1,4 +1,4 @@
-"""What a contact pays, worked out from the rules' sentences with fractions. Knows nothing of the package's own way."""
+"""The expected revenue of a contact, computed from the rules with fractions, independently of the package's code."""
 
 import json
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from typing import Any
 from intercom_sync_tests.model.words import STATUSES
 
 MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": Fraction(12, 52), "day": Fraction(12, 365)}
-MINOR_UNITS = {"jpy": 1, "krw": 1, "vnd": 1, "kwd": 1000, "bhd": 1000}  # the others that are generated: hundredths
+MINOR_UNITS = {"jpy": 1, "krw": 1, "vnd": 1, "kwd": 1000, "bhd": 1000}  # other generated currencies: hundredths
 MOST = 10**18
 
 
 class Broken(Exception):
-    """The record breaks a rule."""
+    """The record violates a rule."""
 
 
 def six(value: Fraction) -> Decimal:
-    """Rounded half up to six decimals."""
+    """Round half up to six decimals."""
     whole, rest = divmod(abs(value.numerator) * 10**6, value.denominator)
     exact = Decimal(whole) + Decimal(rest) / Decimal(value.denominator)
     rounded = exact.quantize(Decimal(1), ROUND_HALF_UP).scaleb(-6)
@@ -38,7 +38,7 @@ def number(value: Any) -> Fraction:
 
 
 def sane(value: Fraction) -> Fraction:
-    """A sum that somebody may pay."""
+    """Return an amount, if it is plausible."""
     if not -MOST < value < MOST:
         raise Broken("bound")
     return value
@@ -51,7 +51,7 @@ def moment(value: Any) -> int:
 
 
 def revenue(attributes: Any) -> dict[str, Any]:
-    """The Stripe columns of a contact."""
+    """Return the Stripe columns of a contact."""
     if attributes is not None and type(attributes) is not dict:
         raise Broken("custom_attributes")
     attributes = attributes or {}
@@ -79,7 +79,7 @@ def _recurring(attributes: dict[str, Any]) -> tuple[dict[str, Any], set[Any]]:
 
 
 def _monthly(subscription: dict[str, Any]) -> tuple[Fraction | None, set[Any]]:
-    """What a subscription brings a month, None where nobody can know, and its currencies."""
+    """Return the monthly amount of a subscription (None if unknown) and its currencies."""
     listed = subscription.get("items") or {}
     if listed.get("has_more"):
         return None, {_price(subscription).get("currency")}
@@ -111,7 +111,7 @@ def _line(line: dict[str, Any]) -> Fraction | None:
     return amount / minor * quantity / (MONTHS[price["interval"]] * count)
 
 
-# Where the forms that `stripe` makes have the parts of a price; names as they are when every separator is a space.
+# The paths of the price parts in the formats of `stripe`; names have a space for every separator.
 _PLACES = {
     "amount": ("plan amount", "plan amount_decimal", "price unit_amount", "price unit_amount_decimal", "amount"),
     "interval": ("plan interval", "price recurring interval", "interval"),
@@ -124,7 +124,7 @@ _PLACES = {
 
 
 def _price(line: dict[str, Any]) -> dict[str, Any]:
-    """The parts of a line's price."""
+    """Return the parts of a line's price."""
     leaves = {_spaced(name): value for name, value in _leaves(line) if value is not None}
     places = {_spaced(place): part for part, places in _PLACES.items() for place in places}
     return {places[name]: value for name, value in reversed(leaves.items()) if name in places}
@@ -177,7 +177,7 @@ def _truth(value: Any) -> bool | None:
 
 
 def _items(attributes: dict[str, Any], *names: str) -> list[dict[str, Any]] | None:
-    """The items under the first name that says something: references without a status say nothing."""
+    """Return the items under the first name with data; references without a status are not data."""
     for name in names:
         items = _listed(attributes.get(name))
         if items is not None and (not items or any(item.get("status") for item in items)):

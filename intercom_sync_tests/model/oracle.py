@@ -1,4 +1,4 @@
-"""What the tables must hold: a plain recomputation from what syncs could read and what other systems wrote.
+"""The expected tables: a simple recomputation from the extracted records and the writes of other systems.
 
 Holds the last good version of every record that a sync has met, and the rows as they must stand; `support` and `rows`
 work the values out. Which records a sync meets is told by the caller: a window meets what was updated in it, a full
@@ -15,7 +15,7 @@ from intercom_sync_tests.model.valid_records import Json, mentions, name_of, rea
 
 
 class Oracle:
-    """The state that the rules ask for.
+    """The state that the rules require.
 
     Attributes:
         contacts: the last good version of each contact, by id.
@@ -41,14 +41,14 @@ class Oracle:
         self.alerts: list[list[tuple[str, str]]] = []
 
     def meet_contacts(self, records: Iterable[Any]) -> None:
-        """Take in contacts that a sync read, and whom they say they took in."""
+        """Apply the contacts that a sync extracted, and their merge history."""
         for record in records:
             if self._meet("contact", record, read_contact, self.contacts):
                 history = record.get("merge_history") or []
                 self.merged |= {merge["source_contact_id"]: record["id"] for merge in history}
 
     def meet_talks(self, records: Iterable[Json], live: dict[str, Json], waiting: set[str]) -> None:
-        """Take in conversations that a sync read; the parts of those that wait were not to be had."""
+        """Apply the conversations that a sync extracted; the parts of pending ones could not be fetched."""
         for record in records:
             if self._meet("conversation", record, read_talk, self.talks):
                 name = record["id"]
@@ -56,13 +56,13 @@ class Oracle:
                 self.said[name] = [*{*known, *mentions(record, [])}]
 
     def fetch(self, names: Iterable[str], live: dict[str, Json]) -> None:
-        """Take in the parts of conversations that waited for them."""
+        """Apply the fetched parts of pending conversations."""
         for name in names:
             if name in self.talks and isinstance(live.get(name, {}).get("contacts"), dict):
                 self.said[name] = mentions(live[name], parts_of(live[name]))
 
     def written_under(self, authors: dict[tuple[str, int], set[str]], ends_in: Callable[[str], str]) -> None:
-        """Take the ids that words are stored under here, which may be older than the author's own.
+        """Set the contact ids that messages are stored under here, which may precede a merge.
 
         Parts are not read again for a merge. Every author must be one whom an id that is stored has become.
         """
@@ -95,7 +95,7 @@ class Oracle:
         return True
 
     def forget(self, kind: str, met: set[str]) -> None:
-        """Let go of what a full sync did not meet."""
+        """Delete the records that a full sync did not find."""
         good = self.contacts if kind == "contact" else self.talks
         for name in set(good) - met:
             del good[name]
@@ -104,7 +104,7 @@ class Oracle:
             del self.refused[key]
 
     def finish(self, now: int, read: set[str]) -> dict[str, Any]:
-        """Write the customers as of an instant; return the run's figures.
+        """Write the customers as of an instant and return the run's statistics.
 
         Args:
             now: the run's instant.

@@ -1,4 +1,4 @@
-"""The rows of unified_customers and the alerts, one customer at a time, by the rules' sentences."""
+"""The expected rows of unified_customers and alerts, computed one customer at a time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ INTERCOM = (
 TIMED = ("days_since_seen", "quality_score")
 COLUMNS = ("email", "intercom_contact_id", "name", *INTERCOM, *COUNTS, *TIMED, "intercom_deleted_at")
 EMPTY = dict.fromkeys((*COLUMNS, "last_intercom_sync"))
-# What other systems may write and the sync cannot represent: it stays, and counts as unknown.
+# Values of other systems that the sync cannot represent: they are kept and count as unknown.
 STRANGE = ("NaN", "Infinity", "-Infinity", "infinity", "-infinity")
 
 
 @dataclass
 class Written:
-    """What writing did: keys made and updated, alerts, and by refused key its contact and whether that was read."""
+    """The result of a write: created and updated keys, alerts, and rejected keys with their contact."""
 
     new: set[str] = field(default_factory=set)
     updated: set[str] = field(default_factory=set)
@@ -41,7 +41,7 @@ def write(
     read: set[str],
     refuses: Callable[[Json], bool],
 ) -> Written:
-    """Make every row right at an instant, in place; a row that the table refuses stays as it was."""
+    """Update every row in place as of an instant; a row that the table rejects is unchanged."""
     done = Written()
     by_key: dict[str, list[Json]] = {}
     for contact in contacts.values():
@@ -69,13 +69,13 @@ def write(
             done.new.add(key)
         elif was_read:
             done.updated.add(key)
-        # A customer that stays deleted makes none, also where the instant of its deletion was of the future.
+        # A customer that stays deleted creates no alert, even if its deletion time was in the future.
         if before != after and (sharing or key not in wrote):
             is_known = before is not None and before["intercom_deleted_at"] is None
             done.alerts += [(kind, key) for kind in _alerts(before if before and is_known else EMPTY, after)]
         if before != after or was_read:
             after["last_intercom_sync"] = now
-        # None of the future stays, as a sync under a clock that was ahead leaves it.
+        # No time in the future is kept, as a sync with a fast clock writes it.
         after["last_intercom_sync"] = min(after["last_intercom_sync"] or 0, now) or None
         rows[key] = after
     _leave_ids(rows, {key for key in by_key if key not in done.refused})
@@ -83,7 +83,7 @@ def write(
 
 
 def _leave_ids(rows: dict[str, Json], written: set[str]) -> None:
-    """A contact's id, which the table wants unique, has left every row but that of its customer."""
+    """Remove a contact's id, which is unique, from all rows except that of its customer."""
     owners = {rows[key]["intercom_contact_id"]: key for key in written}
     for key, row in rows.items():
         if owners.get(row["intercom_contact_id"], key) != key:
@@ -91,7 +91,7 @@ def _leave_ids(rows: dict[str, Json], written: set[str]) -> None:
 
 
 def known(value: Any) -> Any:
-    """A value as the sync sees it."""
+    """Return a value as the sync reads it."""
     return None if isinstance(value, str) and value in STRANGE else value
 
 

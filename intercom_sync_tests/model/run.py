@@ -1,4 +1,4 @@
-"""What a sync must have met, told to the oracle; and the comparison of its tables with the real ones."""
+"""Run syncs, apply the expected extraction to the oracle, and compare its tables with the real ones."""
 
 from typing import Any, NamedTuple
 
@@ -15,25 +15,25 @@ _SLACK = int(OVERLAP.total_seconds())
 
 
 class Before(NamedTuple):
-    """What a sync finds from earlier ones: conversations whose parts wait, and those that older rules rejected."""
+    """The state before a sync: conversations with pending parts, and those rejected by older rules."""
 
     waiting: set[str]
     rejected: set[str]
 
 
 class Syncs:
-    """Syncs of one world, each followed by the oracle, and the oracle's own record of what they cover."""
+    """The syncs of one world, each applied to the oracle, and the time ranges that they cover."""
 
     def __init__(self, world: World, harness: Harness, store: Store) -> None:
         self.world, self.harness, self.store = world, harness, store
         self.oracle = Oracle()
-        self.began: dict[object, int] = {}  # scope of a reading that broke off: the instant it began
+        self.began: dict[object, int] = {}  # scope of an interrupted extraction: its start
         self.done: list[tuple[str, int, int]] = []  # mode, start and end of what successful syncs covered
         self.names: list[str] = []
-        self.newest = 0  # the latest instant that the customers were written for
+        self.newest = 0  # the latest as-of of the customers
 
     def covered(self) -> int | None:
-        """The instant up to which everything was read, without a gap."""
+        """Return the watermark: the instant up to which every change was extracted."""
         fulls = [end for mode, _, end in self.done if mode == FULL]
         reached = max(fulls, default=None)
         for _, start, end in sorted(self.done):
@@ -42,10 +42,10 @@ class Syncs:
         return reached
 
     def window_of(self, asked: RunRequest) -> tuple[int, int] | None:
-        """The seconds that a sync must read, without the overlap; None for everything."""
+        """Return the window of a sync in UNIX seconds, without the overlap; None for all records."""
         open_end = int(partition(self.world.now).end.timestamp())
         if asked.full or self.covered() is None:
-            return None  # the first sync reads everything, whatever is asked for
+            return None  # the first sync is always full
         if asked.catch_up:
             return min(self.covered() or 0, open_end - 1), open_end
         assert asked.start
@@ -53,17 +53,17 @@ class Syncs:
         return int(asked.start.timestamp()), int(asked.end.timestamp())
 
     def breaks_off(self, asked: RunRequest, stages: int, off: Off = RIGHT) -> None:
-        """A sync that fails; what it landed is in play from now on."""
+        """Run a sync that fails, and apply the records that it landed."""
         window, before = self.window_of(asked), self._before()
         attempt = self.harness.attempt(asked, stages=stages, off=off)
         self.began.setdefault(window or FULL, self.world.now)
         self._landed(attempt, before)
 
     def succeeds(self, asked: RunRequest, off: Off = RIGHT) -> None:
-        """A sync that succeeds, and its tables.
+        """Run a sync that succeeds, and compare its tables.
 
-        Where Intercom does not say what time it is, clocks that are ahead are believed: the tables are those of their
-        time, and nothing counts as read.
+        Without Intercom's Date header, fast clocks are trusted: the tables are those of their time, and the watermark
+        does not advance.
         """
         now, window = self.world.now, self.window_of(asked)
         if asked.as_of:
@@ -79,7 +79,7 @@ class Syncs:
         else:
             self._predicted(attempt, window, before)
         if off.dated:
-            # Nothing counts as read that some clock had not reached; one that was never set is none.
+            # The watermark is not after any clock, except one that was never set.
             behind = max((by for by in (off.machine, off.database) if -1_000 * DAY < by < 0), default=0)
             end = min(now, self.world.now + behind)
             self.done.append((FULL, 0, end) if window is None else ("window", window[0], min(window[1], end)))
@@ -90,20 +90,20 @@ class Syncs:
         self._compare(attempt, expected)
 
     def _lose_words(self) -> None:
-        """Words that a sync under clocks that were ahead deleted, where Intercom no longer has them to fetch again."""
+        """Remove messages that a sync with fast clocks deleted and Intercom no longer returns."""
         live, stored = self.world.live_talks(), self.store.authors()
         for name, said in self.oracle.said.items():
             if not isinstance(live.get(name, {}).get("contacts"), dict):
                 self.oracle.said[name] = [(author, at) for author, at in said if (name, at) in stored]
 
-    # What the oracle hears.
+    # Application to the oracle.
 
     def _before(self) -> Before:
-        """What a sync finds from earlier ones."""
+        """Return the state before a sync."""
         return Before(self.store.waiting(self.world.now), self.store.judged_by_older_rules())
 
     def _predicted(self, attempt: Attempt, window: tuple[int, int] | None, before: Before) -> None:
-        """A reading of its own: the rules say what it met."""
+        """Apply a new extraction; the rules determine the records it found."""
         live, waiting = self.world.live_talks(), self.store.waiting(self.world.now)
         self.oracle.meet_talks((live[one] for one in sorted(before.rejected & attempt.fetched)), live, waiting)
         self.oracle.fetch((before.waiting - waiting) | attempt.fetched, live)
@@ -130,7 +130,7 @@ class Syncs:
         self.oracle.written_under(self.store.authors(), self.world.ends_in)
 
     def _asked_for(self, attempt: Attempt, shown: set[str]) -> None:
-        """Contacts that a full sync did not find were asked for, and stay where nobody answered."""
+        """Apply the fetches by id of contacts that a full scan missed; those that failed are kept."""
         missing = set(self.oracle.contacts) - shown
         assert set(attempt.asked) == missing, (attempt.asked, missing, set(self.store.landed()))
         gone = {name for name, status in attempt.asked.items() if status in (404, 410)}
@@ -138,7 +138,7 @@ class Syncs:
         self.oracle.forget(CONTACTS, shown | (missing - gone))
 
     def _landed(self, attempt: Attempt, before: Before) -> None:
-        """A reading that broke off or went on from one: how far it came is no rule's business, so look."""
+        """Apply an interrupted or resumed extraction; its progress is read from the tables."""
         oracle, live, waiting = self.oracle, self.world.live_talks(), self.store.waiting(self.world.now)
         oracle.fetch((before.waiting - waiting) | attempt.fetched, live)
         landed = self.store.landed()
@@ -160,17 +160,17 @@ class Syncs:
         oracle.refused = {(kind, name): version_of(everything.get(name)) for kind, name in self.store.refused()}
 
     def _is_lossless(self, window: tuple[int, int] | None, began: int, *, full: bool) -> None:
-        """A sync that went on with an earlier one's reading has also met what changed since that began."""
+        """Assert that a resumed extraction also has the changes since it was started."""
         since = (began - _SLACK, window[1] if window else self.world.now + 1)
         for kind, good in ((CONTACTS, self.oracle.contacts), (CONVERSATIONS, self.oracle.talks)):
             for name, record in self.world.shown(kind).items():
                 if _lies_in(record, None if full else window) and _lies_in(record, since):
                     self._is_known(kind, name, record, good)
 
-    # What must hold.
+    # Assertions.
 
     def everything_is_known(self) -> None:
-        """After a sync that takes everything since the last one, nothing that a search shows is missing."""
+        """Assert that every record in the search index has landed after a catch-up sync."""
         for kind, good in ((CONTACTS, self.oracle.contacts), (CONVERSATIONS, self.oracle.talks)):
             for name, record in self.world.shown(kind).items():
                 version = version_of(record)
@@ -205,7 +205,7 @@ def _lies_in(record: Any, window: tuple[int, int] | None) -> bool:
 
 
 def _is_this(record: Any, version: int, people: list[str]) -> bool:
-    """Whether a landed conversation is this version of it; a merge changes who takes part and no version."""
+    """Return whether a landed conversation has this version; a merge changes participants but no version."""
     listed = record.get("contacts")
     named = [one["id"] for one in listed["contacts"]] if isinstance(listed, dict) else people
     return version_of(record) == version and list(dict.fromkeys(named)) == people

@@ -1,4 +1,4 @@
-"""Strategies: sound records with something of the wrong shape in them, and JSON that is no record at all."""
+"""Hypothesis strategies for records with values of the wrong type, and for JSON that is not a record."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,12 +58,12 @@ TALK_WAYS: tuple[Way, ...] = (
 
 
 def without(record: Json, way: Way) -> Json:
-    """The record without what stands at the end of the way."""
+    """Return the record without the value at the path."""
     return _changed(record, way, lambda inner: inner.pop(way[-1], None))
 
 
 def replaced(record: Json, way: Way, value: Any) -> Json:
-    """The record with a value of any shape at the end of the way."""
+    """Return the record with another value at the path."""
     return _changed(record, way, lambda inner: inner.__setitem__(way[-1], value))
 
 
@@ -78,7 +78,7 @@ def _changed(record: Json, way: Way, change: Callable[[Json], object]) -> Json:
 
 
 def misshapen(ways: tuple[Way, ...]) -> st.SearchStrategy[Callable[[Json], Any]]:
-    """What makes of a sound record one with up to three things of the wrong shape."""
+    """Return a function that puts up to three values of the wrong type into a valid record."""
     swap = st.builds(lambda way, value: lambda record: replaced(record, way, value), st.sampled_from(ways), anything)
     lists = st.sampled_from([way for way in ways if "tripe" in way[-1]] or list(ways))
     item = st.builds(lambda way, value: lambda record: replaced(record, way, value), lists, _items)

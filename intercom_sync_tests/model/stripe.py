@@ -1,4 +1,4 @@
-"""Strategies for the Stripe data of a contact, in every form that workspaces have it."""
+"""Hypothesis strategies for the Stripe data of a contact, in every known format."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ _price = st.fixed_dictionaries(
     },
 )
 _quantities = st.sampled_from([{}, {"quantity": None}, {"quantity": 0}, {"quantity": 5}, {"quantity": 23}])
-# Where the price is: nested, or flat beside the status with a prefix and a separator, also in custom objects.
+# The position of the price: nested, or flat at the top level with a prefix and separator, also in custom objects.
 _FLAT = {
     "flat": ("", "_"),
     "flat plan_": ("plan_", "_"),
@@ -70,7 +70,7 @@ _bare = st.sampled_from([{"id": "21", "type": "Order"}, {"id": "22", "type": "Or
 
 
 def _formed(item: Json, price: Json, form: str) -> Json:
-    """A subscription or an item with its price in one of the places where prices are found."""
+    """Return a subscription or item with its price in one of the known positions."""
     if form == "plan":
         return {**item, "plan": price}
     if form == "price":
@@ -81,7 +81,7 @@ def _formed(item: Json, price: Json, form: str) -> Json:
 
 
 def _as_price(price: Json) -> Json:
-    """Stripe's price object of a plan."""
+    """Return Stripe's price object of a plan."""
     recurring = {name: price[name] for name in ("interval", "interval_count", "usage_type") if name in price}
     amount = "unit_amount_decimal" if isinstance(price["amount"], str) else "unit_amount"
     made = {"id": "price_1A", amount: price["amount"], "recurring": recurring}
@@ -93,7 +93,7 @@ def _as_price(price: Json) -> Json:
 
 
 def _joined(price: Json, prefix: str, separator: str) -> Json:
-    """Nested values under flat names."""
+    """Return nested values with flattened names."""
     found: Json = {}
     for name, value in price.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""How support goes with each customer, counted one conversation at a time."""
+"""The expected support metrics of each customer, computed one conversation at a time."""
 
 from fractions import Fraction
 from typing import Any
@@ -20,7 +20,7 @@ def support_of(
     merged: dict[str, str],
     now: int,
 ) -> dict[str, dict[str, Any]]:
-    """The support columns of every customer with a conversation, or with words in one."""
+    """Return the support columns of every customer with a conversation or a message."""
     figures: dict[str, dict[str, Any]] = {}
     scores: dict[str, list[int]] = {}
     whose = {one: _key(one, contacts, merged) for one in {*contacts, *merged}}
@@ -32,7 +32,7 @@ def support_of(
             mine["open_tickets"] += talk["open"]
             if talk["score"] and (talk["by"] is None or whose.get(_person(talk["by"], talk)) == key):
                 scores.setdefault(key, []).append(talk["score"])
-        # Not only those who take part: after a merge a conversation lists the target before the author is found gone.
+        # Not only participants: after a merge, a conversation lists the target before the author is deleted.
         for key in {whose.get(_person(author, talk)) for author, at in said.get(name, []) if _recent(at, now)} - {None}:
             figures.setdefault(key, dict(NONE))["mentioned_cancel"] = True
     for key, given in scores.items():
@@ -41,7 +41,7 @@ def support_of(
 
 
 def _key(person: str, contacts: dict[str, Json], merged: dict[str, str]) -> str | None:
-    """Whose words are those of an id: its own customer's, or of the contact that took it in where it is gone."""
+    """Return the customer of a contact id, or of its merge target if the contact is deleted."""
     for _ in range(3):
         if person in contacts:
             break
@@ -50,7 +50,7 @@ def _key(person: str, contacts: dict[str, Json], merged: dict[str, str]) -> str 
 
 
 def _person(named: str, talk: Json) -> str:
-    """Who wrote or rated: the one who is named, but in a conversation of one contact that one."""
+    """Return the author of a message or rating: the only participant, or else the one in the record."""
     return talk["people"][0] if len(talk["people"]) == 1 else named
 
 

@@ -1,4 +1,4 @@
-"""Which records the rules can use, and what they say: contacts and conversations as plain dictionaries."""
+"""The expected result of parsing contacts and conversations, as plain dictionaries."""
 
 from typing import Any
 from unicodedata import category
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def usable(value: Any) -> int | None:
-    """The time in UNIX seconds, where it is one."""
+    """Return a time in UNIX seconds, if it is valid."""
     try:
         return moment(value)
     except Broken:
@@ -23,7 +23,7 @@ def name_of(record: Any) -> str | None:
 
 
 def read_contact(record: Any) -> Json:
-    """The contact's email and its columns of `unified_customers`.
+    """Return the contact's email and its columns of `unified_customers`.
 
     Raises:
         Broken: it breaks a rule.
@@ -53,13 +53,13 @@ def read_contact(record: Any) -> Json:
 
 
 def _shown(email: str) -> str:
-    """The email without what is not shown before and after it: spaces, and marks of Unicode's format category."""
+    """Strip spaces and Unicode format characters from an email."""
     shown = [place for place, each in enumerate(email) if not each.isspace() and category(each) != "Cf"]
     return email[shown[0] : shown[-1] + 1]
 
 
 def read_talk(record: Any) -> Json:
-    """Who takes part in a conversation, whether it is open, and how it was rated.
+    """Return the participants of a conversation, whether it is open, and its rating.
 
     Raises:
         Broken: it breaks a rule.
@@ -81,7 +81,7 @@ def read_talk(record: Any) -> Json:
 
 
 def mentions(record: Json, parts: list[Json]) -> list[tuple[str, int]]:
-    """Who said something of leaving in a conversation, and when: its opening message and parts."""
+    """Return the authors and times of cancel mentions in the opening message and the parts."""
     opens = isinstance(record["source"], dict) and usable(record["created_at"])
     opening = [(record["source"], record["created_at"])] if opens else []
     said = [*opening, *((part, part["created_at"]) for part in parts)]

@@ -1,8 +1,8 @@
-"""The vocabulary that worlds are made of, each word with what the rules say of it."""
+"""Values of generated records, each with the result that the rules require."""
 
 DAY = 86_400
 
-# Spellings of few emails, so that contacts share them; the last is not ASCII.
+# Spellings of a few emails, so that contacts share them; the last one is not ASCII.
 EMAILS = ("ada@example.com", "bob@example.com", "cleo@my_mail.example", "zoë@example.com")
 SPELLINGS = (
     str, str.upper, str.title, lambda email: f"  {email} ", lambda email: f"\t{email.upper()}\n",
@@ -15,7 +15,7 @@ BAD_EMAILS = (
     42, True, ["ada@example.com"], {"email": "ada@example.com"},
 )  # fmt: skip
 
-# What people write, and whether it says that they want to leave.
+# Message texts, and whether each is a cancel mention.
 BODIES = {
     "<p>Hello, I have a question.</p>": False,
     "<p>I want to <b>cancel</b> my plan.</p>": True,
@@ -42,7 +42,7 @@ BODIES = {
 AUTHORS = ("user", "lead", "contact", "admin", "bot")
 CUSTOMERS = frozenset({"user", "lead", "contact"})
 
-# No UNIX seconds: what a required timestamp may not be. Null is one of them; an optional one may be null.
+# Invalid values of a required timestamp. Null is one of them; an optional timestamp may be null.
 BAD_TIMES = ("1770000000", 1_770_000_000.0, 1_770_000_000_000, 0, -5, True, {}, [1])
 
 STATUSES = ("incomplete", "incomplete_expired", "trialing", "active", "past_due", "canceled", "unpaid", "paused")

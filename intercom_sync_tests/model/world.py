@@ -1,7 +1,4 @@
-"""A small workspace that changes: a sandbox company under a clock of its own, and every edit that people make to it.
-
-What the rules make of it is the oracle's business; which edits come in which order, the machine's.
-"""
+"""A small workspace with its own clock, and every edit that can be made to it."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +15,7 @@ CONTACTS, CONVERSATIONS = "contact", "conversation"
 
 
 class World:
-    """A company, the time, and the sound form of every record, from which broken ones are mended."""
+    """A workspace, its clock, and the valid form of every record, which later edits restore."""
 
     def __init__(self, zone: str, delay: int, workspace: str = WORKSPACE) -> None:
         self.now = START
@@ -26,17 +23,17 @@ class World:
         self.company = Workspace(timezone=zone, index_delay=delay, clock=lambda: self.now, workspace_id=workspace)
         self.people: dict[str, Json] = {}
         self.talks: dict[str, Json] = {}
-        self.merges: dict[str, str] = {}  # of each contact merged away, which one took it in
+        self.merges: dict[str, str] = {}  # merged contact: target
         self._made = 0
         self._junk: list[Any] = []
 
-    # What stands where.
+    # Queries.
 
     def table(self, kind: str) -> RecordStore:
         return self.company.contact_table if kind == CONTACTS else self.company.conversation_table
 
     def shown(self, kind: str) -> dict[str, Any]:
-        """What a search finds now, by id, users with whom they took in; what has no id by its text."""
+        """Return what a search finds now by id (or by JSON text), users with their merge history."""
         bodies = [json.loads(record.body) for record in self.table(kind).searchable().records.values()]
         found = {name_of(body) or f"nameless {body!r}": body for body in bodies}
         for source, target in self.merges.items():
@@ -45,13 +42,13 @@ class World:
         return found
 
     def ends_in(self, name: str, hops: int = 1_000) -> str:
-        """The contact that one was merged into in the end, itself where it was not; over at most so many merges."""
+        """Return the contact that a contact was finally merged into, over at most `hops` merges."""
         while hops and name in self.merges:
             name, hops = self.merges[name], hops - 1
         return name
 
     def live_talks(self) -> dict[str, Any]:
-        """Every conversation with its parts, as a request for it alone gives it."""
+        """Return every conversation with its parts, as a fetch by id does."""
         return {body["id"]: body for body in self.company.conversations()}
 
     # Contacts.
@@ -63,7 +60,7 @@ class World:
         self._put_contact(made)
 
     def change_contact(self, name: str, fields: Json, spoil: Callable[[Json], None] | None = None) -> None:
-        """Change a contact, and mend it; or let somebody spoil it."""
+        """Change a contact and store its valid form, or a corrupted one."""
         made = self.people[name] | fields
         self.people[name] = made
         self._put_contact(made, spoil)
@@ -76,7 +73,7 @@ class World:
         self.company.put_contact(stamped)
 
     def add_junk(self, junk: Any) -> None:
-        """Something that is no record at all; two that are equal cannot be told apart, and count as one."""
+        """Store a value that is not a record; equal values count as one."""
         if junk not in self._junk:
             self._junk.append(junk)
             self.company.put_contact(junk)
@@ -86,7 +83,7 @@ class World:
         del self.people[name]
 
     def merge(self, source: str, target: str) -> None:
-        """Merge a contact away; its conversations are the target's, and no `updated_at` moves."""
+        """Merge a contact; its conversations belong to the target, and no `updated_at` changes."""
         self.company.merge_contact(source, target)
         self.merges[source] = target
         del self.people[source]
@@ -98,7 +95,7 @@ class World:
     def add_talk(
         self, people: list[str], kind: str, body: str | None, *, age: int, counted: bool, known: bool = True
     ) -> None:
-        """Open a conversation; with no statistics where it is not counted, and without a source where not `known`."""
+        """Add a conversation, without statistics unless `counted`, and without a source unless `known`."""
         self._made += 1
         writer = author(kind, people[-1] if kind in ("user", "lead", "contact") else "7001")
         made = conversation(
@@ -114,11 +111,11 @@ class World:
         talk = self.talks[name]
         people = [one["id"] for one in talk["contacts"]["contacts"]]
         person = people[speaker % len(people)] if kind in ("user", "lead", "contact") else "7001"
-        self.now += 1  # Intercom's versions are seconds: a change within the second of a sync has none of its own
+        self.now += 1  # versions are seconds: a change within the second of a sync would not be a new version
         self._add_part(name, part_type=part_type, body=body, author=author(kind, person), created_at=self.now)
 
     def appear(self, name: str, body: str | None, back: int | None) -> None:
-        """A message of a contact appears that is older: so long, or as old as the conversation."""
+        """Add an older message of a contact: `back` seconds old, or as old as the conversation."""
         talk = self.talks[name]
         person = talk["contacts"]["contacts"][-1]["id"]
         self.now += 1
@@ -126,7 +123,7 @@ class World:
         self._add_part(name, body=body, author=author("user", person), created_at=created_at)
 
     def redact(self, name: str, which: int) -> None:
-        """Somebody redacts a part."""
+        """Redact a part."""
         if parts := self.talks[name]["conversation_parts"]["conversation_parts"]:
             self.now += 1
             place = which % len(parts)
@@ -152,7 +149,7 @@ class World:
         self.change_talk(name, {"conversation_rating": given if named else given | {"contact": None}})
 
     def change_talk(self, name: str, fields: Json, spoil: Callable[[Json], None] | None = None) -> None:
-        """Change a conversation, and mend it; or let somebody spoil it."""
+        """Change a conversation and store its valid form, or a corrupted one."""
         made = self.talks[name] | fields | {"updated_at": self.now}
         self.talks[name] = made
         if spoil:

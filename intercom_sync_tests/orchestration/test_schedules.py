@@ -41,7 +41,7 @@ def test_sundays_at_two_everything_is_read() -> None:
     assert (request.partition_key, _config(request)) == ("2026-06-13T18", {"full": True})
 
 
-def test_both_are_on_from_the_start_in_utc_and_at_the_hours_of_the_directive() -> None:
+def test_both_are_on_from_the_start_in_utc_and_at_the_required_hours() -> None:
     assert {name: one.cron_schedule for name, one in _SCHEDULES.items()} == {
         "every_six_hours": "7 */6 * * *",
         "weekly_full": "0 2 * * 0",

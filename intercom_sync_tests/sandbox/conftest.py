@@ -1,4 +1,4 @@
-"""A small hand-made company behind a running sandbox, and a way to ask it. Nothing generated here."""
+"""A small hand-written workspace on a running sandbox, and functions that send requests to it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +18,7 @@ Ask = Callable[..., requests.Response]
 
 @pytest.fixture
 def company() -> Workspace:
-    """Seven users an hour apart and three conversations, in a workspace that lives by UTC."""
+    """Return a workspace in UTC with seven users an hour apart and three conversations."""
     company = Workspace()
     for number in range(7):
         at = NOON + number * HOUR
@@ -34,14 +34,14 @@ def company() -> Workspace:
 
 @pytest.fixture
 def sandbox(company: Workspace) -> Iterator[Sandbox]:
-    """That company behind HTTP."""
+    """Run a sandbox with the workspace."""
     with Sandbox(company) as running:
         yield running
 
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    """A session with a token that is taken."""
+    """Return an HTTP session with a valid token."""
     with requests.Session() as session:
         session.headers["Authorization"] = "Bearer sandbox"
         yield session
@@ -73,7 +73,7 @@ def search(ask: Ask) -> Callable[..., requests.Response]:
 
 @pytest.fixture
 def found(search: Callable[..., requests.Response]) -> Callable[..., list[str]]:
-    """The ids that a search finds, in its order."""
+    """Return the ids in a search result, in order."""
 
     def found(*given: Any, **options: Any) -> list[str]:
         answer = search(*given, **options)

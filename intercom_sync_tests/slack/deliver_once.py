@@ -1,6 +1,6 @@
-"""Deliver an outbox once, in a process that can be killed: database, schema and Slack come as arguments.
+"""Deliver an outbox once in a process that can be killed. Arguments: database, schema and Slack URL.
 
-Time does not pass: neither Slack's pace nor a Retry-After is waited for.
+It does not wait for Slack's rate limit or a Retry-After.
 """
 
 import sys

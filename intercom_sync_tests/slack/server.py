@@ -1,6 +1,6 @@
-"""A local Slack: takes chat.postMessage as Slack does, keeps what it took, and fails as it is told.
+"""A local Slack server: accepts and records chat.postMessage, and fails on request.
 
-Refuses what Slack refuses: more than 50 blocks, more than 3,000 characters a section, an empty text.
+It rejects what Slack rejects: more than 50 blocks, more than 3,000 characters per section, an empty text.
 """
 
 import json
@@ -15,12 +15,12 @@ TOKEN = "xoxb-test"
 
 
 class LocalSlack:
-    """One Slack with one channel; `trouble` decides per message what goes wrong.
+    """A Slack workspace with one channel; `trouble` chooses the failure of each message.
 
-    `wrong` says what other methods answer instead, by their names: an error word, an HTTP status or ("wait", seconds).
+    `wrong` has failures of other methods by name: a Slack error code, an HTTP status or ("wait", seconds).
 
-    `trouble(message)` returns None, or one of: a Slack error word; an HTTP status; ("wait", seconds); "lost" (the
-    message is taken and the connection cut before the answer); "cut" (cut before it is taken).
+    `trouble(message)` returns None, or one of: a Slack error code; an HTTP status; ("wait", seconds); "lost" (the
+    message is accepted and the connection closed before the response); "cut" (closed before it is accepted).
     """
 
     def __init__(self) -> None:
@@ -47,8 +47,8 @@ class LocalSlack:
         self._server.server_close()
 
     def settle(self) -> None:
-        """Wait until all that was sent to it so far is done with, also what a process sent that was killed since."""
-        # Connections are taken in the order in which they came: those before this one are known when it is answered.
+        """Wait until all requests sent so far are handled, including those of killed processes."""
+        # Connections are accepted in order, so all earlier ones are known when this one gets its response.
         with create_connection(("127.0.0.1", self.port)) as last:
             last.sendall(b"GET / HTTP/1.0\r\n\r\n")
             while last.recv(4096):
@@ -57,7 +57,7 @@ class LocalSlack:
             handler.join()
 
     def refusal(self, method: str, asked: dict[str, Any], token: str) -> str | None:
-        """Why Slack answers a method other than posting with an error, if it does."""
+        """Return the planned error of a method other than posting, if any."""
         if token != f"Bearer {TOKEN}":
             return "invalid_auth"
         scopes = (self.scopes or "chat:write,channels:read,groups:read").split(",")
@@ -70,7 +70,7 @@ class LocalSlack:
         return None
 
     def answer(self, method: str, asked: dict[str, Any]) -> dict[str, Any]:
-        """What Slack answers to a method other than posting: lists come two entries a page."""
+        """Return the response to a method other than posting; lists have two entries per page."""
         if method == "conversations.info":
             return {"channel": next(one for one in self.channels if one["id"] == asked["channel"])}
         if method == "conversations.list":
@@ -97,7 +97,7 @@ class LocalSlack:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows the threads that handle its connections."""
+    """An HTTP server that keeps track of the threads that handle its connections."""
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
@@ -185,6 +185,6 @@ def _read(kind: str, body: str) -> dict[str, Any]:
 
 
 def said(message: dict[str, Any]) -> str:
-    """Everything a message shows, in one text."""
+    """Return all text of a message."""
     blocks = json.loads(message.get("blocks") or "[]")
     return "\n".join([message.get("text", ""), *(str(block) for block in blocks)])

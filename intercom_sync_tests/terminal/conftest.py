@@ -1,4 +1,4 @@
-"""A small Intercom that is read slowly, a home that leaves nothing, and the environment that names both."""
+"""A small, slow sandbox, a temporary home folder, and an environment that configures both."""
 
 import os
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """The home of `settings`, for tests that use its embedded server."""
+    """Return the home folder of `settings`, for tests that use its embedded server."""
     with passing(tmp_path / "home") as folder:
         yield folder
 
 
 @pytest.fixture
 def settings(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
-    """An environment in which reading takes a while, so that it can be interrupted."""
+    """Return an environment in which an extraction is slow enough to be interrupted."""
     return os.environ | {
         "INTERCOM_API_KEY": "tok_invented",
         "INTERCOM_BASE_URL": sandbox.url,
@@ -37,5 +37,5 @@ def settings(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def named(settings: dict[str, str], database_url: str, schema: str) -> dict[str, str]:
-    """The same with a named server."""
+    """Return the same environment with an external server."""
     return settings | {"INTERCOM_SYNC_DATABASE_URL": database_url, "INTERCOM_SYNC_SCHEMA": schema}

@@ -1,4 +1,4 @@
-"""A command in a real pseudo-terminal, its output, and every process that it started."""
+"""Run a command in a pseudo-terminal, with access to its output and to every process that it starts."""
 
 import fcntl
 import os
@@ -25,9 +25,9 @@ _POLL_SECONDS = 0.05
 
 
 class Terminal:
-    """A command that has a pseudo-terminal of its own as controlling terminal.
+    """A command with a pseudo-terminal as controlling terminal.
 
-    Its processes are known by a mark in their environment, and an embedded server by its home folder.
+    Its processes are identified by a variable in their environment, and an embedded server by its home folder.
     """
 
     def __init__(self, command: list[str], environment: Mapping[str, str], home: Path) -> None:
@@ -62,20 +62,20 @@ class Terminal:
 
     @property
     def output(self) -> str:
-        """What the terminal shows."""
+        """The output on the terminal."""
         return self._output.decode(errors="replace").replace("\r\n", "\n")
 
     def type(self, keys: bytes) -> None:
-        """Type keys: ^C becomes a SIGINT for the foreground process group."""
+        """Type keys; ^C sends SIGINT to the foreground process group."""
         os.write(self._master, keys)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the command alone, as `kill` does."""
+        """Send a signal to the command only, as `kill` does."""
         if self.process.poll() is None:
             self.process.send_signal(number)
 
     def close(self) -> None:
-        """Close the window: the command gets SIGHUP, and its terminal is gone."""
+        """Close the terminal; the command receives SIGHUP."""
         if self._master >= 0:
             self._closing.set()
             self._reader.join(5)
@@ -83,11 +83,11 @@ class Terminal:
             self._master = -1
 
     def wait_for(self, text: str, seconds: float = 120) -> None:
-        """Wait until the terminal shows a text."""
+        """Wait until the output contains a text."""
         self.wait_until(lambda: text in self.output, seconds)
 
     def wait_until(self, seen: Callable[[], bool], seconds: float = 120) -> None:
-        """Wait until something is so, while the command runs."""
+        """Wait until a condition is true while the command runs."""
         end = time.monotonic() + seconds
         while not seen():
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.output}"
@@ -95,7 +95,7 @@ class Terminal:
             time.sleep(_POLL_SECONDS)
 
     def ends(self, seconds: float) -> int:
-        """Wait until the command and all that it started have ended; return its exit code as a shell reports it."""
+        """Wait until the command and all its processes exit, and return the exit code as a shell reports it."""
         end = time.monotonic() + seconds
         while self.process.poll() is None or self.processes():
             assert time.monotonic() < end, f"still there after {seconds} s: {self._described()}\n{self.output}"
@@ -106,7 +106,7 @@ class Terminal:
         return code if code >= 0 else 128 - code
 
     def processes(self, *, server: bool = True) -> list[int]:
-        """Return every living process of the command, and of an embedded server in its home."""
+        """Return every running process of the command, and of an embedded server in its home folder."""
         return [int(found.name) for found in Path("/proc").glob("[0-9]*") if self._is_ours(found, server=server)]
 
     def _is_ours(self, process: Path, *, server: bool) -> bool:
@@ -129,7 +129,7 @@ class Terminal:
         return found
 
     def _read(self) -> None:
-        """Collect what the terminal shows. A read that waits would keep the window open after `close`."""
+        """Collect the output. A blocking read would keep the terminal open after `close`."""
         while not self._closing.is_set():
             if not select.select([self._master], [], [], _POLL_SECONDS)[0]:
                 continue
@@ -143,9 +143,9 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """Make standard input the controlling terminal of the new session, which ignores no signal of its keys or window.
+    """Make standard input the controlling terminal of a new session, with default handling of terminal signals.
 
-    Tests that run in the background, or under `nohup`, ignore some, and their children would too.
+    Tests in the background or under `nohup` ignore some signals, and their children would inherit that.
     """
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -153,5 +153,5 @@ def _take_terminal() -> None:
 
 
 def started(settings: Mapping[str, str], *arguments: str) -> Terminal:
-    """Start `intercom-sync` in a terminal of its own."""
+    """Start `intercom-sync` in a new terminal."""
     return Terminal([_COMMAND, *arguments], settings, Path(settings["INTERCOM_SYNC_HOME"]))

@@ -84,7 +84,7 @@ def test_the_other_commands(named: dict[str, str], way: str, arguments: tuple[st
 
 def test_a_running_sandbox(named: dict[str, str]) -> None:
     with started(named, "sandbox", "--port", "0") as terminal:
-        terminal.wait_for("Ctrl-C ends it", START_SECONDS)
+        terminal.wait_for("Ctrl-C stops it", START_SECONDS)
         _end(terminal, "ctrl-c")
 
 

@@ -1,4 +1,4 @@
-"""A connection of psycopg2 on one schema, for what other programs do to the database."""
+"""A psycopg2 connection to one schema, for changes by other programs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from intercom_sync.warehouse.postgres.urls import plain_url
 
 @contextmanager
 def direct(url: str, schema: str) -> Iterator[psycopg2.extensions.cursor]:
-    """A cursor in autocommit whose search path is the schema."""
+    """Open a cursor in autocommit mode with the schema as search path."""
     connection = psycopg2.connect(plain_url(url), options=f'-c search_path="{schema}" -c timezone=UTC')
     connection.autocommit = True
     try:
@@ -21,7 +21,7 @@ def direct(url: str, schema: str) -> Iterator[psycopg2.extensions.cursor]:
 
 
 def definitions(url: str, schema: str) -> list[tuple[object, ...]]:
-    """Every relation, column, index, type and comment of a schema, to compare before and after."""
+    """Return every relation, column, index, type and comment of a schema, for comparisons."""
     with direct(url, schema) as cursor:
         cursor.execute(
             "SELECT c.relname, c.relkind::text, c.relreplident::text, a.attname, format_type(a.atttypid, a.atttypmod), "

@@ -1,4 +1,4 @@
-"""A table of customers that another system made, and syncs that write to it: contacts land, customers are written."""
+"""A customers table that another system created, and syncs that land contacts and write customers to it."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 def person(id: str, email: str | None, *, day: int = 0, mrr: int | None = None, **fields: Any) -> Row:
-    """A contact as it is on a day, with an MRR in dollars where given; `stripe` holds further attributes."""
+    """Build a contact on a day, optionally with an MRR in dollars; `stripe` has further attributes."""
     stripe = dict(fields.pop("stripe", {}))
     if mrr is not None:
         stripe["Stripe Subscriptions"] = [subscription(amount=100 * mrr, interval="month")]
@@ -40,7 +40,7 @@ def person(id: str, email: str | None, *, day: int = 0, mrr: int | None = None, 
 
 
 class SharedTable:
-    """`unified_customers` in a schema, as another system sees it, and the syncs of an invented company."""
+    """`unified_customers` of another system in a schema, and syncs that write to it."""
 
     def __init__(self, url: str, schema: str) -> None:
         self._url, self._schema = url, schema
@@ -52,7 +52,7 @@ class SharedTable:
         self._connection.close()
 
     def rows(self, statement: str, *values: Any) -> list[Row]:
-        """Run a statement as another system; return its rows."""
+        """Run a statement as another system and return its rows."""
         with self._connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
             cursor.execute(statement, values or None)
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
@@ -62,13 +62,13 @@ class SharedTable:
         return row
 
     def written(self, *columns: str) -> dict[str, Any]:
-        """Some columns of every row as text, by email."""
+        """Return some columns of every row as text, by email."""
         texts = ", ".join(f"CAST({c} AS text) AS {c}" for c in columns)
         found = self.rows(f"SELECT lower(email) AS email, {texts} FROM unified_customers ORDER BY 1")
         return {row.pop("email"): tuple(row.values()) if len(row) > 1 else next(iter(row.values())) for row in found}
 
     def places(self) -> dict[str, Any]:
-        """Where each row is: one that is written again is somewhere else."""
+        """Return the physical position of each row, which changes with every write."""
         return {
             row["email"]: row["place"] for row in self.rows("SELECT email, ctid::text AS place FROM unified_customers")
         }
@@ -77,12 +77,12 @@ class SharedTable:
         return [(row["kind"], row["email"]) for row in self.rows("SELECT kind, email FROM customer_alerts ORDER BY id")]
 
     def rejects(self) -> dict[str, tuple[str, str, Any]]:
-        """Reason, field and value of every rejected record, by kind and id."""
+        """Return reason, field and value of every rejected record, by kind and id."""
         found = self.rows("SELECT * FROM rejected_records ORDER BY kind, id")
         return {f"{row['kind']} {row['id']}": (row["reason"], row["field"], row["value"]) for row in found}
 
     def sync(self, *records: Row, day: int = 1, gone: Iterable[str] = ()) -> PublishResult:
-        """Read some contacts, lose others, and write the customers as of a day."""
+        """Land some contacts, delete others, and write the customers as of a day."""
         self._runs += 1
         prepare(self._url, self._schema)
         moment = NOW + day * DAY

@@ -24,7 +24,7 @@ def refusal(attributes, rules=RULES):
     return refused.value.reason
 
 
-def test_the_directives_samples_give_299_a_month_3588_a_year_and_299_paid():
+def test_the_sample_records_give_299_a_month_3588_a_year_and_299_paid():
     attributes = {
         "stripe_id": "cus_1",
         "stripe_plan": "Pro Plan",

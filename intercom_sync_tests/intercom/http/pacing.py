@@ -1,4 +1,4 @@
-"""A read on a clock of its own: a plan, a limiter of ten calls a second, and answers that take their time.
+"""A simulated scan with its own clock: a planner, a rate limiter of ten requests per second, and slow responses.
 
 It tells what a read costs in requests and seconds. What a plan delivers is tested in `test_plan`.
 """
@@ -23,11 +23,11 @@ PATIENCE = 0.15
 
 
 class Records:
-    """Records by creation time, found as Intercom finds them.
+    """Records by creation time, searched as Intercom does.
 
     Args:
-        times: when they were made, epoch seconds.
-        zone: the workspace's offset from UTC in seconds; None where dates are matched by the second.
+        times: creation times in UNIX seconds.
+        zone: the workspace's offset from UTC in seconds; None if dates are compared by the second.
     """
 
     def __init__(self, times: Sequence[int], zone: int | None = None) -> None:
@@ -38,7 +38,7 @@ class Records:
         return len(self._times)
 
     def answer(self, walk: ShardCursor) -> SearchPage:
-        """The walk's next page."""
+        """Return the next page of a cursor."""
         after, before = walk.after, walk.before
         if self._zone is not None:
             after = after if after == 1 else self._midnight(after) + DAY - 1
@@ -60,13 +60,13 @@ class Records:
 
 @dataclass
 class Cost:
-    """What a read took.
+    """The cost of a scan.
 
     Attributes:
-        requests: calls made.
-        seconds: from its begin to the last answer.
-        delivered: ids, in order.
-        sent: when each call was sent.
+        requests: number of requests.
+        seconds: time from the start to the last response.
+        delivered: ids in order.
+        sent: the time of each request.
     """
 
     requests: int = 0
@@ -76,7 +76,7 @@ class Cost:
 
 
 def read_at(plan: ScanPlanner, records: Records, *, latency: float, per_second: int = 10, workers: int = 24) -> Cost:
-    """Carry out a plan, a call as soon as the limiter lets it."""
+    """Run a scan plan, and send each request as soon as the limiter permits it."""
     cost, now, news = Cost(), 0.0, 0.0
     granted: deque[float] = deque(maxlen=per_second)
     under_way: list[tuple[float, int, ShardCursor]] = []

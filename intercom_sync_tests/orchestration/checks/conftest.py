@@ -1,4 +1,4 @@
-"""A company on a sandbox, and syncs of it through Dagster's job."""
+"""A workspace on a sandbox, and syncs of it by the Dagster job."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Syncs:
-    """Runs syncs of one company on one Dagster instance."""
+    """Runs syncs of one workspace on one Dagster instance."""
 
     def __init__(self, company: Workspace, instance: dg.DagsterInstance) -> None:
         self.company = company

@@ -1,4 +1,4 @@
-"""A database as release 0001 left it, from a dump of that release with the rows of some syncs (`release_0001.sql`)."""
+"""A database of release 0001, restored from a dump with the rows of some syncs (`release_0001.sql`)."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _DUMP = Path(__file__).with_suffix(".sql").read_text()
 
 
 def restore(url: str, schema: str) -> None:
-    """Restore it into a schema that is there."""
+    """Restore the dump into an existing schema."""
     with direct(url, schema) as cursor:
         cursor.execute(_DUMP.replace("{schema}", schema))
         cursor.execute("SELECT set_config('search_path', %s, FALSE)", (schema,))

@@ -1,4 +1,4 @@
-"""The seven test cases that the directive lists, by their names."""
+"""The seven test cases that the requirements list, by their names."""
 
 from decimal import Decimal
 
