@@ -16,11 +16,11 @@ def passing(home: Path) -> Iterator[Path]:
     try:
         yield home
     finally:
-        let_go(home)
+        stop_server(home)
         shutil.rmtree(EmbeddedServer(home).folder)
 
 
-def let_go(home: Path) -> None:
+def stop_server(home: Path) -> None:
     """Stop one server as soon as no other process uses it; other servers of this process keep running."""
     server = EmbeddedServer(home)
     while True:

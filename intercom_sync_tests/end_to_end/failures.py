@@ -29,7 +29,7 @@ PARTS_LOST = "one conversation's parts stay refused"
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Failure:
     """One kind of failure.
 
     Attributes:
@@ -54,31 +54,31 @@ class Trouble:
 _UNREACHABLE = "could not be reached"
 
 PASSING_OR_LASTING = {
-    "429 with rate headers": Trouble(THROTTLED, faults.rate_limited(), 9, "after 9 attempts (status 429)"),
-    "429 without headers": Trouble(THROTTLED, faults.rate_limited(headers=False), 9, "after 9 attempts"),
-    "429 with Retry-After": Trouble(THROTTLED, faults.rate_limited(retry_after=30), 9, "after 9 attempts"),
-    "500": Trouble(BROKEN_SERVER, faults.server_error()),
-    "502 with a page of HTML": Trouble(BROKEN_SERVER, faults.bad_gateway()),
-    "503": Trouble(BROKEN_SERVER, faults.unavailable()),
-    "504 without a body": Trouble(BROKEN_SERVER, faults.status(504), shrinks=True),
-    "408": Trouble(BROKEN_SERVER, faults.error(408, "request_timeout", "too slow"), shrinks=True),
-    "reset before an answer": Trouble(BROKEN_CONNECTION, faults.reset(), says=_UNREACHABLE),
-    "reset inside an answer": Trouble(BROKEN_CONNECTION, faults.reset_inside_body(), says=_UNREACHABLE),
-    "an empty 200": Trouble(BROKEN_ANSWER, faults.empty_body()),
-    "half of a JSON": Trouble(BROKEN_ANSWER, faults.truncated_json()),
-    "garbled": Trouble(BROKEN_ANSWER, faults.garbled(), says=_UNREACHABLE),
-    "200 in HTML": Trouble(BROKEN_ANSWER, faults.status(200, "<html>")),
-    "200 of another shape": Trouble(BROKEN_ANSWER, faults.status(200, "[]")),
-    "a URL for a cursor, or no parts": Trouble(
+    "429 with rate headers": Failure(THROTTLED, faults.rate_limited(), 9, "after 9 attempts (status 429)"),
+    "429 without headers": Failure(THROTTLED, faults.rate_limited(headers=False), 9, "after 9 attempts"),
+    "429 with Retry-After": Failure(THROTTLED, faults.rate_limited(retry_after=30), 9, "after 9 attempts"),
+    "500": Failure(BROKEN_SERVER, faults.server_error()),
+    "502 with a page of HTML": Failure(BROKEN_SERVER, faults.bad_gateway()),
+    "503": Failure(BROKEN_SERVER, faults.unavailable()),
+    "504 without a body": Failure(BROKEN_SERVER, faults.status(504), shrinks=True),
+    "408": Failure(BROKEN_SERVER, faults.error(408, "request_timeout", "too slow"), shrinks=True),
+    "reset before an answer": Failure(BROKEN_CONNECTION, faults.reset(), says=_UNREACHABLE),
+    "reset inside an answer": Failure(BROKEN_CONNECTION, faults.reset_inside_body(), says=_UNREACHABLE),
+    "an empty 200": Failure(BROKEN_ANSWER, faults.empty_body()),
+    "half of a JSON": Failure(BROKEN_ANSWER, faults.truncated_json()),
+    "garbled": Failure(BROKEN_ANSWER, faults.garbled(), says=_UNREACHABLE),
+    "200 in HTML": Failure(BROKEN_ANSWER, faults.status(200, "<html>")),
+    "200 of another shape": Failure(BROKEN_ANSWER, faults.status(200, "[]")),
+    "a URL for a cursor, or no parts": Failure(
         BROKEN_ANSWER,
         faults.edited(
             lambda one: one | {"pages": {"next": "https://api.intercom.io/?page=2"}, "conversation_parts": None}
         ),
     ),
-    "no byte": Trouble(SLOW, faults.stall(3), shrinks=True, options=SHORT),
-    "a head without end": Trouble(SLOW, faults.drip("head"), shrinks=True, options=SHORT),
-    "a body without end": Trouble(SLOW, faults.drip("body"), shrinks=True, options=SHORT),
-    "two megabytes where one is the most": Trouble(
+    "no byte": Failure(SLOW, faults.stall(3), shrinks=True, options=SHORT),
+    "a head without end": Failure(SLOW, faults.drip("head"), shrinks=True, options=SHORT),
+    "a body without end": Failure(SLOW, faults.drip("body"), shrinks=True, options=SHORT),
+    "two megabytes where one is the most": Failure(
         LARGE, faults.oversized(2), says="more than 1 MB", shrinks=True, page_attempts=8, options=SHORT
     ),
 }
@@ -86,12 +86,12 @@ PASSING_OR_LASTING = {
 
 LASTING = {
     **{
-        f"{code} in the middle": Trouble(
+        f"{code} in the middle": Failure(
             REFUSED, faults.error(code, "unauthorized", "Access Token Invalid"), 1, "set INTERCOM_API_KEY"
         )
         for code in (401, 402, 403)
     },
-    "a page that is refused": Trouble(
+    "a page that is refused": Failure(
         PAGE_LOST, faults.error(422, "parameter_invalid", "no"), 1, "refused the request: 422 parameter_invalid"
     ),
 }
@@ -175,7 +175,7 @@ def with_cursor(request: Request) -> bool:
     return request.path == "/contacts/search" and "starting_after" in request.json["pagination"]
 
 
-def struck(trouble: Trouble) -> Callable[[Faults], None]:
+def struck(trouble: Failure) -> Callable[[Faults], None]:
     """Return a function that makes all but the last attempt fail for one conversation and for the pages."""
 
     def plan(planned: Faults) -> None:

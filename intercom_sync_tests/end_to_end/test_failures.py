@@ -22,7 +22,7 @@ from intercom_sync_tests.end_to_end.failures import (
     PAGE,
     PASSING_OR_LASTING,
     TALK,
-    Trouble,
+    Failure,
     struck,
     with_cursor,
 )
@@ -54,7 +54,7 @@ def test_trouble_that_passes_is_ridden_out(name: str, begun: Begin, clean: Table
 def test_trouble_that_lasts_ends_the_run_and_the_next_sync_puts_it_right(
     name: str, begun: Begin, clean: Tables
 ) -> None:
-    trouble: Trouble = (PASSING_OR_LASTING | LASTING)[name]
+    trouble: Failure = (PASSING_OR_LASTING | LASTING)[name]
     with begun(trouble.options) as scenario:
         scenario.sandbox.faults.add(trouble.fault, match=PAGE, after=1)
         broken = scenario.run(full=True)

@@ -13,10 +13,10 @@ def _set(name: str, value: Any) -> Spoil:
 
 
 def _attribute(name: str, value: Any) -> Spoil:
-    def spoil(record: dict[str, Any]) -> None:
+    def corrupt(record: dict[str, Any]) -> None:
         record["custom_attributes"] = {**(record["custom_attributes"] or {}), name: value}
 
-    return spoil
+    return corrupt
 
 
 def _subscription(**fields: Any) -> Spoil:
@@ -24,7 +24,7 @@ def _subscription(**fields: Any) -> Spoil:
     return _attribute("Stripe Subscriptions", [{"status": "active", "plan": plan}])
 
 
-CONTACT_SPOILS: tuple[Spoil, ...] = (
+CONTACT_CORRUPTIONS: tuple[Spoil, ...] = (
     *(_set("email", bad) for bad in BAD_EMAILS),
     *(_set(name, bad) for name in ("created_at", "updated_at") for bad in (*BAD_TIMES, None)),
     *(_set("last_seen_at", bad) for bad in BAD_TIMES),
@@ -51,7 +51,7 @@ CONTACT_SPOILS: tuple[Spoil, ...] = (
     _subscription(interval=None),
     _subscription(interval_count=0),
 )
-TALK_SPOILS: tuple[Spoil, ...] = (
+CONVERSATION_CORRUPTIONS: tuple[Spoil, ...] = (
     *(_set(name, bad) for name in ("created_at", "updated_at") for bad in (*BAD_TIMES, None)),
     *(_set("contacts", bad) for bad in ("nobody", 5, [[]])),
 )

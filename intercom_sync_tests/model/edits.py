@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, JUNK, TALK_SPOILS
+from intercom_sync_tests.model.corruptions import CONTACT_CORRUPTIONS, CONVERSATION_CORRUPTIONS, JUNK
 from intercom_sync_tests.model.stripe import attributes
 from intercom_sync_tests.model.words import AUTHORS, BODIES, DAY, EMAILS, NO_EMAILS, SPELLINGS
 from intercom_sync_tests.model.world import START, World
@@ -68,9 +68,9 @@ def add_contact(world: World, fields: Any, age: int) -> None:
     world.add_contact(fields, age=age)
 
 
-def change_contact(world: World, which: int, fields: Any, spoil: int | None = None) -> None:
+def change_contact(world: World, which: int, fields: Any, corrupt: int | None = None) -> None:
     if name := _pick(world.people, which):
-        world.change_contact(name, fields, None if spoil is None else CONTACT_SPOILS[spoil])
+        world.change_contact(name, fields, None if corrupt is None else CONTACT_CORRUPTIONS[corrupt])
 
 
 def archive(world: World, which: int) -> None:
@@ -136,9 +136,9 @@ def rate(world: World, which: int, score: int | None, named: bool) -> None:
         world.rate(name, score, named=named)
 
 
-def change_talk(world: World, which: int, fields: Any, spoil: int | None = None) -> None:
+def change_talk(world: World, which: int, fields: Any, corrupt: int | None = None) -> None:
     if name := _pick(world.talks, which):
-        world.change_talk(name, fields, None if spoil is None else TALK_SPOILS[spoil])
+        world.change_talk(name, fields, None if corrupt is None else CONVERSATION_CORRUPTIONS[corrupt])
 
 
 def delete_talk(world: World, which: int) -> None:
@@ -163,7 +163,7 @@ contact_edits = st.one_of(
     _edit(change_contact, _which, _some),
     _edit(change_contact, _which, st.fixed_dictionaries({"custom_attributes": attributes})),
     _edit(change_contact, _which, st.fixed_dictionaries({"email": emails})),
-    _edit(change_contact, _which, _some, st.integers(0, len(CONTACT_SPOILS) - 1)),
+    _edit(change_contact, _which, _some, st.integers(0, len(CONTACT_CORRUPTIONS) - 1)),
     _edit(change_contact, _which, _nothing),
     _edit(archive, _which),
     _edit(merge, _which, _which),
@@ -180,7 +180,7 @@ talk_edits = st.one_of(
     _edit(redact, _which, _which),
     _edit(rate, _which, st.sampled_from([None, 0, 1, 2, 5, 5, 6]), st.booleans()),
     _edit(change_talk, _which, _states),
-    _edit(change_talk, _which, _nothing, st.integers(0, len(TALK_SPOILS) - 1)),
+    _edit(change_talk, _which, _nothing, st.integers(0, len(CONVERSATION_CORRUPTIONS) - 1)),
     _edit(delete_talk, _which),
 )
 edits = some(st.one_of(contact_edits, talk_edits), 1)

@@ -9,7 +9,7 @@ import pytest
 
 from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync.warehouse.postgres.session import Session
-from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, TALK_SPOILS
+from intercom_sync_tests.model.corruptions import CONTACT_CORRUPTIONS, CONVERSATION_CORRUPTIONS
 from intercom_sync_tests.model.fixtures import syncs, tables
 from intercom_sync_tests.model.harness import WINDOW, Harness, instant
 from intercom_sync_tests.model.pool import Pool
@@ -38,15 +38,17 @@ def lived() -> World:
             "email": chance.choice([*EMAILS, f"p{person[-2:]}@example.com"]),
             "custom_attributes": {"Stripe Subscriptions": paid},
         }
-        spoil = chance.choice([chance.choice(CONTACT_SPOILS), *[None] * 5])
-        world.change_contact(person, fields if chance.random() < 0.5 else {}, spoil)
+        corrupt = chance.choice([chance.choice(CONTACT_CORRUPTIONS), *[None] * 5])
+        world.change_contact(person, fields if chance.random() < 0.5 else {}, corrupt)
         if chance.random() < 0.3:
             world.add_talk([person], "user", chance.choice([*BODIES]), age=0, counted=chance.random() < 0.5)
         if world.talks and chance.random() < 0.6:
             talk = chance.choice(sorted(world.talks))
             world.reply(talk, chance.choice(["user", "admin"]), chance.choice([*BODIES]), "comment")
             world.rate(chance.choice(sorted(world.talks)), chance.randrange(1, 6), named=True)
-            world.change_talk(chance.choice(sorted(world.talks)), {}, chance.choice([*TALK_SPOILS, None, None, None]))
+            world.change_talk(
+                chance.choice(sorted(world.talks)), {}, chance.choice([*CONVERSATION_CORRUPTIONS, None, None, None])
+            )
     assert world.now < START + WINDOWS * WINDOW
     world.now = START + HUNDRED * WINDOW
     return world

@@ -14,7 +14,7 @@ from intercom_sync.sandbox import invalid_records
 from intercom_sync.sandbox.builders import author, contact, conversation, message, part
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.migrate import create_schema, prepare
-from intercom_sync_tests.model.corruptions import CONTACT_SPOILS, JUNK, TALK_SPOILS
+from intercom_sync_tests.model.corruptions import CONTACT_CORRUPTIONS, CONVERSATION_CORRUPTIONS, JUNK
 from intercom_sync_tests.model.fixtures import syncs, tables
 from intercom_sync_tests.model.harness import instant
 from intercom_sync_tests.model.pool import Pool
@@ -75,11 +75,13 @@ def surrounded(bad_contacts: list[Any], bad_talks: list[Any]) -> World:
 
 
 def test_each_broken_record_that_is_known_of_is_refused_with_a_reason(opened: tuple[Pool, Store]) -> None:
-    spoilt = [_spoilt(person(f"c{n}"), spoil) for n, spoil in enumerate((*CONTACT_SPOILS, *invalid_records.CONTACTS))]
+    spoilt = [
+        _spoilt(person(f"c{n}"), corrupt) for n, corrupt in enumerate((*CONTACT_CORRUPTIONS, *invalid_records.CONTACTS))
+    ]
     ignored = len(invalid_records.CONVERSATIONS) - 1  # a source of the wrong shape says nothing, and breaks nothing
     talks = [
-        _spoilt(talk(f"8{n}", "good1"), spoil)
-        for n, spoil in enumerate((*invalid_records.CONVERSATIONS[:ignored], *TALK_SPOILS))
+        _spoilt(talk(f"8{n}", "good1"), corrupt)
+        for n, corrupt in enumerate((*invalid_records.CONVERSATIONS[:ignored], *CONVERSATION_CORRUPTIONS))
     ]
     world = surrounded([*spoilt, *JUNK], talks)
     with syncs(world, *opened, per_page=7) as scene:
@@ -94,8 +96,8 @@ def test_each_broken_record_that_is_known_of_is_refused_with_a_reason(opened: tu
     _good_ones_stand(opened[1])
 
 
-def _spoilt(record: Json, spoil: Callable[[Json], object]) -> Json:
-    spoil(record)
+def _spoilt(record: Json, corrupt: Callable[[Json], object]) -> Json:
+    corrupt(record)
     return record
 
 

@@ -59,17 +59,17 @@ class World:
         self.people[made["id"]] = made
         self._put_contact(made)
 
-    def change_contact(self, name: str, fields: Json, spoil: Callable[[Json], None] | None = None) -> None:
+    def change_contact(self, name: str, fields: Json, corrupt: Callable[[Json], None] | None = None) -> None:
         """Change a contact and store its valid form, or a corrupted one."""
         made = self.people[name] | fields
         self.people[name] = made
-        self._put_contact(made, spoil)
+        self._put_contact(made, corrupt)
 
-    def _put_contact(self, made: Json, spoil: Callable[[Json], None] | None = None) -> None:
+    def _put_contact(self, made: Json, corrupt: Callable[[Json], None] | None = None) -> None:
         stamped = {"updated_at": self.now} | {k: v for k, v in made.items() if k != "updated_at"}
-        if spoil:
+        if corrupt:
             stamped = json.loads(json.dumps(stamped))
-            spoil(stamped)
+            corrupt(stamped)
         self.company.put_contact(stamped)
 
     def add_junk(self, junk: Any) -> None:
@@ -148,13 +148,13 @@ class World:
         given = rating(score, by=person, at=self.now)
         self.change_talk(name, {"conversation_rating": given if named else given | {"contact": None}})
 
-    def change_talk(self, name: str, fields: Json, spoil: Callable[[Json], None] | None = None) -> None:
+    def change_talk(self, name: str, fields: Json, corrupt: Callable[[Json], None] | None = None) -> None:
         """Change a conversation and store its valid form, or a corrupted one."""
         made = self.talks[name] | fields | {"updated_at": self.now}
         self.talks[name] = made
-        if spoil:
+        if corrupt:
             made = json.loads(json.dumps(made))
-            spoil(made)
+            corrupt(made)
         self.company.index_delay = 0
         self.company.put_conversation(made)
         self.company.index_delay = self.delay

@@ -1,7 +1,4 @@
-"""Rounds of a siege: people work, a sync is killed, and after its next try the tables are those of one nobody killed.
-
-When a victim is killed is `victim`'s business; how often, the test's.
-"""
+"""Kill rounds: edit, kill a sync, run it again, and compare the tables with those of an undisturbed sync."""
 
 import time
 from collections import Counter
@@ -11,7 +8,7 @@ from typing import Any
 from intercom_sync.sandbox.requests import Request
 from intercom_sync_tests.survival.killed_process import (
     Aim,
-    Victim,
+    KilledSync,
     at_any_moment,
     command,
     in_a_step,
@@ -20,7 +17,7 @@ from intercom_sync_tests.survival.killed_process import (
     while_writing,
     with_marks,
 )
-from intercom_sync_tests.survival.reference_run import Twins
+from intercom_sync_tests.survival.reference_run import SchemaPair
 from intercom_sync_tests.survival.state import BOOKS
 from intercom_sync_tests.survival.steps import Order, sync
 
@@ -28,12 +25,12 @@ _READ = "SELECT {}s_read FROM sync_runs WHERE status = 'succeeded' ORDER BY as_o
 Marked = dict[tuple[str, str], int]
 
 
-class Siege:
-    """Rounds of life, a sync that is killed, its next try, and the comparison."""
+class KillRounds:
+    """Rounds of edits, a killed sync, its retry, and a comparison."""
 
-    def __init__(self, both: Twins, folder: Path, *, many: bool) -> None:
-        self.both, self.chance = both, both.life.chance
-        self.log, self.home = folder / "victims.log", folder / "home"
+    def __init__(self, both: SchemaPair, folder: Path, *, many: bool) -> None:
+        self.both, self.chance = both, both.random_edits.chance
+        self.log, self.home = folder / "killed.log", folder / "home"
         self.seconds: dict[str, float] = {}
         self.kills: Counter[str] = Counter()
         self.resumed = self.committed = self.too_late = self.twice = 0
@@ -46,32 +43,32 @@ class Siege:
         return self.both.order(f"run-{self._tries:03d}", **how)
 
     def measure(self, kind: str) -> float:
-        """How long an undisturbed sync takes: of the steps from their beginning, of the command from its own."""
+        """Measure the duration of an undisturbed sync, for the steps and for the command."""
         if kind not in self.seconds:
             order = self.order(full=True)
-            victim = (self._steps if kind == "steps" else self._command)(order)
-            assert victim.wait() == 0, self.log.read_text()[-3000:]
-            self.seconds[kind] = time.monotonic() - victim.began - victim.steps.get("start", 0.0)
+            killed_sync = (self._steps if kind == "steps" else self._command)(order)
+            assert killed_sync.wait() == 0, self.log.read_text()[-3000:]
+            self.seconds[kind] = time.monotonic() - killed_sync.began - killed_sync.steps.get("start", 0.0)
             self.both.deliver(order)
             self._is_like_the_clean_one(order, self.both.sync_clean(order), allowed=0)
-            self.both.life.goes_on(15)
+            self.both.random_edits.edit_randomly(15)
         return self.seconds[kind]
 
-    def _steps(self, order: Order) -> Victim:
+    def _steps(self, order: Order) -> KilledSync:
         return steps(order, self.log)
 
-    def _command(self, order: Order) -> Victim:
+    def _command(self, order: Order) -> KilledSync:
         return command(order, self.home, self.log)
 
     def round(self, *, real: bool) -> None:
-        """Live, kill, try again, compare; a sync that ends before it is killed is no kill."""
-        self.both.life.goes_on(self.chance.choice([10, 15, 120]))
+        """Run one round and return whether the sync was killed before its end."""
+        self.both.random_edits.edit_randomly(self.chance.choice([10, 15, 120]))
         aim, order = self._aim(real), self.order()
         before = self._connections()
-        victim = (self._command if real else self._steps)(order)
-        aim.wait(victim)
-        dead = victim.kill()
-        # What the dead had asked for, Postgres and Slack may still do.
+        killed_sync = (self._command if real else self._steps)(order)
+        aim.wait(killed_sync)
+        dead = killed_sync.kill()
+        # Postgres and Slack may still process requests of the killed sync.
         while self._connections() > before:
             time.sleep(0.01)
         self.both.slack.settle()
@@ -88,14 +85,14 @@ class Siege:
         state, chance = self.both.disturbed, self.chance
         seen = [with_marks(chance, state), while_writing(chance, state)]
         if real:
-            # What a whole command takes is worth measuring only for many kills.
+            # Measuring a whole command pays off only for many kills.
             return chance.choice([at_any_moment(chance, self.measure("command")), *seen] if self._many else seen)
         whole = at_any_moment(chance, self.measure("steps"), "start")
         aimed = [in_a_step(chance, step, 0.03) for step in ("revenue", "support", "customers", "alerts")]
         return chance.choice([whole, whole, whole, *seen, *aimed, in_the_air(chance, self.both.slack)])
 
     def _aftermath(self, order: Order) -> tuple[list[str], Order]:
-        """What Slack has to hear of the killed sync, and the order of the next try, before which people may work."""
+        """Return the expected Slack messages of the killed sync, and the order of the retry."""
         written = self.both.disturbed.value("SELECT count(*) FROM sync_runs WHERE status = 'succeeded'")
         clean = self.both.clean.value("SELECT count(*) FROM sync_runs WHERE status = 'succeeded'")
         told: list[str] = []
@@ -103,7 +100,7 @@ class Siege:
             self.committed += 1
             told = self.both.sync_clean(order)
         if self.chance.random() < 0.5:
-            self.both.life.goes_on_gently(5)
+            self.both.random_edits.edit_without_deletions(5)
         return told, self.order(full=order.full)
 
     def _connections(self) -> int:
@@ -111,22 +108,22 @@ class Siege:
         return int(self.both.disturbed.value(counted))
 
     def _marked(self) -> Marked:
-        """How many records the marks of each reading under way say were delivered, by reading and kind."""
+        """Return the records delivered by the checkpoints of extractions in progress, by extraction and kind."""
         delivered = (
             "SELECT extraction_id, kind, coalesce(sum((state->>'read')::int), 0) FROM sync_checkpoints GROUP BY 1, 2"
         )
         return {(reading, kind): int(many) for reading, kind, many in self.both.disturbed.query(delivered)}
 
     def _fetched(self) -> set[str]:
-        """The conversations whose parts are here, with their versions."""
+        """Return the conversations with fetched parts, with their versions."""
         here = "NOT parts_pending AND parts_fetched_version IS NOT NULL"
         found = self.both.disturbed.query(f"SELECT id || ' ' || updated_at FROM intercom_conversations WHERE {here}")
         return {one for (one,) in found}
 
     def _second_try(self, order: Order, *, real: bool) -> list[str]:
         if real:
-            victim = self._command(order)
-            assert victim.wait() == 0, self.log.read_text()[-3000:]
+            killed_sync = self._command(order)
+            assert killed_sync.wait() == 0, self.log.read_text()[-3000:]
         else:
             sync(order)
         self.asked = list(self.both.sandbox.requests)
@@ -134,7 +131,7 @@ class Siege:
         return self.both.sync_clean(order)
 
     def _does_not_read_again(self, killed: Order, again: Order, marked: Marked, fetched: set[str]) -> None:
-        """What the killed try landed is not asked for again; what changed since it began is."""
+        """Assert that the retry does not fetch what has landed, except for changes since the start."""
         left = self._marked()
         taken = {kind: many for (reading, kind), many in marked.items() if (reading, kind) not in left}
         self.resumed += any(taken.values())
@@ -150,7 +147,7 @@ class Siege:
         return int(self.both.clean.value(f"SELECT {both}", moment, moment))
 
     def _gets(self) -> set[str]:
-        """The conversations whose parts the next try asked for."""
+        """Return the conversations whose parts the retry fetched."""
         return {one.path.rpartition("/")[2] for one in self.asked if one.method == "GET"}
 
     def _is_like_the_clean_one(self, order: Order, expected: list[str], *, allowed: int) -> None:
@@ -161,7 +158,7 @@ class Siege:
         self.twice += (told - wanted).total()
 
     def is_over(self) -> None:
-        """What dead runs left goes with time."""
+        """Assert that the state of dead runs is cleaned up."""
         self.both.disturbed.query("UPDATE sync_extractions SET started_at = started_at - interval '2 days'")
         order = self.order()
         expected = self._second_try(order, real=False)

@@ -1,4 +1,4 @@
-"""A sync in a process group of its own, and the moment at which the whole group is killed."""
+"""A sync in its own process group, and the point at which the whole group is killed."""
 
 import os
 import random
@@ -23,8 +23,8 @@ _WRITING = (
 )
 
 
-class Victim:
-    """A running sync; `steps` are those that it has begun."""
+class KilledSync:
+    """A running sync; `steps` are those that it has started."""
 
     def __init__(self, command: list[str], settings: Mapping[str, str], log: Path) -> None:
         environment = {
@@ -51,7 +51,7 @@ class Victim:
         return self.process.poll() is None
 
     def wait(self) -> int:
-        """Let it end by itself; the exit code."""
+        """Wait until the process exits and return the exit code."""
         code = self.process.wait(_PATIENCE)
         self._listener.join()
         self._log.close()
@@ -60,25 +60,25 @@ class Victim:
         return code
 
     def kill(self) -> bool:
-        """Kill the group with SIGKILL; whether that came before its end."""
+        """Kill the group with SIGKILL and return whether it was still running."""
         if self.is_alive:
             os.killpg(self.process.pid, signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
     def until(self, seen: Callable[[], bool]) -> None:
-        """Wait until something is seen, or the sync has ended."""
+        """Wait until a condition is true or the sync has ended."""
         end = time.monotonic() + _PATIENCE
         while self.is_alive and not seen() and time.monotonic() < end:
             time.sleep(0.001)
 
 
-def steps(order: Order, log: Path) -> Victim:
-    """The steps of a sync, as `steps` does them."""
-    return Victim(["intercom_sync_tests.survival.steps", order.as_json()], {}, log)
+def steps(order: Order, log: Path) -> KilledSync:
+    """Start the steps of a sync, as in `steps`."""
+    return KilledSync(["intercom_sync_tests.survival.steps", order.as_json()], {}, log)
 
 
-def command(order: Order, home: Path, log: Path, *, database: bool = True) -> Victim:
-    """The real command, through Dagster; with the embedded server of its home where no database is named."""
+def command(order: Order, home: Path, log: Path, *, database: bool = True) -> KilledSync:
+    """Start the real command, with the embedded server of its home folder unless a database is given."""
     settings = {
         "INTERCOM_API_KEY": "tok_invented",
         "INTERCOM_BASE_URL": order.intercom,
@@ -89,71 +89,71 @@ def command(order: Order, home: Path, log: Path, *, database: bool = True) -> Vi
     if database:
         settings["INTERCOM_SYNC_DATABASE_URL"] = order.url
     as_of = datetime.fromtimestamp(order.as_of, UTC).isoformat()
-    return Victim(["intercom_sync", "sync", "--as-of", as_of, *(["--full"] if order.full else [])], settings, log)
+    return KilledSync(["intercom_sync", "sync", "--as-of", as_of, *(["--full"] if order.full else [])], settings, log)
 
 
 class Aim:
-    """When a victim is killed: at a moment of its whole time, or where its progress is seen.
+    """When a process is killed: at a random time, or at an observed point of its progress.
 
     Attributes:
-        name: what the report calls it.
+        name: its name in the report.
     """
 
-    def __init__(self, name: str, wait: Callable[[Victim], None]) -> None:
+    def __init__(self, name: str, wait: Callable[[KilledSync], None]) -> None:
         self.name = name
         self.wait = wait
 
 
 def at_any_moment(chance: random.Random, seconds: float, after: str = "") -> Aim:
-    """Uniformly over what an undisturbed sync takes, counted from its start or from a step's."""
+    """Kill at a uniformly random time of an undisturbed sync, from its start or that of a step."""
     pause = chance.uniform(0, seconds)
 
-    def wait(victim: Victim) -> None:
+    def wait(killed_sync: KilledSync) -> None:
         if after:
-            victim.until(lambda: after in victim.steps)
+            killed_sync.until(lambda: after in killed_sync.steps)
         time.sleep(pause)
 
     return Aim("any moment", wait)
 
 
 def in_a_step(chance: random.Random, step: str, seconds: float) -> Aim:
-    """Soon after a step began."""
+    """Kill soon after the start of a step."""
     assert step in STEPS
     aimed = at_any_moment(chance, seconds, step)
     return Aim(step, aimed.wait)
 
 
 def with_marks(chance: random.Random, state: State) -> Aim:
-    """When some pages have landed."""
+    """Kill after some pages have landed."""
     many = chance.randrange(1, 6)
-    return Aim("marks", lambda victim: victim.until(lambda: state.books()["sync_checkpoints"] >= many))
+    return Aim("marks", lambda killed_sync: killed_sync.until(lambda: state.books()["sync_checkpoints"] >= many))
 
 
 def while_writing(chance: random.Random, state: State) -> Aim:
-    """Inside the transaction that writes the customers."""
+    """Kill inside the transaction that writes the customers."""
     pause = chance.uniform(0, 0.03)
 
-    def wait(victim: Victim) -> None:
-        victim.until(lambda: bool(state.value(_WRITING)))
+    def wait(killed_sync: KilledSync) -> None:
+        killed_sync.until(lambda: bool(state.value(_WRITING)))
         time.sleep(pause)
 
     return Aim("writing", wait)
 
 
 def in_the_air(chance: random.Random, slack: LocalSlack) -> Aim:
-    """When Slack has got a message and not yet answered."""
+    """Kill after Slack has received a message and before its response."""
     many = chance.randrange(1, 3)
 
-    def wait(victim: Victim) -> None:
+    def wait(killed_sync: KilledSync) -> None:
         got: list[object] = []
 
         def strike(message: object) -> None:
             got.append(message)
             if len(got) == many:
-                os.killpg(victim.process.pid, signal.SIGKILL)
+                os.killpg(killed_sync.process.pid, signal.SIGKILL)
 
         slack.trouble = strike
-        victim.until(lambda: False)
+        killed_sync.until(lambda: False)
         slack.trouble = lambda message: None
 
     return Aim("in the air", wait)

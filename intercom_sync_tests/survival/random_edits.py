@@ -1,7 +1,7 @@
-"""A company that lives: random edits between syncs, and gentle ones between a sync that died and its next try.
+"""Random edits of a workspace between syncs, and non-destructive ones between a killed sync and its retry.
 
-Gentle edits only add and change. What was deleted or spoilt between two tries may rightly differ from what a sync
-without the first try knows: nobody can forget what they never met.
+Non-destructive edits only add and change. After a deletion or corruption between two attempts, the tables may
+correctly differ from those of a sync without the first attempt.
 """
 
 import random
@@ -19,8 +19,8 @@ _SPOILS: tuple[dict[str, Any], ...] = (
 _WRITERS = ("user", "user", "lead", "admin")
 
 
-class Life:
-    """A world with its random edits."""
+class RandomEdits:
+    """A world with random edits."""
 
     def __init__(self, seed: int, people: int) -> None:
         self.chance = random.Random(seed)
@@ -32,8 +32,8 @@ class Life:
             self._write()
         self.world.now += 60
 
-    def goes_on(self, edits: int) -> None:
-        """Anything may happen, and hours pass."""
+    def edit_randomly(self, edits: int) -> None:
+        """Apply any edits, and advance the clock by hours."""
         rough = (self._spoil, self._archive, self._merge, self._delete_talk)
         gentle = (self._arrive, self._change, self._change, self._move, self._write, self._answer, self._rate)
         for _ in range(edits):
@@ -41,8 +41,8 @@ class Life:
             self.chance.choice([*gentle, *gentle, *rough])()
         self.world.now += self.chance.choice([60, 3600, 6 * 3600, 9 * 3600])
 
-    def goes_on_gently(self, edits: int) -> None:
-        """People come, change and write, and minutes pass."""
+    def edit_without_deletions(self, edits: int) -> None:
+        """Add and change records, and advance the clock by minutes."""
         for _ in range(edits):
             self.world.now += self.chance.randrange(1, 30)
             self.chance.choice([self._arrive, self._change, self._move, self._write, self._answer])()

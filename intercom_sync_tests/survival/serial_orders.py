@@ -1,10 +1,10 @@
-"""Syncs that ran at once must leave the tables of the same syncs one after another, in some order.
+"""Check serializability: concurrent syncs must give the tables of the same syncs in some serial order.
 
-Which order is decided by the moments at which they commit, so each is tried until one gives the same tables.
+The order depends on the commit times, so each is tried until one gives the same tables.
 
-A full sync lands page by page, and deletes contacts last. Another sync may publish in between, so a customer whose
-contact is deleted keeps what was published last: before the full sync, after it, or in between. That alone is judged
-customer by customer; everything else must agree with one order as a whole.
+A full sync lands page by page and deletes contacts last. Another sync may publish in between, so a customer whose
+contact is deleted keeps the last published row: from before the full sync, after it, or in between. Only this is
+compared per customer; everything else must agree with one order as a whole.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from typing import Any
 
 from intercom_sync.sandbox.faults import overcounted
 from intercom_sync.warehouse.schema.migrate import create_schema, prepare
-from intercom_sync_tests.survival.reference_run import Twins
+from intercom_sync_tests.survival.reference_run import SchemaPair
 from intercom_sync_tests.survival.state import State, differences
 from intercom_sync_tests.survival.steps import Order
 
@@ -34,11 +34,10 @@ _SUPPORT = (
 )  # fmt: skip
 
 
-def sync_serially(both: Twins, orders: Sequence[Order]) -> dict[str, Any]:
-    """Sync the clean schema in an order that leaves the disturbed schema's tables; return what differs, if anything.
+def sync_serially(both: SchemaPair, orders: Sequence[Order]) -> dict[str, Any]:
+    """Find a serial order that gives the disturbed schema's tables, and return the differences if there is none.
 
-    The clean schema is one that agrees from now on. Where no order agrees, the differences are those of the order in
-    which the syncs were started.
+    Afterwards the clean schema is one that agrees. The differences are from the order in which the syncs started.
     """
     found, tried = both.disturbed.tables(), []
     for order in _distinct(orders):
@@ -54,9 +53,9 @@ def sync_serially(both: Twins, orders: Sequence[Order]) -> dict[str, Any]:
 
 
 def _distinct(orders: Sequence[Order]) -> Iterator[tuple[Order, ...]]:
-    """Yield the serial orders, the likely ones first; of those that differ only in their runs' names one.
+    """Yield the distinct serial orders, likely ones first; orders that differ only in run ids are yielded once.
 
-    What differs is mostly whether a full sync deletes first or last.
+    The relevant difference is usually whether a full sync deletes first or last.
     """
     seen = set()
     for order in (tuple(orders), tuple(orders[::-1]), *permutations(orders)):
@@ -66,8 +65,8 @@ def _distinct(orders: Sequence[Order]) -> Iterator[tuple[Order, ...]]:
             yield order
 
 
-def _is_mixed(both: Twins, orders: Sequence[Order], found: dict[str, Any], tried: list[dict[str, Any]]) -> bool:
-    """Whether an order agrees but for deleted customers, each of which keeps what some sync has published of it."""
+def _is_mixed(both: SchemaPair, orders: Sequence[Order], found: dict[str, Any], tried: list[dict[str, Any]]) -> bool:
+    """Return whether an order agrees except on deleted customers, each of which has a row that some sync published."""
     full = [order for order in orders if order.full][:1]
     if not full:
         return False
@@ -102,14 +101,14 @@ def _without_support(row: Any) -> dict[str, Any]:
     return {name: value for name, value in (row or {}).items() if name not in _SUPPORT}
 
 
-def _attempt(both: Twins, orders: Sequence[Order]) -> Twins:
+def _attempt(both: SchemaPair, orders: Sequence[Order]) -> SchemaPair:
     attempt = _copy(both, both.schemas[1])
     for each in orders:
         attempt.sync_clean(each)
     return attempt
 
 
-def _copy(both: Twins, source: str) -> Twins:
+def _copy(both: SchemaPair, source: str) -> SchemaPair:
     """Return the pair with a copy of a schema as the clean one."""
     target = f"t_{uuid.uuid4().hex[:12]}"
     create_schema(both.url, target)
@@ -125,11 +124,11 @@ def _copy(both: Twins, source: str) -> Twins:
     return replace(both, schemas=(both.schemas[0], target), clean=State(both.url, target))
 
 
-def _adopt(both: Twins, attempt: Twins) -> None:
+def _adopt(both: SchemaPair, attempt: SchemaPair) -> None:
     _drop(both)
     both.schemas, both.clean = attempt.schemas, attempt.clean
 
 
-def _drop(pair: Twins) -> None:
+def _drop(pair: SchemaPair) -> None:
     pair.clean.query(f"DROP SCHEMA {pair.schemas[1]} CASCADE")
     pair.clean.close()

@@ -1,9 +1,9 @@
-"""A month of six-hourly syncs in minutes: what a process, its connections and its tables take in the last week.
+"""A soak test: a month of six-hourly syncs in minutes, and the resource use of process, connections and tables.
 
     python -m intercom_sync_tests.survival.soak
 
-People work between the syncs; Intercom fails in every way, syncs are killed, Postgres restarts. Ends with 1 when
-something grew that should not, or something was lost.
+Between the syncs the workspace is edited; Intercom fails in every way, syncs are killed, Postgres restarts. The exit
+code is 1 if resource use grew or records were lost.
 """
 
 import json
@@ -22,9 +22,9 @@ from typing import Any
 from intercom_sync.domain.schema.tables import TABLES
 from intercom_sync.sandbox import faults
 from intercom_sync.warehouse.embedded.postgres_server import embedded_url
-from intercom_sync_tests.homes import let_go, passing
+from intercom_sync_tests.homes import passing, stop_server
 from intercom_sync_tests.survival.killed_process import ROOT, steps
-from intercom_sync_tests.survival.reference_run import Twins, twins
+from intercom_sync_tests.survival.reference_run import SchemaPair, schema_pair
 from intercom_sync_tests.survival.state import BOOKS, differences
 from intercom_sync_tests.survival.steps import Order, sync
 
@@ -45,10 +45,10 @@ _MOST_BYTES = 3.0
 
 
 class Soak:
-    """The month."""
+    """The simulated month."""
 
-    def __init__(self, both: Twins, folder: Path) -> None:
-        self.both, self.log = both, folder / "victims.log"
+    def __init__(self, both: SchemaPair, folder: Path) -> None:
+        self.both, self.log = both, folder / "killed.log"
         self.home = folder / "home"
         self.chance = random.Random(3)
         self.measured: list[dict[str, float]] = []
@@ -60,9 +60,9 @@ class Soak:
         )  # fmt: skip
 
     def live(self) -> None:
-        """The syncs, with what happens between and in them."""
-        life = self.both.life
-        second = life.world.now
+        """Run the syncs, with edits and failures between and during them."""
+        random_edits = self.both.random_edits
+        second = random_edits.world.now
         for number in range(SYNCS):
             second += HOURS * 3600
             self._work(40, second)
@@ -81,12 +81,12 @@ class Soak:
         self.both.sandbox.faults.clear()
 
     def _work(self, edits: int, until: int) -> None:
-        """People work, by simulated time, until a moment."""
-        self.both.life.goes_on(edits)
-        self.both.life.world.now = max(self.both.life.world.now, until)
+        """Apply edits in simulated time until an instant."""
+        self.both.random_edits.edit_randomly(edits)
+        self.both.random_edits.world.now = max(self.both.random_edits.world.now, until)
 
     def _ask(self, order: Order, *, restart: bool = False) -> dict[str, Any]:
-        """Let the worker sync."""
+        """Run a sync in the worker."""
         assert self.worker.stdin
         assert self.worker.stdout
         self.worker.stdin.write(order.as_json() + "\n")
@@ -99,16 +99,16 @@ class Soak:
         return told
 
     def _restart(self) -> None:
-        """Stop Postgres under everybody's feet, and start it again."""
-        let_go(self.home)
+        """Restart Postgres while connections are open."""
+        stop_server(self.home)
         embedded_url(self.home)
 
     def _kill(self, order: Order) -> None:
-        """Another process begins the same sync and is killed."""
-        victim = steps(replace(order, run=f"{order.run}-k"), self.log)
-        victim.until(lambda: "extract" in victim.steps)
+        """Start the same sync in another process and kill it."""
+        killed_sync = steps(replace(order, run=f"{order.run}-k"), self.log)
+        killed_sync.until(lambda: "extract" in killed_sync.steps)
         time.sleep(self.chance.uniform(0, 0.6))
-        self.met["kills"] += victim.kill()
+        self.met["kills"] += killed_sync.kill()
 
     def _trouble(self) -> None:
         planned = self.both.sandbox.faults
@@ -127,7 +127,7 @@ class Soak:
 
     def _measure(self, told: dict[str, Any]) -> None:
         state = self.both.disturbed
-        # What a killed process held goes when the server notices.
+        # The server releases a killed process's resources when it notices.
         told |= {"connections": state.value(_CONNECTIONS), "locks": state.value(_LOCKS)}
         told |= {"requests": len(self.both.sandbox.requests), "books": sum(state.books().values())}
         self.measured.append({name: value for name, value in told.items() if name != "error"})
@@ -137,23 +137,23 @@ class Soak:
         self.both.slack.requests.clear()
 
     def weeks(self, name: str) -> tuple[float, float]:
-        """The medians of the first week and of the last; the full syncs that begin the weeks are left out."""
+        """Return the medians of the first and the last week, without the full syncs at their start."""
         values = [one[name] for number, one in enumerate(self.measured) if number % WEEK]
         return median(values[: WEEK - 1]), median(values[-WEEK + 1 :])
 
     def table(self, name: str) -> tuple[int, int, float, float]:
-        """Rows of a table after the first week and at the end; bytes likewise."""
+        """Return rows and bytes of a table after the first week and at the end."""
         (early, before), (late, after) = self.sizes[WEEK - 1][name], self.sizes[-1][name]
         return early, late, before, after
 
 
 def main() -> int:
     began = time.monotonic()
-    logging.disable()  # the trouble is meant
+    logging.disable()  # the failures are intended
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with passing(folder / "home") as home, twins(embedded_url(home), 11, 200) as both:
+        with passing(folder / "home") as home, schema_pair(embedded_url(home), 11, 200) as both:
             # Time passes some ten thousand times as fast as for a real autovacuum.
             both.disturbed.query("ALTER SYSTEM SET autovacuum_naptime = '1s'")
             both.disturbed.query("SELECT pg_reload_conf()")
@@ -165,7 +165,7 @@ def main() -> int:
 
 
 def report(soak: Soak) -> list[str]:
-    """Print the figures; what grew."""
+    """Print the measurements and return those that grew."""
     grown = []
     print(f"{SYNCS} syncs; {soak.met}\n\n| a sync | first week | last week | at most |\n| --- | --- | --- | --- |")
     for name in ("seconds", *_FLAT):
@@ -186,7 +186,7 @@ def report(soak: Soak) -> list[str]:
 
 
 def lost(soak: Soak) -> list[str]:
-    """What a last full sync leaves otherwise in the landed tables than one that starts from nothing."""
+    """Return the differences of the landed tables after a full sync from those of a sync into empty tables."""
     both = soak.both
     order = both.order("the last", full=True)
     sync(order)
@@ -196,7 +196,7 @@ def lost(soak: Soak) -> list[str]:
     different = []
     for name in ("intercom_contacts", "intercom_conversations", "revenue_metrics"):
         found_rows, wanted_rows = (
-            # Whose words were last fetched when is no matter of what is there.
+            # The times of fetches may differ.
             {key: row | dict.fromkeys(_FETCHED) for key, row in one[name].items() if key not in refused}
             for one in (found, wanted)
         )

@@ -1,4 +1,4 @@
-"""What stands in a schema's tables, but for what says which run wrote it and when by the machine's clock."""
+"""The rows of a schema's tables, without run ids and times of the machine's clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ BOOKS = ("sync_extractions", "sync_seen_ids", "sync_checkpoints")
 
 
 class State:
-    """A connection of its own to one schema, opened again where the server restarted."""
+    """A connection to one schema that reconnects after a server restart."""
 
     def __init__(self, url: str, schema: str) -> None:
         self._url, self._schema = url, schema
@@ -56,7 +56,7 @@ class State:
         return row[0]
 
     def tables(self) -> dict[str, Any]:
-        """Every row of every table that a sync makes, by its key; the alerts with how often each is there."""
+        """Return every row of every table of a sync by key; alerts with their counts."""
         found = {
             name: dict(self.query(f"SELECT {key}, to_jsonb(t) - %s::text[] FROM {name} t", [*_UNTOLD]))
             for name, key in _KEYS.items()
@@ -64,13 +64,13 @@ class State:
         return found | {"customer_alerts": self.query(_ALERTS)}
 
     def books(self) -> dict[str, int]:
-        """How many rows the readings under way have left."""
+        """Return the number of rows of extractions in progress."""
         return {name: self.value(f"SELECT count(*) FROM {name}") for name in BOOKS}
 
 
 @contextmanager
 def opened(url: str, schema: str) -> Iterator[State]:
-    """The state of a schema."""
+    """Open the state of a schema."""
     state = State(url, schema)
     try:
         yield state
@@ -79,7 +79,7 @@ def opened(url: str, schema: str) -> Iterator[State]:
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """What differs, by table and key: as it is, and as it should be."""
+    """Return the differences by table and key: actual and expected row."""
     told: dict[str, Any] = {}
     for name, rows in wanted.items():
         if found[name] == rows:

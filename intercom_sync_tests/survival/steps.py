@@ -1,6 +1,6 @@
-"""One sync, step by step as the assets do it and with the alerts delivered, in this process or in one to be killed.
+"""Run one sync step by step, as the assets do, and deliver its alerts.
 
-As a program it takes an order as JSON, and says on standard output which step begins.
+As a program it takes an order as JSON and prints the name of each step at its start.
 """
 
 import json
@@ -29,9 +29,9 @@ STEPS = ("start", *SYNC_STEPS, "alerts")
 
 @dataclass(frozen=True)
 class Order:
-    """What to sync, where from and where to; times in UNIX seconds. Without Slack the alerts stay where they are.
+    """What to sync, from where and to where; times in UNIX seconds. Without Slack, alerts are not delivered.
 
-    `ends` is the machine's clock when the run ends: a second after `as_of` where it is not given.
+    `ends` is the machine's clock at the end of the run; by default a second after `as_of`.
     """
 
     run: str
@@ -48,7 +48,7 @@ class Order:
 
     @property
     def asked(self) -> RunRequest:
-        """What a run's configuration would say: everything, a window, or what came since the last sync."""
+        """Return the run request of an order: full, one window, or the changes since the last sync."""
         now = instant(self.as_of)
         if self.full:
             return RunRequest(full=True, as_of=now)
@@ -61,7 +61,7 @@ class Order:
 
 
 def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> PublishResult:
-    """Sync; all steps but the delivery."""
+    """Run all steps except the delivery."""
     tell("start")
     prepare(order.url, order.schema)
     connect = partial(Session, order.url, order.schema)
@@ -81,7 +81,7 @@ def sync(order: Order, tell: Callable[[str], None] = lambda step: None) -> Publi
 
 
 def deliver(order: Order) -> Delivery:
-    """Deliver what waits; no time passes between messages."""
+    """Deliver the pending alerts without waiting between messages."""
     with Session(order.url, order.schema) as session:
         send = partial(post_message, quiet_client(TOKEN, order.slack))
         return AlertDispatcher(session, channels("#alerts", "#alerts"), send, lambda: 0.0, lambda _: None).deliver()

@@ -14,9 +14,9 @@ import pytest
 
 from intercom_sync.sandbox.server import Sandbox
 from intercom_sync.warehouse.embedded.postgres_server import EmbeddedServer, embedded_url
-from intercom_sync_tests.homes import let_go, passing
+from intercom_sync_tests.homes import passing, stop_server
 from intercom_sync_tests.survival.killed_process import command
-from intercom_sync_tests.survival.random_edits import Life
+from intercom_sync_tests.survival.random_edits import RandomEdits
 from intercom_sync_tests.survival.state import differences, opened
 from intercom_sync_tests.survival.steps import Order
 
@@ -69,9 +69,9 @@ def test_whenever_the_first_starter_is_killed_the_next_has_a_server(home: Path, 
     for number in range(TRIES):
         if number % 3 != 2:  # mostly at the very first start, where there is most to break
             shutil.rmtree(EmbeddedServer(home).folder)
-        victim = _start(home)
+        killed_sync = _start(home)
         time.sleep(chance.uniform(0, whole))
-        _kill(victim, group=group)
+        _kill(killed_sync, group=group)
         told = _start(home).communicate(timeout=120)[0]
         assert told == "there\n", number
 
@@ -95,21 +95,21 @@ def test_a_stranger_with_the_old_servers_number_is_not_taken_for_it(home: Path) 
 
 def test_a_command_killed_at_its_very_first_start_is_done_by_the_next(home: Path, tmp_path: Path) -> None:
     """In the making of the server, of its tables, of Dagster's, or of the sync."""
-    life, log, chance = Life(5, 60), tmp_path / "log", random.Random(6)
-    with Sandbox(life.world.company) as sandbox:
-        order = Order("", "", "public", sandbox.url, life.world.now + 60, full=True)
+    random_edits, log, chance = RandomEdits(5, 60), tmp_path / "log", random.Random(6)
+    with Sandbox(random_edits.world.company) as sandbox:
+        order = Order("", "", "public", sandbox.url, random_edits.world.now + 60, full=True)
         began = time.monotonic()
         assert command(order, home, log, database=False).wait() == 0, log.read_text()[-2000:]
         whole = time.monotonic() - began
         with opened(embedded_url(home), "public") as state:
             wanted = state.tables()
-        let_go(home)
+        stop_server(home)
         for _ in range(TRIES):
             shutil.rmtree(EmbeddedServer(home).folder)
-            victim = command(order, home, log, database=False)
+            killed_sync = command(order, home, log, database=False)
             time.sleep(chance.uniform(0.1 * whole, whole))
-            victim.kill()
+            killed_sync.kill()
             assert command(order, home, log, database=False).wait() == 0, log.read_text()[-2000:]
             with opened(embedded_url(home), "public") as state:
                 assert differences(state.tables(), wanted) == {}
-            let_go(home)
+            stop_server(home)

@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from intercom_sync_tests.survival.reference_run import Twins, twins
+from intercom_sync_tests.survival.reference_run import SchemaPair, schema_pair
 from intercom_sync_tests.survival.serial_orders import sync_serially
 from intercom_sync_tests.survival.steps import Order, sync
 
@@ -28,10 +28,10 @@ _CONVERSATIONS_LEFT = (
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Twins]:
+def both(database_url: str) -> Iterator[SchemaPair]:
     """A workspace whose first full sync both schemas have had, with a customer who then writes and is deleted."""
-    with twins(database_url, 7, 20) as made:
-        world = made.life.world
+    with schema_pair(database_url, 7, 20) as made:
+        world = made.random_edits.world
         world.add_contact({"email": "leaver@example.com"})
         leaver = max(world.people)
         world.add_talk([leaver], "user", "<p>Good morning</p>", age=0, counted=True)
@@ -48,8 +48,10 @@ def both(database_url: str) -> Iterator[Twins]:
         yield made
 
 
-def _first_of(both: Twins, contact: str) -> str:
-    return min((name for name, talk in both.life.world.talks.items() if contact in str(talk["contacts"])), key=int)
+def _first_of(both: SchemaPair, contact: str) -> str:
+    return min(
+        (name for name, talk in both.random_edits.world.talks.items() if contact in str(talk["contacts"])), key=int
+    )
 
 
 def _until(seen: Callable[[], bool]) -> None:
@@ -59,12 +61,12 @@ def _until(seen: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _orders(both: Twins) -> tuple[Order, Order]:
-    now = both.life.world.now
+def _orders(both: SchemaPair) -> tuple[Order, Order]:
+    now = both.random_edits.world.now
     return both.order("full", full=True), both.order("window", start=now - 7_200, end=now)
 
 
-def test_a_window_that_commits_before_the_deletion_is_another_serial_order(both: Twins) -> None:
+def test_a_window_that_commits_before_the_deletion_is_another_serial_order(both: SchemaPair) -> None:
     """The deleted customer keeps what the window wrote, as if the window had run before the full sync."""
     full, window = _orders(both)
     sync(full, lambda step: sync(window) and None if step == "extract" else None)
@@ -72,14 +74,14 @@ def test_a_window_that_commits_before_the_deletion_is_another_serial_order(both:
     assert sync_serially(both, [full, window]) == {}
 
 
-def test_a_window_that_commits_after_the_deletion_is_another_serial_order(both: Twins) -> None:
+def test_a_window_that_commits_after_the_deletion_is_another_serial_order(both: SchemaPair) -> None:
     full, window = _orders(both)
     sync(full, lambda step: sync(window) and None if step == "revenue" else None)
     assert both.disturbed.query(_ROW) == [(1, False, True)]
     assert sync_serially(both, [full, window]) == {}
 
 
-def test_a_window_that_publishes_what_a_full_sync_has_landed_so_far_costs_nobody_else(both: Twins) -> None:
+def test_a_window_that_publishes_what_a_full_sync_has_landed_so_far_costs_nobody_else(both: SchemaPair) -> None:
     """No order of the two syncs leaves what the deleted customer keeps; only that customer shows it.
 
     A second connection holds the leaving contact's row: its conversation is deleted, then the window publishes, then
@@ -104,7 +106,7 @@ def test_a_window_that_publishes_what_a_full_sync_has_landed_so_far_costs_nobody
 
 
 @pytest.mark.parametrize("wrong", ["intercom_convos_total = 9", "mrr = 9"])
-def test_a_difference_that_no_sync_has_published_is_found(both: Twins, wrong: str) -> None:
+def test_a_difference_that_no_sync_has_published_is_found(both: SchemaPair, wrong: str) -> None:
     """The comparison itself: a deleted customer may keep nothing but what some sync has published."""
     full, window = _orders(both)
     sync(full)

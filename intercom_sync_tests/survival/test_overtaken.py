@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from intercom_sync_tests.survival.reference_run import Twins, twins
+from intercom_sync_tests.survival.reference_run import SchemaPair, schema_pair
 from intercom_sync_tests.survival.steps import STEPS, Order, sync
 
 DAY = 86_400
@@ -16,9 +16,9 @@ class DiedError(Exception):
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Twins]:
+def both(database_url: str) -> Iterator[SchemaPair]:
     """A company whose first full sync both schemas have had."""
-    with twins(database_url, 7, 40) as made:
+    with schema_pair(database_url, 7, 40) as made:
         first = made.order("first", full=True)
         sync(first)
         made.sync_clean(first)
@@ -36,7 +36,7 @@ def _lands_only(order: Order) -> None:
         sync(order, tell)
 
 
-def _alerts(both: Twins, schema: int = 0) -> list[tuple[str, str]]:
+def _alerts(both: SchemaPair, schema: int = 0) -> list[tuple[str, str]]:
     state = (both.disturbed, both.clean)[schema]
     return state.query("SELECT kind, lower(email) FROM customer_alerts WHERE run <> 'first' ORDER BY 1, 2")
 
@@ -46,10 +46,10 @@ def _pays(amount: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("step", "full"), [*((step, False) for step in STEPS[1:-1]), ("customers", True)], ids=str)
-def test_a_run_that_another_overtook_ends_in_the_later_ones_tables(both: Twins, step: str, full: bool) -> None:
-    both.life.goes_on(25)
+def test_a_run_that_another_overtook_ends_in_the_later_ones_tables(both: SchemaPair, step: str, full: bool) -> None:
+    both.random_edits.edit_randomly(25)
     early = both.order("early", full=full)
-    both.life.goes_on_gently(15)
+    both.random_edits.edit_without_deletions(15)
     late = both.order("late")
     sync(replace(early, ends=late.as_of + 2), lambda begun: sync(late) and None if begun == step else None)
     both.sync_clean(replace(late, full=full))
@@ -58,19 +58,19 @@ def test_a_run_that_another_overtook_ends_in_the_later_ones_tables(both: Twins, 
     assert _alerts(both) == _alerts(both, 1)
 
 
-def test_time_does_not_go_back_when_an_older_run_ends_after_a_newer_one(both: Twins) -> None:
+def test_time_does_not_go_back_when_an_older_run_ends_after_a_newer_one(both: SchemaPair) -> None:
     """A mention that grows too old between the two would be news again otherwise."""
-    life = both.life
-    life.world.add_contact({"email": "leaver@example.com", "last_seen_at": life.world.now})
-    leaver = max(life.world.people)
-    life.world.add_talk([leaver], "user", "<p>We want to cancel</p>", age=0, counted=True)
-    said = life.world.now
+    random_edits = both.random_edits
+    random_edits.world.add_contact({"email": "leaver@example.com", "last_seen_at": random_edits.world.now})
+    leaver = max(random_edits.world.people)
+    random_edits.world.add_talk([leaver], "user", "<p>We want to cancel</p>", age=0, counted=True)
+    said = random_edits.world.now
     for run in ("hears of it", "hears nothing new"):
-        life.world.now = said + 60
+        random_edits.world.now = said + 60
         sync(both.order(run))
-    life.world.now = said + 30 * DAY - 60
+    random_edits.world.now = said + 30 * DAY - 60
     early = both.order("early")
-    life.world.now = said + 30 * DAY + 60
+    random_edits.world.now = said + 30 * DAY + 60
     late = both.order("late")
     sync(replace(early, ends=late.as_of + 2), lambda begun: sync(late) and None if begun == "revenue" else None)
     row = "SELECT mentioned_cancel, days_since_seen FROM unified_customers WHERE email = 'leaver@example.com'"
@@ -78,9 +78,11 @@ def test_time_does_not_go_back_when_an_older_run_ends_after_a_newer_one(both: Tw
     assert _alerts(both).count(("cancel_mention", "leaver@example.com")) == 1
 
 
-def test_a_contact_that_another_run_has_only_landed_makes_no_alert_that_it_would_not_make_whole(both: Twins) -> None:
+def test_a_contact_that_another_run_has_only_landed_makes_no_alert_that_it_would_not_make_whole(
+    both: SchemaPair,
+) -> None:
     """Its email's customer pays the same before and after; without figures in between it would be news twice."""
-    world = both.life.world
+    world = both.random_edits.world
     world.add_contact({"email": "same@example.com", "custom_attributes": _pays(60_000)})
     world.now += 60
     sync(both.order("first sight"))

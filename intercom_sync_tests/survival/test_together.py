@@ -11,8 +11,8 @@ import pytest
 
 from intercom_sync.warehouse.embedded.postgres_server import embedded_url
 from intercom_sync_tests.homes import passing
-from intercom_sync_tests.survival.killed_process import Victim, command, steps
-from intercom_sync_tests.survival.reference_run import Twins, twins
+from intercom_sync_tests.survival.killed_process import KilledSync, command, steps
+from intercom_sync_tests.survival.reference_run import SchemaPair, schema_pair
 from intercom_sync_tests.survival.serial_orders import sync_serially
 from intercom_sync_tests.survival.state import BOOKS, differences, opened
 from intercom_sync_tests.survival.steps import Order
@@ -23,14 +23,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if _ASKED else 900)]
 
 
 @pytest.fixture
-def both(database_url: str) -> Iterator[Twins]:
-    with twins(database_url, 23, 150, latency=0.005) as made:
+def both(database_url: str) -> Iterator[SchemaPair]:
+    with schema_pair(database_url, 23, 150, latency=0.005) as made:
         yield made
 
 
-def _orders(both: Twins, number: int) -> list[Order]:
+def _orders(both: SchemaPair, number: int) -> list[Order]:
     """What is done at once in a round: twice the same, a full one and a window, or all of these."""
-    now = both.life.world.now
+    now = both.random_edits.world.now
     window = {"start": now - 30 * 3600, "end": now}
     ways: list[list[dict[str, object]]] = [
         [{"full": True}, window],
@@ -44,11 +44,11 @@ def _orders(both: Twins, number: int) -> list[Order]:
     ]
 
 
-def _ends_well(victims: list[Victim], log: Path) -> None:
-    assert [victim.wait() for victim in victims] == [0] * len(victims), log.read_text()[-3000:]
+def _ends_well(syncs: list[KilledSync], log: Path) -> None:
+    assert [killed_sync.wait() for killed_sync in syncs] == [0] * len(syncs), log.read_text()[-3000:]
 
 
-def _alerts_told(both: Twins) -> int:
+def _alerts_told(both: SchemaPair) -> int:
     """How many alerts Slack was told of, those in digests counted by its own words."""
     told = 0
     for text, times in both.told().items():
@@ -57,17 +57,17 @@ def _alerts_told(both: Twins) -> int:
     return told
 
 
-def test_syncs_at_once_leave_the_tables_of_one_and_tell_everything_once(both: Twins, tmp_path: Path) -> None:
+def test_syncs_at_once_leave_the_tables_of_one_and_tell_everything_once(both: SchemaPair, tmp_path: Path) -> None:
     log = tmp_path / "log"
     told = 0
     for number in range(ROUNDS):
-        both.life.goes_on(60)
+        both.random_edits.edit_randomly(60)
         orders = _orders(both, number)
-        victims = []
+        syncs = []
         for order in orders:
-            victims.append(steps(order, log))
-            time.sleep(both.life.chance.uniform(0, 0.5))
-        _ends_well(victims, log)
+            syncs.append(steps(order, log))
+            time.sleep(both.random_edits.chance.uniform(0, 0.5))
+        _ends_well(syncs, log)
         assert sync_serially(both, orders) == {}, orders
         both.deliver(orders[0])
         told += _alerts_told(both)
@@ -78,7 +78,7 @@ def test_syncs_at_once_leave_the_tables_of_one_and_tell_everything_once(both: Tw
         assert both.disturbed.books() == dict.fromkeys(BOOKS, 0)
 
 
-def test_two_commands_at_once_on_a_home_where_nothing_is_yet(both: Twins, tmp_path: Path) -> None:
+def test_two_commands_at_once_on_a_home_where_nothing_is_yet(both: SchemaPair, tmp_path: Path) -> None:
     """The embedded server, its tables and Dagster's are made by whoever comes first."""
     log = tmp_path / "log"
     order = replace(both.order("both", full=True), schema="public")

@@ -20,7 +20,7 @@ from intercom_sync_tests.end_to_end.dagster_dev import Dev
 from intercom_sync_tests.model.harness import instant
 from intercom_sync_tests.slack.server import TOKEN
 from intercom_sync_tests.survival.killed_process import command as start_sync
-from intercom_sync_tests.survival.reference_run import Twins, twins
+from intercom_sync_tests.survival.reference_run import SchemaPair, schema_pair
 from intercom_sync_tests.survival.state import BOOKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(600)]
@@ -39,7 +39,7 @@ _DAGSTER = (
 
 
 @contextmanager
-def _up(both: Twins, home: Path, command: tuple[str, ...]) -> Iterator[Dev]:
+def _up(both: SchemaPair, home: Path, command: tuple[str, ...]) -> Iterator[Dev]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -77,7 +77,7 @@ def _launches(dev: Dev, as_of: int) -> bool:
     return launched == "LaunchRunSuccess"
 
 
-def _wait(what: str, both: Twins, query: str) -> None:
+def _wait(what: str, both: SchemaPair, query: str) -> None:
     end = time.monotonic() + _PATIENCE
     while not both.disturbed.value(query):
         assert time.monotonic() < end, what
@@ -85,7 +85,7 @@ def _wait(what: str, both: Twins, query: str) -> None:
 
 
 def test_two_daemons_and_a_sync_in_the_foreground_on_one_database(database_url: str, tmp_path: Path) -> None:
-    with twins(database_url, 31, 120) as both, ExitStack() as stack:
+    with schema_pair(database_url, 31, 120) as both, ExitStack() as stack:
         devs = [
             stack.enter_context(_up(both, tmp_path / f"home-{one}", command))
             for one, command in enumerate((_UP, _DAGSTER))
@@ -93,8 +93,8 @@ def test_two_daemons_and_a_sync_in_the_foreground_on_one_database(database_url: 
         order = both.order("foreground")
         for dev in devs:
             dev.wait_for("the queue of a UI", lambda dev=dev: _launches(dev, order.as_of))
-        victim = start_sync(order, tmp_path / "home", tmp_path / "log")
-        assert victim.wait() == 0, (tmp_path / "log").read_text()[-3000:]
+        killed_sync = start_sync(order, tmp_path / "home", tmp_path / "log")
+        assert killed_sync.wait() == 0, (tmp_path / "log").read_text()[-3000:]
         _wait("three runs", both, "SELECT count(*) = 3 FROM sync_runs WHERE status = 'succeeded'")
         both.sync_clean(order)
         assert both.differences() == {}

@@ -1,4 +1,4 @@
-"""A long-lived process that syncs as it is told: an order a line, and for each an answer with what it takes by then."""
+"""A long-running process that runs one sync per line of input and reports its result and resource use."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from intercom_sync_tests.survival.steps import Order, deliver, sync
 
 
 def answer(order: Order) -> dict[str, Any]:
-    """Do an order; say how it went and what this process takes after it."""
+    """Run an order and return its result and the resource use of this process."""
     began, busy, error = time.monotonic(), time.process_time(), ""
     try:
         sync(order)
@@ -25,7 +25,7 @@ def answer(order: Order) -> dict[str, Any]:
 
 
 def standing() -> dict[str, float]:
-    """Memory in MB, open files and threads of this process."""
+    """Return memory in MB, open files and threads of this process."""
     status = dict(line.split(":\t") for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
     return {
         "memory_mb": int(status["VmRSS"].split()[0]) / 1024,

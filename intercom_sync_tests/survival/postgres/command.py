@@ -1,4 +1,4 @@
-"""The command `intercom-sync sync` in a process of its own, as a person runs it on a struck database."""
+"""Run `intercom-sync sync` in a separate process on a database with faults."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ from intercom_sync_tests.survival.postgres.fixtures import THEN
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit code, what it printed, and the sentence that it ended with."""
+    """The exit code, the output and the last line of a command."""
 
     code: int
     printed: str
@@ -18,7 +18,7 @@ class Ended:
 
 
 def sync() -> Ended:
-    """Run it under the environment of the test."""
+    """Run the command in the environment of the test."""
     with tempfile.TemporaryDirectory() as home:
         done = run_command(os.environ | {"INTERCOM_SYNC_HOME": home}, "sync", "--as-of", THEN.isoformat())
     return Ended(done.returncode, done.stdout, done.stderr.strip().splitlines())

@@ -1,4 +1,4 @@
-"""What the tests of this folder share: a server to strike, and on it a company, synced once and changed since."""
+"""Shared fixtures: a server for faults, with a workspace that was synced once and has changed since."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from intercom_sync_tests.survival.postgres.server import Server
 
 @dataclass(frozen=True)
 class Base:
-    """A server, a sandbox, a database to copy, and what a sync that nothing strikes makes of the copy."""
+    """A server, a sandbox, a template database, and the result of a sync without faults."""
 
     server: Server
     sandbox: Sandbox
@@ -35,8 +35,8 @@ def base() -> Iterator[Base]:
 
 
 @pytest.fixture
-def struck(base: Base) -> Iterator[fixtures.Struck]:
-    """The company as it was synced once and has changed since, on a database of the test's own."""
+def struck(base: Base) -> Iterator[fixtures.FaultyScenario]:
+    """Return the scenario of the changed workspace on a new database."""
     with fixtures.struck(base.sandbox, base.server, base.database) as made:
         yield made
     base.sandbox.faults.clear()

@@ -1,6 +1,6 @@
-"""Strike a server at an exact point of a sync: when it writes to a table, it is held there until it has been struck.
+"""Inject a fault at an exact point of a sync: a write to a table waits until the fault has been injected.
 
-The hold is a trigger that sleeps: the statement, its transaction and its locks are real.
+The wait is a trigger that sleeps; the statement, its transaction and its locks are real.
 """
 
 import time
@@ -12,21 +12,21 @@ from intercom_sync_tests.survival.postgres.server import Server
 
 _PATIENCE = 60
 _HELD = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = %s"
-_OFF = "UPDATE ambush.armed SET armed = FALSE"
+_OFF = "UPDATE inject_fault.armed SET armed = FALSE"
 
 
 @contextmanager
-def ambush(
+def inject_fault(
     server: Server, database: str, when: str, strike: Callable[[], object], on_cancel: str = "RAISE"
 ) -> Iterator[Event]:
-    """Strike once, while the sync is at a statement; the event says that it was struck.
+    """Inject a fault once while the sync executes a statement; the event is set when it has been injected.
 
     Args:
         server: the server.
-        database: the database on it.
+        database: the database.
         when: the statement, as in `AFTER INSERT ON revenue_metrics FOR EACH STATEMENT`.
-        strike: what happens then.
-        on_cancel: what becomes of the statement when the strike cancels it: it fails, or (NULL) is only let go.
+        strike: the fault.
+        on_cancel: the effect if the fault cancels the statement: it fails, or (NULL) continues.
     """
     struck, over = Event(), Event()
 
@@ -34,7 +34,7 @@ def ambush(
         while not over.is_set():
             ((held,),) = server.ask(_HELD, database)
             if held:
-                # No later try is held there.
+                # Later attempts do not wait.
                 server.ask(_OFF, database=database)
                 strike()
                 struck.set()
@@ -42,11 +42,11 @@ def ambush(
             time.sleep(0.02)
 
     server.ask(
-        "CREATE SCHEMA ambush; CREATE TABLE ambush.armed AS SELECT TRUE AS armed; "
-        "CREATE FUNCTION ambush.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF (SELECT armed FROM ambush.armed) THEN PERFORM pg_sleep({_PATIENCE}); END IF; RETURN NULL; "
+        "CREATE SCHEMA inject_fault; CREATE TABLE inject_fault.armed AS SELECT TRUE AS armed; "
+        "CREATE FUNCTION inject_fault.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF (SELECT armed FROM inject_fault.armed) THEN PERFORM pg_sleep({_PATIENCE}); END IF; RETURN NULL; "
         f"EXCEPTION WHEN query_canceled THEN {on_cancel}; RETURN NULL; END $$; "
-        f"CREATE TRIGGER ambush {when} EXECUTE FUNCTION ambush.hold()",
+        f"CREATE TRIGGER inject_fault {when} EXECUTE FUNCTION inject_fault.hold()",
         database=database,
     )
     thread = Thread(target=wait)

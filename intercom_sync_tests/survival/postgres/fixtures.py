@@ -1,4 +1,4 @@
-"""A company that was synced once and has changed since: what a second sync of it must come to, whatever strikes it."""
+"""A workspace that was synced once and has changed since, and the expected result of a second sync after any fault."""
 
 import time
 import uuid
@@ -32,7 +32,7 @@ WRITTEN = (tables.UNIFIED_CUSTOMERS, tables.CUSTOMER_ALERTS, tables.CUSTOMER_LAS
 
 
 def company() -> Workspace:
-    """The company as it was first."""
+    """Return the workspace before the changes."""
     made = Workspace()
     for number in range(_PEOPLE):
         made.put_contact(_person(number, 10_000))
@@ -41,7 +41,7 @@ def company() -> Workspace:
 
 
 def change(made: Workspace) -> None:
-    """Every customer's MRR doubles, some come, some want to leave."""
+    """Double every customer's MRR, add customers, and add cancel mentions."""
     for number in range(_PEOPLE + 5):
         made.put_contact(_person(number, 20_000 + number, hours=1))
     for number in range(0, _PEOPLE, 4):
@@ -53,8 +53,8 @@ def _person(number: int, amount: int, hours: int = -1) -> Any:
     return person(f"c{number:02}", f"p{number:02}@example.com", updated=NOW + hours * HOUR, stripe=stripe)
 
 
-class Struck(Scenario):
-    """A scenario on a server that goes away and comes back: every question has a connection of its own."""
+class FaultyScenario(Scenario):
+    """A scenario on a server that restarts: every query has its own connection."""
 
     def __init__(self, sandbox: Sandbox, server: Server, database: str, instance: dg.DagsterInstance) -> None:
         self.sandbox, self.company, self.instance = sandbox, sandbox.workspace, instance
@@ -70,18 +70,18 @@ class Struck(Scenario):
             connection.close()
 
     def kept(self, *which: Any) -> dict[str, list[Row]]:
-        """What the tables hold, but for what differs from run to run."""
+        """Return the rows of the tables, without columns that differ from run to run."""
         return {table.name: self._kept(table) for table in which or _COMPARED}
 
     def _kept(self, table: Any) -> list[Row]:
         own = _OWN if table == tables.CUSTOMER_ALERTS else _OWN - {"id"}
         columns = ", ".join(f"{name}::text" for name in table.names if name not in own)
-        # That a run failed is told in the same outbox as the customers' news.
+        # The outbox also has the incident of the failed run.
         where = "WHERE email IS NOT NULL" if table == tables.CUSTOMER_ALERTS else ""
         return self.rows(f"SELECT {columns} FROM {table.name} {where} ORDER BY {columns}")
 
     def sessions(self) -> int:
-        """How many connections stay open besides the one that asks; closing takes the server a moment."""
+        """Return the number of other open connections; the server takes some time to close them."""
         end = time.monotonic() + _PATIENCE
         while (there := self._sessions()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -93,8 +93,8 @@ class Struck(Scenario):
 
 
 @contextmanager
-def struck(sandbox: Sandbox, server: Server, template: str | None, url: str = "") -> Iterator[Struck]:
-    """A new database, a copy of a template where one is named, and the environment that points a sync at it."""
+def struck(sandbox: Sandbox, server: Server, template: str | None, url: str = "") -> Iterator[FaultyScenario]:
+    """Create a database, optionally from a template, and configure syncs to use it."""
     name = f"d_{uuid.uuid4().hex[:12]}"
     server.ask(f"CREATE DATABASE {name} {f'TEMPLATE {template}' if template else ''}")
     settings = {
@@ -105,4 +105,4 @@ def struck(sandbox: Sandbox, server: Server, template: str | None, url: str = ""
     with pytest.MonkeyPatch.context() as environment, dg.DagsterInstance.ephemeral() as instance:
         for setting, value in settings.items():
             environment.setenv(setting, value)
-        yield Struck(sandbox, server, name, instance)
+        yield FaultyScenario(sandbox, server, name, instance)

@@ -1,6 +1,6 @@
-"""A throw-away PostgreSQL of the tests' own: 15 as Debian packages it, 16 and 18 as the embedded one brings them.
+"""A temporary PostgreSQL server for tests: version 15 from Debian, 16 and 18 from the embedded packages.
 
-INTERCOM_SYNC_TEST_POSTGRES chooses the version, 18 without it. As root the server runs as the embedded one's user.
+INTERCOM_SYNC_TEST_POSTGRES chooses the version (default 18). As root, it runs as the embedded server's user.
 """
 
 import os
@@ -18,18 +18,18 @@ from intercom_sync.warehouse.embedded.filesystem import as_server_user, binaries
 
 CHOICE = "INTERCOM_SYNC_TEST_POSTGRES"
 _DEBIAN = {15: Path("/usr/lib/postgresql/15/bin")}
-# Nothing waits for the disk: what a server that crashes has written is in the machine's cache.
+# No fsync: the writes of a crashed server survive in the page cache.
 _CARELESS = ("fsync=off", "full_page_writes=off")
 _PATIENCE = 20
 
 
 class Server:
-    """One PostgreSQL under a folder of its own in /tmp, or in a given one that its user may write to.
+    """A PostgreSQL server in a new folder in /tmp, or in a given folder that its user can write to.
 
     Args:
-        settings: `name=value` of postgresql.conf.
-        folder: where its data goes.
-        initdb: more arguments for making its data folder.
+        settings: `name=value` lines of postgresql.conf.
+        folder: the data folder.
+        initdb: additional arguments of initdb.
     """
 
     def __init__(self, *settings: str, folder: Path | None = None, initdb: tuple[str, ...] = ()) -> None:
@@ -55,20 +55,20 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Its address by the Unix socket."""
+        """The URL of the server by its Unix socket."""
         return self.url_of("postgres")
 
     def url_of(self, database: str) -> str:
-        """The address of one of its databases by the Unix socket."""
+        """Return the URL of a database by the Unix socket."""
         return f"postgresql://postgres@/{database}?host={self.home}&port={self.port}"
 
     @property
     def log(self) -> str:
-        """What it wrote about itself."""
+        """Return the server's log."""
         return (self.home / "log").read_text()
 
     def start(self, *settings: str, wait: bool = True) -> None:
-        """Start it, with more settings where given; without `wait` it may still be starting up, or fail to."""
+        """Start the server with additional settings; without `wait`, the start may be incomplete or fail."""
         options = " ".join(f"-c {one}" for one in (*self._settings, *settings))
         where = f"-c unix_socket_directories={self.home} -c listen_addresses=127.0.0.1 -c port={self.port}"
         started = self._run("pg_ctl", "-D", str(self.data), "-l", str(self.home / "log"), "-o", f"{where} {options}",
@@ -76,16 +76,16 @@ class Server:
         assert started.returncode == 0, self.log[-2000:]
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop it as an administrator does (fast) or as if it crashed (immediate); nothing where it is down already."""
+        """Stop the server normally (fast) or as in a crash (immediate), if it is running."""
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
     def restart(self, mode: str = "fast", *settings: str) -> None:
-        """Stop and start it."""
+        """Restart the server."""
         self.stop(mode)
         self.start(*settings)
 
     def ask(self, query: str, *values: Any, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """A query's rows, over a connection that closes again."""
+        """Return the rows of a query, on a new connection."""
         connection = self.connect(database)
         try:
             with connection.cursor() as cursor:
@@ -95,7 +95,7 @@ class Server:
             connection.close()
 
     def connect(self, database: str) -> Any:
-        """A connection of psycopg2 in autocommit and UTC; a server that is just being restarted is waited for."""
+        """Open a psycopg2 connection in autocommit and UTC, waiting for a restarting server."""
         end = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -113,7 +113,7 @@ class Server:
 
 
 def owned_by_server(folder: Path) -> None:
-    """Give a folder to the user that runs the server."""
+    """Change the owner of a folder to the server's user."""
     folder.chmod(0o700)
     if os.geteuid() == 0:
         user = server_user()

@@ -1,4 +1,4 @@
-"""A TCP relay between a sync and its server: slow, silent, or at other words than were sent."""
+"""A TCP proxy between a sync and its server that can delay, stop or change the traffic."""
 
 import socket
 import time
@@ -8,14 +8,14 @@ from threading import Event, Thread
 from typing import Self
 
 
-class Relay:
-    """Hands bytes on both ways.
+class TcpProxy:
+    """Forwards bytes in both directions.
 
     Attributes:
-        delay: seconds that each piece waits.
-        silent: set, nothing goes on any more and no connection ends.
-        pieces: how many were handed on.
-        silent_at: at so many pieces it becomes silent; 0 for never.
+        delay: delay of each chunk in seconds.
+        silent: if set, nothing is forwarded and no connection is closed.
+        pieces: number of forwarded chunks.
+        silent_at: number of chunks after which it becomes silent; 0 for never.
     """
 
     def __init__(self, port: int, *, delay: float = 0.0, answer: Callable[[bytes], bytes] = bytes) -> None:
@@ -35,7 +35,7 @@ class Relay:
             one.close()
 
     def url_of(self, database: str) -> str:
-        """The address of a database behind it; as a template, a {database} yet to be named."""
+        """Return the URL of a database through the proxy, or a template with {database}."""
         port = self._listener.getsockname()[1]
         return f"postgresql://postgres@127.0.0.1:{port}/{database}?sslmode=disable&gssencmode=disable"
 

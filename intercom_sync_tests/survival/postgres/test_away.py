@@ -8,13 +8,13 @@ from intercom_sync.warehouse.errors import DatabaseUnreachableError
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.survival.postgres import command
 from intercom_sync_tests.survival.postgres.conftest import Base
-from intercom_sync_tests.survival.postgres.fault_injection import ambush
-from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, Struck
+from intercom_sync_tests.survival.postgres.fault_injection import inject_fault
+from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, FaultyScenario
 
 _WRITING = "AFTER UPDATE ON unified_customers FOR EACH STATEMENT"
 
 
-def test_a_server_that_is_gone_at_the_start_is_one_sentence(base: Base, struck: Struck) -> None:
+def test_a_server_that_is_gone_at_the_start_is_one_sentence(base: Base, struck: FaultyScenario) -> None:
     before = struck.kept()
     base.server.stop()
     ended = command.sync()
@@ -25,9 +25,11 @@ def test_a_server_that_is_gone_at_the_start_is_one_sentence(base: Base, struck: 
     assert struck.kept() == before
 
 
-def test_the_command_ends_with_one_sentence_when_the_server_restarts_under_it(base: Base, struck: Struck) -> None:
+def test_the_command_ends_with_one_sentence_when_the_server_restarts_under_it(
+    base: Base, struck: FaultyScenario
+) -> None:
     before = struck.kept(*WRITTEN)
-    with ambush(base.server, struck.database, _WRITING, base.server.restart) as hit:
+    with inject_fault(base.server, struck.database, _WRITING, base.server.restart) as hit:
         ended = command.sync()
     assert hit.is_set()
     assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1), ended.told
@@ -38,9 +40,11 @@ def test_the_command_ends_with_one_sentence_when_the_server_restarts_under_it(ba
 
 
 @pytest.mark.slow
-def test_the_command_ends_with_a_sentence_also_when_the_server_goes_for_good(base: Base, struck: Struck) -> None:
+def test_the_command_ends_with_a_sentence_also_when_the_server_goes_for_good(
+    base: Base, struck: FaultyScenario
+) -> None:
     """Dagster's own storage is in the same database: it tries for some seconds to write down that the run failed."""
-    with ambush(base.server, struck.database, _WRITING, base.server.stop) as hit:
+    with inject_fault(base.server, struck.database, _WRITING, base.server.stop) as hit:
         ended = command.sync()
     base.server.start()
     assert hit.is_set()
@@ -50,8 +54,8 @@ def test_the_command_ends_with_a_sentence_also_when_the_server_goes_for_good(bas
 
 
 @pytest.mark.slow
-def test_a_scheduled_run_tries_again_a_minute_later_and_succeeds(base: Base, struck: Struck) -> None:
-    with ambush(base.server, struck.database, _WRITING, base.server.restart) as hit:
+def test_a_scheduled_run_tries_again_a_minute_later_and_succeeds(base: Base, struck: FaultyScenario) -> None:
+    with inject_fault(base.server, struck.database, _WRITING, base.server.restart) as hit:
         synced = struck.run(THEN, foreground=False)
     assert hit.is_set()
     assert synced.result.success
@@ -62,7 +66,9 @@ def test_a_scheduled_run_tries_again_a_minute_later_and_succeeds(base: Base, str
     assert struck.kept() == base.clean
 
 
-def test_a_server_that_is_starting_up_or_not_there_yet_is_away_and_nothing_worse(base: Base, struck: Struck) -> None:
+def test_a_server_that_is_starting_up_or_not_there_yet_is_away_and_nothing_worse(
+    base: Base, struck: FaultyScenario
+) -> None:
     base.server.stop("immediate")
     starting, said = Thread(target=base.server.start), set()
     while True:

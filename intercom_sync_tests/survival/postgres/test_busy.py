@@ -16,8 +16,8 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync_tests.end_to_end.scenario import why
 from intercom_sync_tests.survival.postgres import command, fixtures
 from intercom_sync_tests.survival.postgres.conftest import Base
-from intercom_sync_tests.survival.postgres.fault_injection import ambush
-from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, Struck
+from intercom_sync_tests.survival.postgres.fault_injection import inject_fault
+from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, FaultyScenario
 from intercom_sync_tests.survival.postgres.server import Server
 
 _STEADY = 10
@@ -62,7 +62,7 @@ def small(base: Base) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small")
-def test_without_a_free_connection_the_command_says_so(base: Base, struck: Struck) -> None:
+def test_without_a_free_connection_the_command_says_so(base: Base, struck: FaultyScenario) -> None:
     before = struck.kept()
     with _taken(base.server, struck.database, leave=0):
         ended = command.sync()
@@ -73,7 +73,9 @@ def test_without_a_free_connection_the_command_says_so(base: Base, struck: Struc
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("leave", [1, 2, 3])
-def test_when_connections_run_out_under_way_nothing_is_half_written(base: Base, struck: Struck, leave: int) -> None:
+def test_when_connections_run_out_under_way_nothing_is_half_written(
+    base: Base, struck: FaultyScenario, leave: int
+) -> None:
     before = struck.kept(*WRITTEN)
     with _taken(base.server, struck.database, leave):
         failed = struck.execute(THEN)
@@ -85,7 +87,9 @@ def test_when_connections_run_out_under_way_nothing_is_half_written(base: Base, 
 
 
 @pytest.mark.usefixtures("small")
-def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself(base: Base, struck: Struck) -> None:
+def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself(
+    base: Base, struck: FaultyScenario
+) -> None:
     def read(session: Session) -> Iterator[Frames]:
         for bucket in cut:
             bucket.bind(session)
@@ -105,14 +109,16 @@ def test_without_connections_for_sessions_beside_the_transaction_reads_by_itself
 
 
 @pytest.fixture
-def impatient(base: Base) -> Iterator[Struck]:
+def impatient(base: Base) -> Iterator[FaultyScenario]:
     """A sync whose URL says that it waits half a second for a lock."""
     url = base.server.url_of("{database}") + _IMPATIENT
     with fixtures.struck(base.sandbox, base.server, base.database, url) as made:
         yield made
 
 
-def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(base: Base, impatient: Struck) -> None:
+def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(
+    base: Base, impatient: FaultyScenario
+) -> None:
     before = impatient.kept(*WRITTEN)
     other = base.server.connect(impatient.database)
     other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
@@ -130,7 +136,7 @@ def test_a_lock_that_another_program_keeps_is_one_sentence_that_names_the_table(
 
 
 def test_the_last_retry_tells_what_the_first_did(
-    base: Base, impatient: Struck, monkeypatch: pytest.MonkeyPatch
+    base: Base, impatient: FaultyScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "_RETRY_SECONDS", 0)
     other = base.server.connect(impatient.database)
@@ -149,7 +155,7 @@ def test_the_last_retry_tells_what_the_first_did(
 
 
 def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_lock(
-    base: Base, impatient: Struck
+    base: Base, impatient: FaultyScenario
 ) -> None:
     other = base.server.connect(impatient.database)
     other.cursor().execute("SELECT pg_advisory_lock(hashtext('intercom_sync.land'), hashtext('public.contact'))")
@@ -161,25 +167,27 @@ def test_landing_that_waits_too_long_for_another_run_does_not_go_on_without_the_
     assert impatient.kept() == base.clean
 
 
-def test_a_short_lock_is_waited_for(base: Base, struck: Struck) -> None:
+def test_a_short_lock_is_waited_for(base: Base, struck: FaultyScenario) -> None:
     other = base.server.connect(struck.database)
     other.cursor().execute("BEGIN; LOCK TABLE unified_customers IN ROW EXCLUSIVE MODE")
 
-    def let_go() -> None:
+    def stop_server() -> None:
         waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'unified_customers'::regclass"
         while base.server.ask(waits, database=struck.database) == [(0,)]:
             time.sleep(0.02)
         time.sleep(0.5)
         other.close()
 
-    waiting = Thread(target=let_go)
+    waiting = Thread(target=stop_server)
     waiting.start()
     struck.sync(THEN)
     waiting.join()
     assert struck.kept() == base.clean
 
 
-def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written(base: Base, struck: Struck) -> None:
+def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_written(
+    base: Base, struck: FaultyScenario
+) -> None:
     before = struck.kept(*WRITTEN)
     other = base.server.connect(struck.database)
     pid = other.info.backend_pid
@@ -200,7 +208,7 @@ def test_a_deadlock_with_another_program_is_a_sentence_and_nothing_is_half_writt
 
     circle = Thread(target=close_the_circle)
     at = "AFTER UPDATE OF name ON unified_customers FOR EACH STATEMENT"
-    with ambush(base.server, struck.database, at, strike, on_cancel="NULL") as hit:
+    with inject_fault(base.server, struck.database, at, strike, on_cancel="NULL") as hit:
         failed = struck.run(THEN)
     assert hit.is_set()
     circle.join()

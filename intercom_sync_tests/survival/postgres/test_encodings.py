@@ -36,7 +36,7 @@ def _company() -> Workspace:
     return made
 
 
-def _names(struck: fixtures.Struck) -> dict[str, str]:
+def _names(struck: fixtures.FaultyScenario) -> dict[str, str]:
     return {row["email"]: row["name"] for row in struck.rows("SELECT email, name FROM unified_customers")}
 
 

@@ -11,8 +11,8 @@ import pytest
 from intercom_sync_tests.end_to_end.scenario import why
 from intercom_sync_tests.survival.postgres import command, fixtures
 from intercom_sync_tests.survival.postgres.conftest import Base
-from intercom_sync_tests.survival.postgres.fault_injection import ambush
-from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, Struck
+from intercom_sync_tests.survival.postgres.fault_injection import inject_fault
+from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, FaultyScenario
 from intercom_sync_tests.survival.postgres.server import owned_by_server
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
@@ -31,7 +31,7 @@ def small_disk() -> Iterator[Path]:
 
 
 @pytest.fixture
-def cramped(base: Base, small_disk: Path) -> Iterator[Struck]:
+def cramped(base: Base, small_disk: Path) -> Iterator[FaultyScenario]:
     """The scene with all its tables on the small disk."""
     base.server.ask(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
     with fixtures.struck(base.sandbox, base.server, base.database) as made:
@@ -53,7 +53,7 @@ def _fill(disk: Path) -> Path:
 
 @pytest.mark.parametrize("point", ["intercom_contacts", "revenue_metrics", "customer_alerts"])
 def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(
-    base: Base, cramped: Struck, small_disk: Path, point: str
+    base: Base, cramped: FaultyScenario, small_disk: Path, point: str
 ) -> None:
     before = cramped.kept(*WRITTEN)
     fillers = []
@@ -66,7 +66,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(
         )
 
     at = f"BEFORE INSERT ON {point} FOR EACH STATEMENT"
-    with ambush(base.server, cramped.database, at, strike, on_cancel="NULL"):
+    with inject_fault(base.server, cramped.database, at, strike, on_cancel="NULL"):
         failed = cramped.run(THEN)
     assert why(failed.result).startswith("PostgreSQL has no disk space left: free some and sync again: ")
     assert cramped.kept(*WRITTEN) == before
@@ -75,7 +75,9 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(
     assert cramped.kept() == base.clean
 
 
-def test_the_command_on_a_full_disk_ends_with_one_sentence(base: Base, cramped: Struck, small_disk: Path) -> None:
+def test_the_command_on_a_full_disk_ends_with_one_sentence(
+    base: Base, cramped: FaultyScenario, small_disk: Path
+) -> None:
     before = cramped.kept(*WRITTEN)
     filler = _fill(small_disk)
     ended = command.sync()

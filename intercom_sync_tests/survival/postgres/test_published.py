@@ -35,7 +35,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def struck(server: Server) -> Iterator[fixtures.Struck]:
+def struck(server: Server) -> Iterator[fixtures.FaultyScenario]:
     """A company on an empty database."""
     company = Workspace()
     company.put_contact(person("a", "ann@example.com"))
@@ -45,11 +45,11 @@ def struck(server: Server) -> Iterator[fixtures.Struck]:
         yield made
 
 
-def _url(struck: fixtures.Struck) -> str:
+def _url(struck: fixtures.FaultyScenario) -> str:
     return struck.server.url_of(struck.database)
 
 
-def _syncs_twice(struck: fixtures.Struck) -> None:
+def _syncs_twice(struck: fixtures.FaultyScenario) -> None:
     struck.sync(full=True)
     struck.company.put_contact(person("a", "ann@example.com", name="Ann", updated=NOW + HOUR))
     struck.company.put_contact(person("b", "bobby@example.com", updated=NOW + HOUR))
@@ -61,14 +61,14 @@ def _syncs_twice(struck: fixtures.Struck) -> None:
 
 @pytest.mark.parametrize("what", ["FOR ALL TABLES", "FOR TABLE unified_customers", "FOR TABLES IN SCHEMA public"])
 @pytest.mark.parametrize("before", ["", BEFORE_MARKS.format(schema="public")])
-def test_tables_that_we_make_can_be_published(struck: fixtures.Struck, what: str, before: str) -> None:
+def test_tables_that_we_make_can_be_published(struck: fixtures.FaultyScenario, what: str, before: str) -> None:
     struck.rows(before or "SELECT 1")
     prepare(_url(struck), "public")
     struck.rows(f"CREATE PUBLICATION everything {what}")
     _syncs_twice(struck)
 
 
-def test_published_tables_of_release_0001_are_renamed(struck: fixtures.Struck) -> None:
+def test_published_tables_of_release_0001_are_renamed(struck: fixtures.FaultyScenario) -> None:
     restore(_url(struck), "public")
     struck.rows("CREATE PUBLICATION everything FOR ALL TABLES")
     prepare(_url(struck), "public")
@@ -77,7 +77,7 @@ def test_published_tables_of_release_0001_are_renamed(struck: fixtures.Struck) -
 
 
 def test_dagsters_tables_can_be_published_too(
-    struck: fixtures.Struck, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    struck: fixtures.FaultyScenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("INTERCOM_SYNC_HOME", str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", "")
@@ -98,7 +98,7 @@ def test_dagsters_tables_can_be_published_too(
     ],
 )
 def test_a_table_of_others_is_identified_by_an_index_of_its_own(
-    struck: fixtures.Struck, columns: str, identity: str
+    struck: fixtures.FaultyScenario, columns: str, identity: str
 ) -> None:
     struck.rows(f"CREATE TABLE unified_customers ({columns})")
     struck.rows("CREATE PUBLICATION cdc FOR TABLE unified_customers")
@@ -116,7 +116,7 @@ def test_a_table_of_others_is_identified_by_an_index_of_its_own(
         "email text NOT NULL); CREATE UNIQUE INDEX ON unified_customers (upper(email)",
     ],
 )
-def test_where_no_index_will_do_a_sentence_says_what_to_do(struck: fixtures.Struck, columns: str) -> None:
+def test_where_no_index_will_do_a_sentence_says_what_to_do(struck: fixtures.FaultyScenario, columns: str) -> None:
     struck.rows(f"CREATE TABLE unified_customers ({columns})")
     prepare(_url(struck), "public")
     (note,) = inspect(_url(struck), "public", with_dagster=True).notes
@@ -136,7 +136,7 @@ def test_where_no_index_will_do_a_sentence_says_what_to_do(struck: fixtures.Stru
     assert struck.values(_IDENTITY) == ["f"]
 
 
-def test_a_publication_of_some_columns_or_rows_is_looked_at_too(struck: fixtures.Struck) -> None:
+def test_a_publication_of_some_columns_or_rows_is_looked_at_too(struck: fixtures.FaultyScenario) -> None:
     struck.sync(full=True)
     for what in ("unified_customers (email, mrr)", "unified_customers WHERE (mrr > 3)"):
         struck.rows(f"CREATE PUBLICATION cdc FOR TABLE {what}")

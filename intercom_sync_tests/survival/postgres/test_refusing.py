@@ -11,14 +11,14 @@ from intercom_sync.warehouse.schema.migrate import prepare
 from intercom_sync_tests.end_to_end.scenario import why
 from intercom_sync_tests.survival.postgres import command
 from intercom_sync_tests.survival.postgres.conftest import Base
-from intercom_sync_tests.survival.postgres.fixtures import THEN, Struck
-from intercom_sync_tests.survival.postgres.tcp_proxy import Relay
+from intercom_sync_tests.survival.postgres.fixtures import THEN, FaultyScenario
+from intercom_sync_tests.survival.postgres.tcp_proxy import TcpProxy
 
 _READ_ONLY = "PostgreSQL is read-only: name a primary server in INTERCOM_SYNC_DATABASE_URL: "
 
 
 @pytest.fixture(params=["default_transaction_read_only", "hot standby"])
-def read_only(request: pytest.FixtureRequest, base: Base, struck: Struck) -> Iterator[Struck]:
+def read_only(request: pytest.FixtureRequest, base: Base, struck: FaultyScenario) -> Iterator[FaultyScenario]:
     """The scene on a server that takes no writes."""
     base.server.stop()
     signal = base.server.data / "standby.signal"
@@ -33,7 +33,7 @@ def read_only(request: pytest.FixtureRequest, base: Base, struck: Struck) -> Ite
     base.server.start()
 
 
-def test_a_read_only_server_is_one_sentence(base: Base, read_only: Struck) -> None:
+def test_a_read_only_server_is_one_sentence(base: Base, read_only: FaultyScenario) -> None:
     before = read_only.kept()
     ended = command.sync()
     assert (ended.code, ended.printed, len(ended.told)) == (1, "", 1)
@@ -44,7 +44,7 @@ def test_a_read_only_server_is_one_sentence(base: Base, read_only: Struck) -> No
     assert read_only.sessions() == 0
 
 
-def test_a_read_only_server_without_our_tables_is_the_same_sentence(base: Base, read_only: Struck) -> None:
+def test_a_read_only_server_without_our_tables_is_the_same_sentence(base: Base, read_only: FaultyScenario) -> None:
     with pytest.raises(DatabaseRefusedError, match=_READ_ONLY):
         prepare(base.server.url, "none_yet")
 
@@ -52,15 +52,15 @@ def test_a_read_only_server_without_our_tables_is_the_same_sentence(base: Base, 
 def test_a_server_older_than_15_is_one_sentence_that_says_so(base: Base) -> None:
     ((version,),) = base.server.ask("SELECT current_setting('server_version_num')")
     with (
-        Relay(base.server.port, answer=lambda told: told.replace(version.encode(), b"140012")) as relay,
+        TcpProxy(base.server.port, answer=lambda told: told.replace(version.encode(), b"140012")) as proxy,
         pytest.raises(DatabaseRefusedError) as refused,
     ):
-        prepare(relay.url_of(base.database), "public")
+        prepare(proxy.url_of(base.database), "public")
     assert str(refused.value) == (
         "PostgreSQL 14 is too old: 15 or newer is needed; name one in INTERCOM_SYNC_DATABASE_URL."
     )
 
 
-def test_the_doctor_names_the_version(base: Base, struck: Struck, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_names_the_version(base: Base, struck: FaultyScenario, capsys: pytest.CaptureFixture[str]) -> None:
     doctor(Settings.load())
     assert f"ok    database: PostgreSQL {base.server.version}." in capsys.readouterr().out

@@ -4,8 +4,8 @@ import pytest
 
 from intercom_sync_tests.end_to_end.scenario import why
 from intercom_sync_tests.survival.postgres.conftest import Base
-from intercom_sync_tests.survival.postgres.fault_injection import ambush
-from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, Struck
+from intercom_sync_tests.survival.postgres.fault_injection import inject_fault
+from intercom_sync_tests.survival.postgres.fixtures import THEN, WRITTEN, FaultyScenario
 
 _POINTS = [
     "AFTER INSERT ON intercom_contacts FOR EACH STATEMENT",
@@ -22,10 +22,10 @@ _POINTS = [
     ("point", "mode"), [*((point, "fast") for point in _POINTS), *((point, "immediate") for point in _POINTS[::2])]
 )
 def test_a_restart_while_the_sync_writes_leaves_nothing_half_written(
-    base: Base, struck: Struck, point: str, mode: str
+    base: Base, struck: FaultyScenario, point: str, mode: str
 ) -> None:
     before = struck.kept(*WRITTEN)
-    with ambush(base.server, struck.database, point, lambda: base.server.restart(mode)) as hit:
+    with inject_fault(base.server, struck.database, point, lambda: base.server.restart(mode)) as hit:
         failed = struck.run(THEN)
     assert hit.is_set()
     assert not failed.result.success

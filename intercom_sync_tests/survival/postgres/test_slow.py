@@ -12,37 +12,37 @@ from intercom_sync.warehouse.postgres.urls import with_timeouts
 from intercom_sync_tests.survival.postgres import fixtures
 from intercom_sync_tests.survival.postgres.conftest import Base
 from intercom_sync_tests.survival.postgres.fixtures import THEN
-from intercom_sync_tests.survival.postgres.tcp_proxy import Relay
+from intercom_sync_tests.survival.postgres.tcp_proxy import TcpProxy
 
 
 def test_a_slow_server_is_waited_for(base: Base) -> None:
-    with Relay(base.server.port, delay=0.005) as relay:
-        with fixtures.struck(base.sandbox, base.server, base.database, relay.url_of("{database}")) as struck:
+    with TcpProxy(base.server.port, delay=0.005) as proxy:
+        with fixtures.struck(base.sandbox, base.server, base.database, proxy.url_of("{database}")) as struck:
             struck.sync(THEN)
             assert struck.kept() == base.clean
-        assert relay.pieces > 200
+        assert proxy.pieces > 200
 
 
 def test_a_server_that_does_not_answer_a_connection_is_given_up(base: Base) -> None:
-    with Relay(base.server.port) as relay:
-        relay.silent.set()
+    with TcpProxy(base.server.port) as proxy:
+        proxy.silent.set()
         begun = time.monotonic()
         with pytest.raises(DatabaseUnreachableError, match="timeout expired"):
-            Session(relay.url_of("postgres") + "&connect_timeout=2", "public")
+            Session(proxy.url_of("postgres") + "&connect_timeout=2", "public")
         assert time.monotonic() - begun < 10
 
 
 def test_a_server_that_takes_no_more_bytes_is_given_up(base: Base) -> None:
     rows = pl.DataFrame({"text": ["x" * 10_000] * 4_000})
     with (
-        Relay(base.server.port) as relay,
-        Session(relay.url_of(base.database) + "&tcp_user_timeout=2000", "public") as session,
+        TcpProxy(base.server.port) as proxy,
+        Session(proxy.url_of(base.database) + "&tcp_user_timeout=2000", "public") as session,
     ):
-        relay.silent_at = relay.pieces + 50
+        proxy.silent_at = proxy.pieces + 50
         begun = time.monotonic()
         with pytest.raises(DatabaseUnreachableError, match="went away"), session.transaction():
             session.stage("many", rows)
-        assert relay.silent.is_set()
+        assert proxy.silent.is_set()
         assert time.monotonic() - begun < 30
 
 
