@@ -1,4 +1,4 @@
-"""The streams of an extraction: what distinguishes contacts from conversations, once."""
+"""Stream specifications: what differs between extracting contacts and conversations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ class StreamSpec:
 
     Attributes:
         kind: the kind of its records.
-        asset: the key of the asset that they become.
+        asset: the key of its asset.
         search: how Intercom's search lists them.
         parse: parses one record, or raises `InvalidRecordError`.
         load: lands parsed records inside the caller's transaction.
         side_tables: tables that are loaded with the kind's own.
-        counts: figures of `StreamResult` that only this stream has.
+        counts: attributes of `StreamResult` that only this stream fills.
     """
 
     kind: RecordKind

@@ -92,7 +92,7 @@ def test_forgetting_empties_every_table_and_says_how_many_rows_went(
         "sync_seen_ids: 0 rows removed",
         "unified_customers: 1 row removed",
     ]
-    assert "Intercom itself" in told.out
+    assert "data in Intercom" in told.out
     assert "zelda" not in told.out.lower()
     assert _gone(company, database_url, schema)
 
