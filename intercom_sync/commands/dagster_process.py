@@ -43,7 +43,7 @@ class DagsterProcess:
                 self._child = subprocess.Popen(self._command, start_new_session=True, pass_fds=[self._lock])
                 self._guard = start_guard(self._child.pid, self._home, self._lock)
 
-    def answers(self, url: str) -> bool:
+    def wait_until_ready(self, url: str) -> bool:
         """Wait for the web server and return whether it answers before Dagster ends."""
         end = time.monotonic() + _START_TIMEOUT_SECONDS
         while not self._has_ended() and time.monotonic() < end:

@@ -73,7 +73,7 @@ def _close_dead_runs(settings: Settings, connect: Callable[[], Session]) -> None
 def _serve(dagster: DagsterProcess, lock: IO[str], url: str, announce: Callable[[str], None]) -> int:
     dagster.start()
     _write(lock, str(dagster.group or ""))
-    is_serving = dagster.answers(url)
+    is_serving = dagster.wait_until_ready(url)
     if is_serving:
         announce(url)
         dagster.wait()

@@ -19,7 +19,7 @@ from intercom_sync.sandbox.faults import Fault, Faults
 from intercom_sync.sandbox.rate_limit import RateWindows, family_of
 from intercom_sync.sandbox.requests import Request
 from intercom_sync.sandbox.routes import route
-from intercom_sync.sandbox.wire import HttpAnswer, deliver
+from intercom_sync.sandbox.wire import HttpResponse, deliver
 from intercom_sync.sandbox.workspace import Workspace
 
 Message = MutableMapping[str, Any]
@@ -59,14 +59,14 @@ class App:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Respond to one HTTP request."""
         request = self._log_request(scope, await _read_body(receive))
-        answer, fault = self._respond(request)
+        response, fault = self._respond(request)
         delay_seconds = self.latency + (fault.stall if fault else 0.0)
         if delay_seconds:
             await asyncio.sleep(delay_seconds)
         if self.dated:
-            answer.headers = {"Date": formatdate(self._clock(), usegmt=True)} | answer.headers
-        request.status = 0 if fault and fault.cut else answer.status
-        await deliver(answer, fault, scope, send)
+            response.headers = {"Date": formatdate(self._clock(), usegmt=True)} | response.headers
+        request.status = 0 if fault and fault.cut else response.status
+        await deliver(response, fault, scope, send)
 
     def _log_request(self, scope: Message, raw: bytes) -> Request:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -78,7 +78,7 @@ class App:
         self.requests.append(request)
         return request
 
-    def _respond(self, request: Request) -> tuple[HttpAnswer, Fault | None]:
+    def _respond(self, request: Request) -> tuple[HttpResponse, Fault | None]:
         try:
             check_access(request, self._token)
         except ApiError as error:
@@ -86,40 +86,40 @@ class App:
         family, now = family_of(request.path), self._clock()
         is_allowed = self._windows.take(family, now)
         fault = self.faults.take(request) if is_allowed else None
-        answer = self._call_handler(request) if is_allowed else self._rate_limited()
+        response = self._call_handler(request) if is_allowed else self._rate_limited()
         if fault:
-            answer = _apply_fault(answer, fault)
+            response = _apply_fault(response, fault)
         if fault is None or fault.rate_headers:
-            answer.headers = self._windows.headers(family, now) | answer.headers
+            response.headers = self._windows.headers(family, now) | response.headers
             if fault and fault.exhausted:
-                answer.headers["X-RateLimit-Remaining"] = "0"
-        return answer, fault
+                response.headers["X-RateLimit-Remaining"] = "0"
+        return response, fault
 
-    def _call_handler(self, request: Request) -> HttpAnswer:
+    def _call_handler(self, request: Request) -> HttpResponse:
         try:
             handler, part = route(request.method, request.path)
             call = EndpointCall(self.workspace, request, version_of(request), self.base, part)
             with self.workspace.lock:
-                return HttpAnswer(200, handler(call))
+                return HttpResponse(200, handler(call))
         except ApiError as error:
             return _error_response(error)
 
-    def _rate_limited(self) -> HttpAnswer:
+    def _rate_limited(self) -> HttpResponse:
         message = f"Exceeded rate limit of {self._windows.limit} in 10_seconds"
         return _error_response(ApiError(429, "rate_limit_exceeded", message))
 
 
-def _apply_fault(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
-    status, body = (answer.status, answer.body) if fault.status is None else (fault.status, fault.body)
+def _apply_fault(response: HttpResponse, fault: Fault) -> HttpResponse:
+    status, body = (response.status, response.body) if fault.status is None else (fault.status, fault.body)
     if fault.shorten:
         body = body[: len(body) // 2]
     if fault.edit:
         body = orjson.dumps(fault.edit(orjson.loads(body)))
-    return HttpAnswer(status, body, {**answer.headers, **fault.headers})
+    return HttpResponse(status, body, {**response.headers, **fault.headers})
 
 
-def _error_response(error: ApiError) -> HttpAnswer:
-    return HttpAnswer(error.status, error.body(), {"X-Request-Id": str(uuid4()), **error.headers})
+def _error_response(error: ApiError) -> HttpResponse:
+    return HttpResponse(error.status, error.body(), {"X-Request-Id": str(uuid4()), **error.headers})
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -22,7 +22,7 @@ _DRIP_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(slots=True)
-class HttpAnswer:
+class HttpResponse:
     """A response before it is sent."""
 
     status: int
@@ -40,7 +40,7 @@ class Protocol(HttpToolsProtocol):
 
 
 async def deliver(
-    answer: HttpAnswer,
+    response: HttpResponse,
     fault: Fault | None,
     scope: MutableMapping[str, Any],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
@@ -54,20 +54,20 @@ async def deliver(
     if drip == "head":
         await _drip(transport, b"HTTP/1.1 200 OK\r\nX-Endless: ")
         return
-    headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers}
+    headers = {"Content-Type": "application/json; charset=utf-8", **response.headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     # An endless body announces a huge length.
-    raw.append((b"content-length", b"%d" % (_ENDLESS_BYTES if drip else len(answer.body))))
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    raw.append((b"content-length", b"%d" % (_ENDLESS_BYTES if drip else len(response.body))))
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if cut == "inside":
-        await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
+        await send({"type": "http.response.body", "body": response.body[: len(response.body) // 2], "more_body": True})
         _reset(transport)
         return
     if drip == "body":
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
         await _drip(transport, b"")
         return
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 async def _drip(transport: Transport, first: bytes) -> None:
