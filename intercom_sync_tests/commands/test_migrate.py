@@ -71,7 +71,7 @@ def test_the_doctor_changes_nothing_and_counts_what_a_sync_would_change(deployme
         monkeypatch.setenv("INTERCOM_API_KEY", "sandbox")
         monkeypatch.setenv("INTERCOM_BASE_URL", sandbox.url)
         assert main(["doctor"]) == 0
-    assert f"changes pending in schema {deployment}" in capsys.readouterr().out
+    assert f"pending changes in schema {deployment}" in capsys.readouterr().out
     assert _everything(database_url) == before
 
 
