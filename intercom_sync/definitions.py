@@ -9,11 +9,13 @@ from intercom_sync.orchestration.assets.computed_assets import (
     build_support_metrics,
     build_unified_customers,
 )
+from intercom_sync.orchestration.assets.movement_assets import build_mrr_movements
 from intercom_sync.orchestration.assets.raw_assets import build_raw_assets
 from intercom_sync.orchestration.checks.build_checks import build_checks
 from intercom_sync.orchestration.checks.contact_checks import CONTACT_CHECKS
 from intercom_sync.orchestration.checks.conversation_checks import CONVERSATION_CHECKS
 from intercom_sync.orchestration.checks.customer_checks import CUSTOMER_CHECKS
+from intercom_sync.orchestration.checks.movement_checks import MOVEMENT_CHECKS
 from intercom_sync.orchestration.checks.revenue_checks import revenue_checks
 from intercom_sync.orchestration.checks.support_checks import SUPPORT_CHECKS
 from intercom_sync.orchestration.jobs import build_sync_job
@@ -39,6 +41,7 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
             build_revenue_metrics(partitions, rules),
             build_support_metrics(partitions, rules),
             build_unified_customers(partitions, rules),
+            build_mrr_movements(partitions, rules.currency),
         ],
         asset_checks=[
             build_checks(CONTACT_STREAM.asset, CONTACT_CHECKS, partitions),
@@ -46,6 +49,7 @@ def build_definitions(settings: Settings, **overrides: Any) -> dg.Definitions:
             build_checks("revenue_metrics", revenue_checks(rules), partitions),
             build_checks("support_metrics", SUPPORT_CHECKS, partitions),
             build_checks("unified_customers", CUSTOMER_CHECKS, partitions),
+            build_checks("mrr_movements", MOVEMENT_CHECKS, partitions),
         ],
         jobs=[job],
         schedules=build_schedules(job, partitions),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import intercom_sync
 from intercom_sync.domain.schema.columns import Column, Table
+from intercom_sync.domain.schema.movement_views import VIEWS
 from intercom_sync.domain.schema.tables import TABLES
 from intercom_sync.settings import SETTINGS
 
@@ -27,8 +28,8 @@ _SETTINGS_HEADER = "| name | default | meaning |\n| --- | --- | --- |\n"
 
 def columns_page() -> str:
     """Return the page of all tables and columns."""
-    index = "\n".join(f"- [`{table.name}`](#{table.name}): {table.description}" for table in TABLES)
-    return "\n".join([_INTRODUCTION, index, *map(_section, TABLES)])
+    index = "\n".join(f"- [`{table.name}`](#{table.name}): {table.description}" for table in (*TABLES, *VIEWS))
+    return "\n".join([_INTRODUCTION, index, *map(_section, (*TABLES, *VIEWS))])
 
 
 def settings_table() -> str:
@@ -46,8 +47,9 @@ def configuration_page(page: str) -> str:
 def _section(table: Table) -> str:
     columns = "\n".join(_row(column) for column in table.all_columns)
     key = ", ".join(f"`{name}`" for name in table.key)
+    unique = "One row per" if table in VIEWS else "Primary key:"
     return (
-        f"\n## {table.name}\n\n{table.description}\n\nPrimary key: {key}.\n\n"
+        f"\n## {table.name}\n\n{table.description}\n\n{unique} {key}.\n\n"
         f"| column | type | null | personal | description |\n| --- | --- | --- | --- | --- |\n{columns}\n"
     )
 

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import polars as pl
 
+from intercom_sync.domain.movements import counted_mrr
 from intercom_sync.domain.quality import days_since_seen, quality_score
 from intercom_sync.domain.schema.columns import Origin
 from intercom_sync.domain.schema.tables import CUSTOMER_LAST_WRITTEN, UNIFIED_CUSTOMERS
@@ -98,6 +99,7 @@ def build_customers(
     changed = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"current_{c}")) for c in DATA)
     customers = customers.with_columns(
         changed=changed | ~pl.col("existed"),
+        next_counted_mrr=counted_mrr(),
         read=pl.col("linked") & pl.col("read").fill_null(False),
         synced_later=(pl.col("current_last_intercom_sync") > pl.col("last_intercom_sync")).fill_null(False),
     )
@@ -168,7 +170,12 @@ def _bookkeeping(now: datetime) -> dict[str, pl.Expr]:
 
 
 def _changed_last_written(customers: pl.DataFrame) -> pl.DataFrame:
-    """Select the values that the sync writes now, where they differ from the last written ones."""
+    """Select the values that the sync writes now, where they differ from the last written ones.
+
+    Of a deleted customer the last written values stay, and only its counted MRR changes.
+    """
     differs = pl.any_horizontal(pl.col(f"next_{c}").ne_missing(pl.col(f"last_written_{c}")) for c in _LAST_WRITTEN)
-    changes = customers.filter(pl.col("linked") & (differs | ~pl.col("known")))
-    return changes.select(KEY, *(pl.col(f"next_{c}").alias(c) for c in _LAST_WRITTEN))
+    counted = pl.col("next_counted_mrr").ne_missing(pl.col("last_written_counted_mrr"))
+    changes = customers.filter((pl.col("linked") & (differs | ~pl.col("known"))) | (pl.col("deleted") & counted))
+    values = {c: pl.when("linked").then(f"next_{c}").otherwise(f"last_written_{c}") for c in _LAST_WRITTEN}
+    return changes.select(KEY, **values | {"counted_mrr": pl.col("next_counted_mrr")})

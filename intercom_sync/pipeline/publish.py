@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.rules import WEB_APPS, Rules
 from intercom_sync.domain.sync_summary import ContactCounts, SyncStats
+from intercom_sync.warehouse.marts.mrr_ledger import note_rules
 from intercom_sync.warehouse.marts.revenue_metrics import refresh_in_transaction
 from intercom_sync.warehouse.marts.row_rejections import Unwritten
 from intercom_sync.warehouse.marts.support_metrics import refresh_support_in_transaction
@@ -67,11 +68,20 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
             runs.mark_partial(session, run.id)
         finished_at = (run.started_at + duration).astimezone(UTC)
         runs.complete(session, run.id, stats, finished_at)
+        if runs.watermark(session) is not None:
+            note_rules(session, rules)
         summaries.record_summary(session, run.id, upserted.customers, rules.currency)
         extractions.finish(session, extraction_id, run.id)
     with session.transaction():
         analyze(session, "unified_customers", "customer_last_written", rows=upserted.new)
+        analyze(session, "mrr_movements", "customer_history", rows=upserted.movements)
     _log_unwritten(upserted.unwritten)
+    if upserted.ledger_rebuilt:
+        _LOG.warning(
+            "mrr_movements held no movement although customers pay: somebody dropped or truncated it. It begins anew "
+            "with %d movements of the kind opening; movements of before are lost.",
+            upserted.movements,
+        )
     return PublishResult(stats, counts, upserted, finished_at)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.incidents import INCIDENT_KINDS
+from intercom_sync.domain.movements import SETTINGS
 from intercom_sync.slack.formatting import KINDS, details, kind_of, line, summary
 
 DIGEST_THRESHOLD = 5
@@ -39,10 +40,11 @@ class Message:
 
 def build_messages(pending: Iterable[Alert]) -> list[Message]:
     """Return the messages for all pending alerts, oldest first; each alert is in exactly one message."""
-    groups: dict[str | None, list[Alert]] = {}
+    groups: dict[tuple[str | None, bool], list[Alert]] = {}
     for alert in pending:
         # Incidents of all runs form one group, so that a bad week is not one message an hour.
-        groups.setdefault(None if alert.kind in INCIDENT_KINDS else alert.run_id, []).append(alert)
+        run_id = None if alert.kind in INCIDENT_KINDS else alert.run_id
+        groups.setdefault((run_id, _is_of_rules(alert)), []).append(alert)
     messages = [
         replace(message, operations=group[0].kind in INCIDENT_KINDS)
         for group in groups.values()
@@ -51,11 +53,16 @@ def build_messages(pending: Iterable[Alert]) -> list[Message]:
     return sorted(messages, key=lambda message: message.ids[0])
 
 
+def _is_of_rules(alert: Alert) -> bool:
+    """Whether changed revenue rules caused an alert: all of those are one message."""
+    return bool(alert.details.get("movement_cause") == SETTINGS)
+
+
 def _group_messages(group: Sequence[Alert]) -> Iterator[Message]:
     rejected = [alert for alert in group if alert.refusal_count]
     new = [alert for alert in group if not alert.refusal_count]
     for part in (new, rejected):
-        if len(part) > DIGEST_THRESHOLD:
+        if len(part) > (1 if _is_of_rules(group[0]) else DIGEST_THRESHOLD):
             yield _digest(part)
         else:
             yield from (_single(alert) for alert in part)
@@ -74,10 +81,13 @@ def _digest(group: Sequence[Alert]) -> Message:
     kinds = [list(of_kind) for _, of_kind in groupby(ordered, key=lambda alert: alert.kind)]
     counts = ", ".join(kind_of(of_kind[0]).counted(len(of_kind)) for of_kind in kinds)
     ids = tuple(sorted(alert.id for alert in group))
-    text = f"{len(group):,} alerts: {counts}"
+    title = f"{len(group):,} alerts"
+    if _is_of_rules(group[0]):
+        title = f"Other revenue rules (a setting or an upgrade) caused {title}"
+    text = f"{title}: {counts}"
     if any(alert.refusal_count for alert in group):
         return Message(ids, f"{text}. {_where(group)}")
-    heading = {"type": "header", "text": {"type": "plain_text", "text": f"{len(group):,} alerts"}}
+    heading = {"type": "header", "text": {"type": "plain_text", "text": title}}
     return Message(ids, text, [heading, *(_list(of_kind) for of_kind in kinds), _context(_where(group))])
 
 

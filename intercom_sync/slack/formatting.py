@@ -5,12 +5,13 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from intercom_sync.domain import alerts, incidents
+from intercom_sync.domain import alerts, incidents, movements
 from intercom_sync.domain.alerts import Alert
 from intercom_sync.domain.revenue.money import DEFAULT_CURRENCY, format_amount, read_currency
 from intercom_sync.slack.mrkdwn import escape_mrkdwn, link, literal
 
 _MAX_NAME, _MAX_EMAIL, _MAX_PLAN, _MAX_EXCERPT, _MAX_LINE_EXCERPT, _MAX_SENTENCE = 120, 400, 120, 900, 160, 1_200
+_MAX_MOVEMENTS = 400
 _STRIPE = "https://dashboard.stripe.com/customers/"
 
 
@@ -44,6 +45,25 @@ def kind_of(alert: Alert) -> Kind:
     return KINDS.get(alert.kind) or Kind(":bell:", name, name)
 
 
+_CORRECTED = {
+    movements.SETTINGS: "other revenue rules",
+    movements.STRIPE_DATA: "Stripe's data vanished or came back",
+    movements.CONTACT_CHANGED: "another contact of the email",
+}
+
+
+def title(alert: Alert) -> str:
+    """Format an alert's kind; where no revenue was won or lost, that comes first."""
+    kind = kind_of(alert).singular
+    movement = alert.details.get("movement")
+    if movement == movements.TRANSFER:
+        return f"Transfer from another email, no new revenue: {kind[:1].lower()}{kind[1:]}"
+    if movement == movements.CORRECTION:
+        cause = _CORRECTED.get(str(alert.details.get("movement_cause")), "other data")
+        return f"Correction, {cause}: {kind[:1].lower()}{kind[1:]}"
+    return kind
+
+
 def customer(alert: Alert) -> str:
     """Format the customer's name and email."""
     email = literal(alert.email or "", _MAX_EMAIL)
@@ -55,7 +75,7 @@ def summary(alert: Alert) -> str:
     """Format an alert as one line of plain text: kind, customer and money, or the sentence of an incident."""
     if alert.email is None:
         return f"{kind_of(alert).singular}: {_sentence(alert)}"
-    return f"{kind_of(alert).singular}: {customer(alert)} · {_money(alert)}"
+    return f"{title(alert)}: {customer(alert)} · {_money(alert)}"
 
 
 def line(alert: Alert) -> str:
@@ -69,10 +89,11 @@ def line(alert: Alert) -> str:
 def details(alert: Alert) -> str:
     """Format all details of an alert, one per line."""
     kind = kind_of(alert)
-    headline = f"{kind.emoji} *{kind.singular}*"
+    headline = f"{kind.emoji} *{title(alert)}*"
     if alert.email is None:
         return f"{headline}\n{_sentence(alert)}"
-    lines = (f"{headline}: {customer(alert)}", _money(alert), _payment(alert), _excerpt(alert), _links(alert))
+    facts = (_money(alert), _movements(alert), _payment(alert), _excerpt(alert), _links(alert))
+    lines = (f"{headline}: {customer(alert)}", *facts)
     return "\n".join(filter(None, lines))
 
 
@@ -90,6 +111,22 @@ def _money(alert: Alert) -> str:
         now += f" (before: {money(details.get('previous_mrr'), before)}{change})"
     plan = escape_mrkdwn(str(details.get("plan_name") or ""), _MAX_PLAN)
     return f"{now} · {plan}" if plan else now
+
+
+def _movements(alert: Alert) -> str:
+    """Format the movement that caused an alert about MRR, and the customer's last movements, newest first."""
+    listed = alert.details.get("last_movements")
+    if not isinstance(listed, list) or not listed:
+        return ""
+    currency = alert.details.get("currency", DEFAULT_CURRENCY)
+    last = ", ".join(f"{_change(one, currency)} {one.get('kind')} {str(one.get('at'))[:10]}" for one in listed)
+    cause = alert.details.get("movement")
+    return literal(f"{f'Movement: {cause}. ' if cause else ''}Last movements: {last}", _MAX_MOVEMENTS)
+
+
+def _change(movement: Mapping[str, Any], currency: Any) -> str:
+    change = str(movement.get("change"))
+    return f"+{money(change[1:], currency)}" if change.startswith("+") else money(change, currency)
 
 
 def _payment(alert: Alert) -> str:

@@ -79,9 +79,10 @@ def test_forgetting_empties_every_table_and_says_how_many_rows_went(
     assert main(["forget", f" {EMAIL.swapcase()} "]) == 0
     told = capsys.readouterr()
     assert told.err == ""
-    assert told.out.splitlines()[:11] == [
+    assert told.out.splitlines()[:12] == [
         "contact_merges: 0 rows removed",
         "customer_alerts: 3 rows removed",
+        "customer_history: 1 row removed",
         "customer_last_written: 1 row removed",
         "intercom_contacts: 2 rows removed",
         "intercom_conversations: 2 rows removed",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from intercom_sync_tests.model import rows
+from intercom_sync_tests.model.ledger import Ledger, Movement
 from intercom_sync_tests.model.money import Broken
 from intercom_sync_tests.model.support import support_of
 from intercom_sync_tests.model.valid_records import Json, mentions, name_of, read_contact, read_talk, usable
@@ -27,6 +28,8 @@ class Oracle:
         rows: unified_customers by key.
         wrote: what the sync itself wrote last, by key.
         alerts: kind and key of every alert decided, in the order of runs.
+        ledger: the counted MRR of every customer.
+        moved: the MRR movements, in the order of runs.
     """
 
     def __init__(self, refuses: Callable[[Json], bool] = lambda row: False) -> None:
@@ -39,6 +42,8 @@ class Oracle:
         self.rows: dict[str, Json] = {}
         self.wrote: dict[str, Json] = {}
         self.alerts: list[list[tuple[str, str]]] = []
+        self.ledger = Ledger()
+        self.moved: list[list[Movement]] = []
 
     def meet_contacts(self, records: Iterable[Any]) -> None:
         """Apply the contacts that a sync extracted, and their merge history."""
@@ -111,8 +116,12 @@ class Oracle:
             read: ids of the contacts that the run met.
         """
         support = support_of(self.contacts, self.talks, self.said, self.merged, now)
+        deleted = {key for key, row in self.rows.items() if row["intercom_deleted_at"] is not None}
         made = rows.write(self.contacts, support, self.rows, self.wrote, now, read, self.refuses)
         self.alerts.append(made.alerts)
+        self.moved.append(
+            self.ledger.sync(rows.winners(self.contacts), self.wrote, deleted, {*made.refused}, self._merged_into)
+        )
         for key in [key for key in self.refused if key[0] == "customer"]:
             del self.refused[key]
         self.refused |= {("customer", contact): None for contact, _ in made.refused.values()}
@@ -130,6 +139,14 @@ class Oracle:
             "alerts_generated": len(made.alerts),
             "avg_quality_score": sum(scores) / len(scores) if scores else None,
         }
+
+    def _merged_into(self, name: str) -> list[str]:
+        """The contacts that one was merged into, over those that are gone, at most three."""
+        found: list[str] = []
+        while len(found) < 3 and name not in self.contacts and name in self.merged:
+            name = self.merged[name]
+            found.append(name)
+        return found
 
 
 def parts_of(record: Json | None) -> list[Json]:

@@ -82,6 +82,18 @@ def write(
     return done
 
 
+def winners(contacts: dict[str, Json]) -> dict[str, str]:
+    """The contact that gives each customer its values, by key."""
+    by_key: dict[str, Json] = {}
+    for contact in sorted(contacts.values(), key=_newest):
+        by_key[contact["key"]] = contact
+    return {key: contact["id"] for key, contact in by_key.items() if key is not None}
+
+
+def _newest(contact: Json) -> tuple[Any, ...]:
+    return contact["updated_at"], contact["created_at"], contact["id"]
+
+
 def _leave_ids(rows: dict[str, Json], written: set[str]) -> None:
     """Remove a contact's id, which is unique, from all rows except that of its customer."""
     owners = {rows[key]["intercom_contact_id"]: key for key in written}
@@ -98,7 +110,7 @@ def known(value: Any) -> Any:
 def _from_contact(
     row: Json, key: str, sharing: list[Json], support: Json, before: Json | None, wrote: dict[str, Json]
 ) -> None:
-    winner = max(sharing, key=lambda one: (one["updated_at"], one["created_at"], one["id"]))
+    winner = max(sharing, key=_newest)
     given = {**winner, **support, "signup_date": winner["created_at"]}
     ours, writes = wrote.get(key, {}), {}
     for name in INTERCOM:

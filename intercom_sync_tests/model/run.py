@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from intercom_sync.pipeline.run_plan import RunRequest
 from intercom_sync_tests.model.harness import OVERLAP, RIGHT, Attempt, Harness, Off, partition
+from intercom_sync_tests.model.ledger import Movement
 from intercom_sync_tests.model.oracle import Oracle
 from intercom_sync_tests.model.store import Store
 from intercom_sync_tests.model.valid_records import Json, usable
@@ -189,6 +190,9 @@ class Syncs:
         assert rows == wanted, _differences(rows, wanted)
         made, due = sorted(self.store.alerts().get(attempt.run.id, [])), sorted(self.oracle.alerts[-1])
         assert made == due, (made, due)
+        moved, due_movements = self.store.movements(attempt.run.id), sorted(self.oracle.moved[-1], key=_by_customer)
+        assert moved == due_movements, (moved, due_movements)
+        assert self.store.moved() == {key: mrr for key, mrr in self.oracle.ledger.counted.items() if mrr}
         refused = self.store.refused()
         named = {each for each in refused if not each[1].startswith("sha256:")}
         assert named == {each for each in self.oracle.refused if not each[1].startswith(("nameless", "sha256:"))}
@@ -197,6 +201,11 @@ class Syncs:
         found = {name: getattr(figures, name) for name in expected}
         counted = {name for name in attempt.met[CONTACTS] if not name.startswith("sha256:")}
         assert found == expected, (found, expected, counted, nameless)
+
+
+def _by_customer(movement: Movement) -> bytes:
+    """As the database sorts emails; a transfer stays before its remainder."""
+    return movement[0].encode()
 
 
 def _lies_in(record: Any, window: tuple[int, int] | None) -> bool:

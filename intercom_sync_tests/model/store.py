@@ -63,6 +63,17 @@ class Store:
             made.setdefault(run, []).append((kind, email))
         return made
 
+    def movements(self, run: str) -> list[tuple[str, str, Decimal]]:
+        """Customer, kind and change of a run's MRR movements, by customer."""
+        found = "SELECT email, kind, mrr_change FROM mrr_movements WHERE run_id = %s"
+        return self.query(f'{found} ORDER BY email COLLATE "C", movement_id', run)
+
+    def moved(self) -> dict[str, Decimal]:
+        """What each customer's movements add up to, where that is not 0."""
+        return dict(
+            self.query("SELECT email, sum(mrr_change) FROM mrr_movements GROUP BY 1 HAVING sum(mrr_change) <> 0")
+        )
+
     def refused(self) -> set[tuple[str, str]]:
         """Return kind and id of every rejected record, with one marker for each without an id."""
         return set(self.query("SELECT kind, id FROM rejected_records"))

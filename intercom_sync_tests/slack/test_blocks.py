@@ -173,3 +173,42 @@ def test_what_slack_has_refused_goes_as_plain_words_and_a_digest_without_anyones
 
 def test_a_kind_that_is_not_known_here_is_shown_all_the_same():
     assert "churn_risk".replace("_", "_\u200b") in build_messages([alert(1, "churn_risk")])[0].text
+
+
+_MOVED = [
+    {"kind": "correction", "change": "-90.00", "at": "2026-03-01T06:00:00Z"},
+    {"kind": "new", "change": "+100.00", "at": "2026-01-02T06:00:00Z"},
+]
+
+
+def test_a_change_says_what_moved_and_what_moved_before() -> None:
+    (message,) = build_messages([alert(kind="mrr_change", movement="contraction", last_movements=_MOVED)])
+    text = message.blocks[0]["text"]["text"]  # type: ignore[index]
+    assert "Movement: contraction. Last movements: -$90.00 correction 2026-03-01, +$100.00 new 2026-01-02" in text
+    assert message.text.startswith("Large MRR change: Ann Lee")
+
+
+@pytest.mark.parametrize(
+    ("movement", "cause", "words"),
+    [
+        ("transfer", "contact_moved", "Transfer from another email, no new revenue: "),
+        ("correction", "stripe_data", "Correction, Stripe's data vanished or came back: "),
+        ("correction", "settings", "Correction, other revenue rules: "),
+    ],
+)
+@pytest.mark.parametrize(("kind", "one"), [("mrr_change", "large MRR change"), ("new_high_value", "new high-value")])
+def test_what_is_no_revenue_says_so_in_its_first_words(
+    movement: str, cause: str, words: str, kind: str, one: str
+) -> None:
+    (message,) = build_messages([alert(kind=kind, movement=movement, movement_cause=cause)])
+    assert message.text.startswith(words + one)
+    assert f"*{words}{one}" in message.blocks[0]["text"]["text"]  # type: ignore[index]
+
+
+def test_alerts_that_other_rules_cause_are_one_message_that_says_so() -> None:
+    of_rules = [alert(n, "mrr_change", movement="correction", movement_cause="settings") for n in range(1, 4)]
+    others = [alert(4, "mrr_change", movement="churn", movement_cause="subscriptions")]
+    first, second = build_messages([*of_rules, *others])
+    assert first.ids == (1, 2, 3)
+    assert first.text == ("Other revenue rules (a setting or an upgrade) caused 3 alerts: 3 large MRR changes")
+    assert second.text.startswith("Large MRR change")

@@ -16,6 +16,7 @@ class Type(StrEnum):
     NUMERIC = "numeric"
     BOOLEAN = "boolean"
     TIMESTAMP = "timestamptz"
+    DATE = "date"
     JSON = "json"
 
     @property
@@ -32,6 +33,7 @@ _FRAME_TYPES: dict[Type, pl.DataType] = {
     Type.NUMERIC: pl.Decimal(38, 6),
     Type.BOOLEAN: pl.Boolean(),
     Type.TIMESTAMP: pl.Datetime("us", "UTC"),
+    Type.DATE: pl.Date(),
     Type.JSON: pl.String(),
 }
 

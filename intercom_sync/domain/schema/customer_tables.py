@@ -104,6 +104,11 @@ CUSTOMER_LAST_WRITTEN = Table(
         Column("intercom_contact_id", Type.TEXT, "Id of the contact that the values came from."),
         Column("name", Type.TEXT, "Name written.", personal=True),
         *(column for column in UNIFIED_CUSTOMERS.columns if column.origin is _INTERCOM),
+        Column(
+            "counted_mrr",
+            Type.NUMERIC,
+            "Counted MRR, to which the customer's movements add up; null until an MRR has been known.",
+        ),
     ),
     key=("email_key",),
 )

@@ -6,6 +6,7 @@ from intercom_sync.domain.schema.tables import (
     INTERCOM_CONTACTS,
     INTERCOM_CONVERSATIONS,
     INTERCOM_MESSAGES,
+    MRR_MOVEMENTS,
     REVENUE_METRICS,
     SUPPORT_METRICS,
     UNIFIED_CUSTOMERS,
@@ -36,6 +37,8 @@ _QUALITY_INPUTS = (
 )
 _NOT_FROM_PAYLOAD = {"contact_id", "revision", "rules_hash"}
 
+_MOVED = ((UNIFIED_CUSTOMERS, "mrr"), (UNIFIED_CUSTOMERS, "intercom_deleted_at"))
+
 LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
     REVENUE_METRICS.name: {
         "contact_id": ((_CONTACT, "id"),),
@@ -65,5 +68,10 @@ LINEAGE: dict[str, dict[str, tuple[Source, ...]]] = {
         **{name: ((_SUPPORT, name),) for name in UNIFIED_CUSTOMERS.names if name in SUPPORT_METRICS.names},
         "quality_score": _QUALITY_INPUTS,
         "intercom_deleted_at": (_EMAIL,),
+    },
+    MRR_MOVEMENTS.name: {
+        **{name: ((UNIFIED_CUSTOMERS, name),) for name in ("email", "intercom_contact_id", "stripe_customer_id")},
+        **dict.fromkeys(("kind", "cause", "mrr_before", "mrr_after", "mrr_change"), _MOVED),
+        **dict.fromkeys(("plan_before", "plan_after"), ((UNIFIED_CUSTOMERS, "plan_name"),)),
     },
 }

@@ -176,11 +176,12 @@ SYNC_STATE = Table(
     "sync_state",
     "State of the workspace across syncs, as names and values.",
     (
-        Column("name", Type.TEXT, "workspace_id, region, or messages_since.", nullable=False),
+        Column("name", Type.TEXT, "workspace_id, region, messages_since, or ledger_rules_hash.", nullable=False),
         Column(
             "value",
             Type.TEXT,
-            "Id or region of the workspace that the tables belong to; the time since when all messages are kept.",
+            "Id or region of the workspace that the tables belong to; the time since when all messages are kept; hash "
+            "of the rules that the MRR of the newest movements was computed by, from the first full sync on.",
             nullable=False,
         ),
     ),

@@ -13,6 +13,7 @@ from intercom_sync.domain.schema.landed_tables import (
     INTERCOM_MESSAGES,
     REJECTED_RECORDS,
 )
+from intercom_sync.domain.schema.movement_tables import CUSTOMER_HISTORY, MRR_MOVEMENTS
 from intercom_sync.domain.schema.state_tables import (
     CHECK_STATES,
     CUSTOMER_ALERTS,
@@ -30,10 +31,12 @@ __all__ = [
     "CHECK_STATES",
     "CONTACT_MERGES",
     "CUSTOMER_ALERTS",
+    "CUSTOMER_HISTORY",
     "CUSTOMER_LAST_WRITTEN",
     "INTERCOM_CONTACTS",
     "INTERCOM_CONVERSATIONS",
     "INTERCOM_MESSAGES",
+    "MRR_MOVEMENTS",
     "REJECTED_RECORDS",
     "REVENUE_METRICS",
     "SUPPORT_METRICS",
@@ -51,6 +54,8 @@ __all__ = [
 
 TABLES = (
     UNIFIED_CUSTOMERS,
+    MRR_MOVEMENTS,
+    CUSTOMER_HISTORY,
     CUSTOMER_ALERTS,
     CHECK_STATES,
     REJECTED_RECORDS,

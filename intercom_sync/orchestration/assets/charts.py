@@ -27,10 +27,15 @@ class Bar:
 def chart(title: str, bars: Sequence[Bar]) -> dg.MarkdownMetadataValue:
     """Return a chart as metadata; labels are truncated until it fits inline on the asset page."""
     for longest in range(_MAX_LABEL_CHARACTERS, 0, -1):
-        markdown = f"![{title}](data:image/svg+xml,{quote(render_svg(bars, longest), safe=_SAFE)})"
+        markdown = as_image(title, render_svg(bars, longest))
         if len(markdown) <= _MAX_CHARACTERS:
             break
     return dg.MetadataValue.md(markdown)
+
+
+def as_image(title: str, svg: str) -> str:
+    """Return SVG as an image in Markdown."""
+    return f"![{title}](data:image/svg+xml,{quote(svg, safe=_SAFE)})"
 
 
 def render_svg(bars: Sequence[Bar], longest: int = _MAX_LABEL_CHARACTERS) -> str:

@@ -1,4 +1,4 @@
-"""Bring `unified_customers`, the values last written, and the alerts up to date: all of a run in one transaction.
+"""Bring `unified_customers`, the values last written, movements, history and alerts up to date in one transaction.
 
 What a row becomes is decided by `domain.customers`, bucket by bucket; the rows that differ are staged and written at
 the end, and alerts are decided from the rows as they are then.
@@ -14,12 +14,22 @@ import polars as pl
 from intercom_sync.domain.alerts import decide_alerts
 from intercom_sync.domain.customers import KEY, build_customers
 from intercom_sync.domain.identifiers import ExtractionId
+from intercom_sync.domain.movement_alerts import add_movements
+from intercom_sync.domain.movements import REBUILT
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
 from intercom_sync.domain.schema.landed_tables import PROFILE_COLUMNS
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.marts.customer_rows import stage_rows, write_rows
+from intercom_sync.warehouse.marts.history_rows import history_is_empty, stage_history, write_history
 from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
+from intercom_sync.warehouse.marts.mrr_ledger import (
+    LedgerState,
+    last_movements,
+    read_ledger,
+    stage_changes,
+    write_movements,
+)
 from intercom_sync.warehouse.marts.row_rejections import Unwritten, keep_refused
 from intercom_sync.warehouse.postgres.frames import cast_numeric, column_list, select_list
 from intercom_sync.warehouse.postgres.session import Session, literal
@@ -27,6 +37,7 @@ from intercom_sync.warehouse.schema.column_caster import column_caster
 from intercom_sync.warehouse.schema.column_types import ColumnType, column_types, parsed, reads
 from intercom_sync.warehouse.state.runs import SyncRun
 
+_STAGED = ("customer_rows", "last_written", "mrr_changes", "history_changes")
 _ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
 _ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
 _EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
@@ -38,7 +49,8 @@ CONTACTS = (
     "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.name, c.last_seen_at, "
     f"{column_list(_PROFILE, 'c.')}, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
     "EXISTS (SELECT FROM sync_seen_ids s "
-    "WHERE s.extraction_id = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read "
+    "WHERE s.extraction_id = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read, "
+    "COALESCE(r.rules_hash <> {ledger_rules}, FALSE) AS other_rules "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
     "WHERE c.email_key IS NOT NULL"
 )
@@ -58,6 +70,8 @@ class UpsertResult:
         customers: how many those are.
         alerts: alerts decided.
         unwritten: rows that the table refused.
+        movements: MRR movements written.
+        ledger_rebuilt: whether the ledger of movements was lost, and begins anew.
     """
 
     new: int = 0
@@ -67,6 +81,8 @@ class UpsertResult:
     customers: int = 0
     alerts: int = 0
     unwritten: Sequence[Unwritten] = ()
+    movements: int = 0
+    ledger_rebuilt: bool = False
 
     @property
     def average_quality(self) -> float | None:
@@ -101,26 +117,38 @@ def upsert_customers(
     Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
     alert says they are. `parallel_reads` is passed to `KeyRanges.iter_prefetched`.
     """
-    session.execute("DROP TABLE IF EXISTS pg_temp.customer_rows, pg_temp.last_written")
+    session.execute(f"DROP TABLE IF EXISTS {column_list(_STAGED, 'pg_temp.')}")
     columns, cut = column_types(session), key_ranges(session)
-    cast = column_caster(session, columns)
-    readers = partial(_contacts, cut=cut, extraction_id=extraction_id), partial(_others, cut=cut, columns=columns)
+    cast, ledger, history_begins = column_caster(session, columns), read_ledger(session), history_is_empty(session)
+    contacts_of = partial(_contacts, cut=cut, extraction_id=extraction_id, ledger=ledger)
+    readers = contacts_of, partial(_others, cut=cut, columns=columns)
     numbers, befores = (0, 0), []
     with cut.iter_prefetched(session, readers, parallel_reads=parallel_reads) as found:
         for contacts, support, rows, writes in found:
             made = build_customers(contacts, support, rows, writes, run.as_of, cast=cast)
             numbers = stage_rows(session, made.rows, *numbers)
             session.append_staged("last_written", made.last_written.select(_EVIDENCE))
+            stage_changes(session, made.rows, ledger)
+            stage_history(session, made.rows, everything=history_begins)
             befores.append(_may_alert(made.rows, rules))
     refused = write_rows(session, columns, *numbers, run.as_of)
     unwritten = keep_refused(session, refused, run)
     _note_last_written(session)
+    moved = write_movements(session, run, ledger)
+    write_history(session, run)
     alerts = sum(_put_alerts(session, columns, before, run, rules) for before in befores)
-    return replace(_tally(session, columns, rules.currency), alerts=alerts, unwritten=unwritten)
+    return replace(
+        _tally(session, columns, rules.currency),
+        alerts=alerts,
+        unwritten=unwritten,
+        movements=moved,
+        ledger_rebuilt=ledger.opening == REBUILT,
+    )
 
 
-def _contacts(session: Session, cut: KeyRanges, extraction_id: ExtractionId) -> Iterator[Frames]:
-    found = cut.rows(session, CONTACTS.format(reading=literal(extraction_id)))
+def _contacts(session: Session, cut: KeyRanges, extraction_id: ExtractionId, ledger: LedgerState) -> Iterator[Frames]:
+    query = CONTACTS.format(reading=literal(extraction_id), ledger_rules=literal(ledger.rules_hash))
+    found = cut.rows(session, query)
     return ((cast_numeric(contacts, tables.REVENUE_METRICS),) for contacts in found)
 
 
@@ -162,6 +190,7 @@ def _put_alerts(
     )
     after = parsed(after, columns).rename({c: f"after_{c}" for c in _ALERT_AFTER})
     alerts = decide_alerts(before.join(after, on=KEY), rules)
+    alerts = add_movements(alerts, last_movements(session, run, alerts))
     outbox.enqueue(session, alerts, run, rules)
     return alerts.height
 

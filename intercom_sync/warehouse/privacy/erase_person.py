@@ -108,6 +108,7 @@ _OF_CUSTOMERS = {
     "unified_customers": f"lower(email) IN ({_KEYS})",
     "customer_last_written": f"email_key IN ({_KEYS})",
     "support_metrics": f"email_key IN ({_KEYS})",
+    "customer_history": f"email_key IN ({_KEYS})",
     "customer_alerts": f"lower(email) IN ({_KEYS})",
 }
 _OF_CONTACTS = {
@@ -119,6 +120,11 @@ _OF_CONTACTS = {
 _REMOVE_LISTED_IDS = (
     "UPDATE sync_stream_stats SET {column} = ARRAY(SELECT m.id FROM unnest({column}) WITH ORDINALITY m(id, place) "
     "WHERE m.id NOT IN ({ids}) ORDER BY m.place) WHERE kind = '{kind}' AND {column} && ARRAY({ids})"
+)
+# Totals and months stay what they were.
+_ANONYMIZE = (
+    "UPDATE mrr_movements SET email = NULL, intercom_contact_id = NULL, stripe_customer_id = NULL "
+    f"WHERE email IN ({_KEYS}) OR intercom_contact_id IN ({ERASED_CONTACTS})"
 )
 _REDUCE_CUSTOMER_COUNTS = (
     "UPDATE sync_runs SET customers = customers - $1::bigint::integer WHERE run_id IN (SELECT run_id FROM sync_runs "
@@ -153,6 +159,7 @@ def erase_person(session: Session, email: str) -> dict[str, int]:
         suppression_list.add_records(session, RecordKind.CONTACT, named)
         removed |= erase_records(session, contacts["id"])
         removed["rejected_records"] += erase(session, "rejected_records", _REJECTED_CUSTOMERS)
+        session.execute(_ANONYMIZE)
         session.execute(CLEAR_REJECTED_VALUES)  # they do not say who wrote the text in them
         for column in ("late_arrival_ids", "scan_miss_ids"):
             for kind, ids in ((RecordKind.CONTACT, ERASED_CONTACTS), (RecordKind.CONVERSATION, ERASED_CONVERSATIONS)):

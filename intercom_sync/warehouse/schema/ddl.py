@@ -20,6 +20,7 @@ _SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
     Type.NUMERIC: sa.Numeric(),
     Type.BOOLEAN: sa.Boolean(),
     Type.TIMESTAMP: sa.TIMESTAMP(timezone=True),
+    Type.DATE: sa.Date(),
     Type.JSON: postgresql.JSON(),
 }
 _DEFAULTS = {
@@ -36,6 +37,7 @@ _DEFAULTS = {
     ("intercom_conversations", "parts_missing"): "0",
     ("intercom_contacts", "revision"): "nextval('intercom_revision')",
 }
+_NUMBERED = {("customer_alerts", "id"), ("mrr_movements", "movement_id"), ("customer_history", "history_id")}
 MARK = "Made by intercom_sync."
 """The marker at the start of the comment of every table that the sync created."""
 
@@ -81,13 +83,18 @@ def _table(metadata: sa.MetaData, table: Table, schema: str) -> None:
             unique=True,
             postgresql_where=sql_table.c.dedupe_key.is_not(None),
         )
+    if table is catalogue.MRR_MOVEMENTS:
+        sa.Index("mrr_movements_email", sql_table.c.email)
+    if table is catalogue.CUSTOMER_HISTORY:
+        current = sql_table.c.valid_to.is_(None)
+        sa.Index("customer_history_current", sql_table.c.email_key, unique=True, postgresql_where=current)
 
 
 def _column(table: Table, column: Column, schema: str) -> sa.Column[Any]:
     default = _DEFAULTS.get((table.name, column.name))
     if default and "nextval" in default:
         default = default.replace("nextval('", f'nextval(\'"{schema}".')
-    numbered = column is table.identity or (table.name, column.name) == ("customer_alerts", "id")
+    numbered = column is table.identity or (table.name, column.name) in _NUMBERED
     return sa.Column(
         column.name,
         _SQL_TYPES[column.type],

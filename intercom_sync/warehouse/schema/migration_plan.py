@@ -22,9 +22,11 @@ from sqlalchemy.schema import (
 
 from intercom_sync.domain.schema import tables as catalogue
 from intercom_sync.domain.schema.columns import Table
+from intercom_sync.domain.schema.movement_views import CUSTOMERS_AS_OF, VIEWS
 from intercom_sync.warehouse.postgres.session import literal, quoted
 from intercom_sync.warehouse.schema.ddl import EMAIL_INDEX, MARK, REVISIONS, VERSION_TABLE, build_metadata
 from intercom_sync.warehouse.schema.schema_state import CUSTOMERS, Relation, SchemaState
+from intercom_sync.warehouse.schema.view_definitions import create_customers_as_of, create_view
 
 Statement = sa.schema.ExecutableDDLElement | str
 
@@ -86,7 +88,16 @@ def missing_steps(state: SchemaState) -> list[Step]:
         sql_table = metadata.tables[f"{state.schema}.{table.name}"]
         existing = state.relations.get(table.name)
         steps += [_create(sql_table)] if existing is None else _complete(state, table, sql_table, existing)
-    return steps
+    return [*steps, *_view_steps(state)]
+
+
+def _view_steps(state: SchemaState) -> Iterator[Step]:
+    """Yield what creates the missing views over the ledger and the function; dropping a table drops them."""
+    for view in VIEWS:
+        if view.name not in state.relations:
+            yield Step(f"create view {view.name}", create_view(view, state.schema))
+    if CUSTOMERS_AS_OF not in state.relations:
+        yield Step(f"create function {CUSTOMERS_AS_OF}", create_customers_as_of(state.schema))
 
 
 def _create(sql_table: sa.Table) -> Step:

@@ -10,6 +10,7 @@ from typing import Any
 
 from intercom_sync.domain.schema import tables as catalogue
 from intercom_sync.domain.schema.columns import Table
+from intercom_sync.domain.schema.movement_views import CUSTOMERS_AS_OF, VIEWS
 from intercom_sync.warehouse.postgres.session import literal
 from intercom_sync.warehouse.schema import earlier_names
 from intercom_sync.warehouse.schema.ddl import MARK, REVISIONS, VERSION_TABLE, build_metadata
@@ -42,6 +43,10 @@ _COLUMNS = (
     "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = {namespace} "
     "AND c.relname IN ({names}) AND c.relkind NOT IN ('i', 'I', 'S') AND a.attnum > 0 AND NOT a.attisdropped"
 )
+_FUNCTION = (
+    "SELECT COALESCE(obj_description(p.oid, 'pg_proc'), '') AS comment, pg_has_role(p.proowner, 'USAGE') AS owned "
+    "FROM pg_proc p WHERE p.pronamespace = {namespace} AND p.proname = '" + CUSTOMERS_AS_OF + "'"
+)
 _TYPES = "SELECT typname::text FROM pg_type WHERE typnamespace = {namespace} AND typrelid = 0 AND typname IN ({names})"
 # PostgreSQL accepts a plain unique index as replica identity when all its columns are NOT NULL.
 _CUSTOMER_INDEXES = (
@@ -58,7 +63,7 @@ _LOWER_EMAIL = {"lower(email)", "lower(email::text)"}
 
 @dataclass(frozen=True)
 class Relation:
-    """An existing table, view, index or sequence.
+    """An existing table, view, index, sequence or function.
 
     Attributes:
         kind: the kind of relation, in words.
@@ -106,7 +111,7 @@ class SchemaState:
     Attributes:
         schema: the schema's name.
         exists: whether the schema exists.
-        relations: tables, views, indexes and sequences by name.
+        relations: tables, views, indexes, sequences and functions by name.
         types: standalone types, not row types of tables.
         version: the revision in the version table.
         emails_are_unique: whether an index of `unified_customers` makes emails unique regardless of case.
@@ -153,12 +158,15 @@ class SchemaState:
             return self.is_ours(table)
         if name == VERSION_TABLE:
             return relation.kind == "table" and (relation.is_marked or relation.key == ("version_num",))
+        if name in _VIEWS or name == CUSTOMERS_AS_OF:
+            return relation.kind in {"view", "function"} and relation.is_marked
         if name in _INDEXES:
             return relation.kind == "index" and relation.on == _INDEXES[name]
         return relation.kind == "sequence" and (relation.is_marked or VERSION_TABLE in self.relations)
 
 
 _TABLES = {table.name: table for table in catalogue.TABLES}
+_VIEWS = tuple(view.name for view in VIEWS)
 _INDEXES = {
     str(index.name): table.name for table in build_metadata("public").tables.values() for index in table.indexes
 }
@@ -172,12 +180,15 @@ def read_state(query: Query, schema: str) -> SchemaState:
     with_columns = parameters | {"names": ", ".join(map(literal, (*names, *earlier_names.TABLES)))}
     for table, column, required, comment in query(_COLUMNS.format(**with_columns)):
         columns.setdefault(table, {})[column] = (required, comment)
-    every_name = parameters | {"names": ", ".join(map(literal, (*names, *_INDEXES, REVISIONS, *earlier_names.NAMES)))}
+    every = (*names, *_VIEWS, *_INDEXES, REVISIONS, *earlier_names.NAMES)
+    every_name = parameters | {"names": ", ".join(map(literal, every))}
     found = {
         name: Relation(_KINDS.get(kind, "relation"), comment, owned, identity, on, _key(key), columns.get(name, {}))
         for name, kind, comment, owned, identity, on, key in query(_RELATIONS.format(**every_name))
     }
     relations = {name: one for name, one in found.items() if name not in earlier_names.NAMES}
+    for comment, owned in query(_FUNCTION.format(**parameters)):
+        relations[CUSTOMERS_AS_OF] = Relation("function", comment, owned, "", "", (), {})
     indexes = [tuple(row) for row in query(_CUSTOMER_INDEXES.format(**parameters))]
     return SchemaState(
         schema=schema,

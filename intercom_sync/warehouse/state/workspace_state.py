@@ -10,6 +10,7 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.runs import REFRESH
 
 _WORKSPACE, _REGION, _MESSAGES_SINCE = "workspace_id", "region", "messages_since"
+_LEDGER_RULES = "ledger_rules_hash"
 _HOLDS_RECORDS = (
     "SELECT EXISTS (SELECT FROM intercom_contacts) OR EXISTS (SELECT FROM intercom_conversations) "
     "OR EXISTS (SELECT FROM customer_last_written)"
@@ -61,6 +62,16 @@ def store_messages_since(session: Session, since: datetime) -> None:
     _write(session, _MESSAGES_SINCE, since.isoformat())
 
 
+def ledger_rules_hash(session: Session) -> str | None:
+    """Return the hash of the rules that the newest MRR movements follow; None before the first full sync is done."""
+    return _read(session, _LEDGER_RULES)
+
+
+def store_ledger_rules_hash(session: Session, rules_hash: str) -> None:
+    """Store that hash."""
+    _write(session, _LEDGER_RULES, rules_hash)
+
+
 def _read(session: Session, name: str) -> str | None:
     found: str | None = session.value("SELECT value FROM sync_state WHERE name = $1", name)
     return found
@@ -82,6 +93,8 @@ _OTHER_INSTANTS = {
     "check_states": ("evaluated_at", "notified_at"),
     "rejected_records": ("time",),
 }
+_OF_RUNS = {"mrr_movements": ("observed_at",), "customer_history": ("valid_from", "valid_to")}
+"""Tables whose instants are those of runs: where no run was of the future, they need not be read."""
 
 
 def correct_future_instants(session: Session, present: datetime) -> int:
@@ -90,9 +103,9 @@ def correct_future_instants(session: Session, present: datetime) -> int:
     The true start of a run that started in the future is unknown. Such a run no longer counts for the watermark, so
     what it extracted is extracted again.
     """
-    return _correct_runs(session, present) + sum(
-        _correct(session, table, columns, present) for table, columns in _OTHER_INSTANTS.items()
-    )
+    runs = _correct_runs(session, present)
+    others = _OTHER_INSTANTS | _OF_RUNS if runs else _OTHER_INSTANTS
+    return runs + sum(_correct(session, table, columns, present) for table, columns in others.items())
 
 
 def _correct_runs(session: Session, present: datetime) -> int:

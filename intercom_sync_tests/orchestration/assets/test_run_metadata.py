@@ -7,13 +7,20 @@ import pytest
 
 from intercom_sync.definitions import defs
 from intercom_sync.domain.schema.lineage import LINEAGE
-from intercom_sync.domain.schema.tables import REVENUE_METRICS, SUPPORT_METRICS, TABLES, UNIFIED_CUSTOMERS
+from intercom_sync.domain.schema.tables import (
+    MRR_MOVEMENTS,
+    REVENUE_METRICS,
+    SUPPORT_METRICS,
+    TABLES,
+    UNIFIED_CUSTOMERS,
+)
 from intercom_sync.orchestration.assets.charts import Bar, chart, render_svg
+from intercom_sync.orchestration.assets.month_chart import Month, month_chart, render_months
 from intercom_sync.orchestration.assets.run_metadata import column_lineage, numeric_metadata
 
 INLINE = 1000  # the UI hides markdown of this length and more behind a link
-COMPUTED = (REVENUE_METRICS, SUPPORT_METRICS, UNIFIED_CUSTOMERS)
-BOOKKEEPING = {"rules_hash", "last_intercom_sync"}
+COMPUTED = (REVENUE_METRICS, SUPPORT_METRICS, UNIFIED_CUSTOMERS, MRR_MOVEMENTS)
+BOOKKEEPING = {"rules_hash", "last_intercom_sync", "movement_id", "observed_at", "run_id", "first_movement_id"}
 
 
 @pytest.mark.parametrize("table", COMPUTED, ids=lambda table: table.name)
@@ -73,3 +80,16 @@ def test_the_longest_bar_is_the_largest_value() -> None:
 
 def test_unknown_numbers_are_left_out_rather_than_plotted_as_nothing() -> None:
     assert set(numeric_metadata({"a": 1, "b": None, "c": 0.0})) == {"a", "c"}
+
+
+def test_twelve_months_are_drawn_and_show_in_place() -> None:
+    months = [Month(f"2026-{number:02}", 1_000_000 - number, 90_000 + number, -80_000) for number in range(1, 14)]
+    shown = month_chart("MRR by month; below it, gains and losses", months, lambda amount: f"${amount:,.0f}").value
+    assert len(shown) < INLINE
+    drawing = unquote(shown.partition("svg+xml,")[2].removesuffix(")"))
+    paths = ET.fromstring(drawing).findall("{*}path")  # noqa: S314  (our own)
+    paid, gained, lost = (path.get("d") or "" for path in paths[1:])
+    assert paid.count("M") == gained.count("M") == lost.count("M") == 12
+    assert "2026-02 $999,998" in drawing
+    assert ET.fromstring(render_months([], str)) is not None  # noqa: S314
+    assert ET.fromstring(render_months([Month("2026-01", 0, 0, 0)], str)) is not None  # noqa: S314

@@ -84,7 +84,8 @@ def test_a_table_of_another_system_gets_our_columns_and_keeps_its_own(database_u
 @pytest.mark.parametrize(
     "lost",
     [
-        "DROP TABLE sync_runs",
+        "DROP TABLE sync_runs CASCADE",
+        "DROP TABLE mrr_movements CASCADE",
         "DROP TABLE unified_customers CASCADE",
         f"DROP INDEX {EMAIL_INDEX}",
         "ALTER TABLE customer_alerts DROP attempts",

@@ -1,0 +1,62 @@
+"""The checks on `mrr_movements`: the ledger proves itself against what the sync last wrote."""
+
+from intercom_sync.domain.reconciliation import CheckResult
+from intercom_sync.orchestration.checks.build_checks import Check, none_of
+from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.queries import movement_summaries
+
+
+def _add_up(session: Session, run: str) -> CheckResult:
+    found = movement_summaries.totals(session)
+    if not found.has_begun:
+        return CheckResult(True, "The ledger begins with the first full sync.")
+    number = found.different.count
+    return CheckResult(
+        not number and found.counted == found.moved,
+        f"Customers whose movements do not add up to their counted MRR: {number}. The movements of all add up to "
+        f"{found.moved:,.2f}, counted are {found.counted:,.2f}. Somebody changed mrr_movements: restore it, or "
+        "truncate it, and the next sync begins it anew."
+        if number
+        else f"The movements of every customer add up to the counted MRR, {found.counted:,.2f} in all.",
+        {"violations": number, "counted_mrr": float(found.counted), "moved_mrr": float(found.moved)},
+        found.different.examples,
+    )
+
+
+def _kept(session: Session, run: str) -> CheckResult:
+    if not movement_summaries.was_rebuilt(session, run):
+        return CheckResult(True, "The ledger goes on.")
+    return CheckResult(
+        False,
+        "mrr_movements was lost: this sync began it anew with openings, and what was there before is gone. Restore it "
+        "from a backup to have it back.",
+    )
+
+
+def _kinds(session: Session, run: str) -> CheckResult:
+    return none_of(
+        movement_summaries.unknown_kinds(session), "Movements of an unknown kind", "Every movement has a known kind."
+    )
+
+
+def _once(session: Session, run: str) -> CheckResult:
+    return none_of(
+        movement_summaries.moved_twice(session),
+        "Customers with two movements of one sync",
+        "No customer has two movements of one sync, but for a transfer and its remainder.",
+    )
+
+
+MOVEMENT_CHECKS = (
+    Check(
+        "movements_add_up",
+        "For every customer and in total, the sum of the movements is the counted MRR: what the sync last wrote.",
+        _add_up,
+        error=True,
+    ),
+    Check("movement_kinds_known", "Every movement is of a known kind.", _kinds),
+    Check(
+        "one_movement_per_sync", "No customer has two movements of one sync; a transfer may leave a remainder.", _once
+    ),
+    Check("ledger_kept", "The sync found the ledger as the one before left it, neither dropped nor truncated.", _kept),
+)
