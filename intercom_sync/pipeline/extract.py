@@ -18,6 +18,7 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.intercom.reader import Reader, ScanCounts
 from intercom_sync.intercom.scan.workers import CheckpointedPage
+from intercom_sync.pipeline.compute import revalidate_rejected
 from intercom_sync.pipeline.conversation_parts import fetch_parts, fetch_rejected
 from intercom_sync.pipeline.deletions import apply_deleted_list, verify_missing
 from intercom_sync.pipeline.stream_result import Progress, StreamResult, batches, no_progress
@@ -26,7 +27,6 @@ from intercom_sync.pipeline.workspace_identity import refuse_foreign_contacts
 from intercom_sync.warehouse.landing import delete_unseen
 from intercom_sync.warehouse.landing.land_contacts import LandingContext
 from intercom_sync.warehouse.landing.land_conversations import request_text_again
-from intercom_sync.warehouse.marts.revenue_metrics import revalidate_rejected
 from intercom_sync.warehouse.postgres.session import Session, analyze
 from intercom_sync.warehouse.privacy.drop_suppressed import drop_suppressed
 from intercom_sync.warehouse.state import extractions, stream_stats

@@ -9,7 +9,6 @@ from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.rules import WEB_APPS, Rules
 from intercom_sync.domain.sync_summary import ContactCounts, SyncStats
 from intercom_sync.warehouse.marts.mrr_ledger import note_rules
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_in_transaction
 from intercom_sync.warehouse.marts.row_rejections import Unwritten
 from intercom_sync.warehouse.marts.support_metrics import refresh_support_in_transaction
 from intercom_sync.warehouse.marts.unified_customers import UpsertResult, lock_tables, upsert_customers
@@ -35,8 +34,7 @@ class PublishResult:
 def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Callable[[], datetime]) -> PublishResult:
     """Upsert the customers of a run and complete the run, in one transaction.
 
-    If other runs overlapped this one, the metrics of records that they landed are computed first. Otherwise a contact
-    without metrics would look like one that has lost them.
+    If another run overlapped this one, support metrics are computed again first, for the records that it landed.
 
     Raises:
         WarehouseError: the database refuses; the run can be retried.
@@ -47,7 +45,6 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
         overlapped = runs.overlapped_another_run(session, run)
         if overlapped:
             run = runs.advance_as_of(session, run, _latest(session, run, clock()))
-            refresh_in_transaction(session, rules)
             refresh_support_in_transaction(session, run.as_of, parallel_reads=False)
         upserted = upsert_customers(
             session, run, extraction_id, _with_app(session, rules), parallel_reads=not overlapped

@@ -10,7 +10,7 @@ from intercom_sync.domain.parse_records import ParsedBatch
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema.columns import Table
-from intercom_sync.domain.schema.tables import CONTACT_MERGES, INTERCOM_MESSAGES
+from intercom_sync.domain.schema.tables import CONTACT_MERGES, INTERCOM_MESSAGES, REVENUE_METRICS
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
 from intercom_sync.warehouse.landing.land_conversations import land_conversations
@@ -51,7 +51,7 @@ CONTACT_STREAM = StreamSpec(
     search=CONTACTS,
     parse=parse_contact,
     load=land_contacts,
-    side_tables=(CONTACT_MERGES,),
+    side_tables=(CONTACT_MERGES, REVENUE_METRICS),
 )
 CONVERSATION_STREAM = StreamSpec(
     kind=RecordKind.CONVERSATION,

@@ -24,8 +24,8 @@ def test_contacts_that_do_not_change_are_computed_again_once(scenario: Scenario)
     ada = scenario.customer(_EMAIL)
     assert (ada["name"], ada["mrr"], ada["currency"], ada["intercom_deleted_at"]) == ("  Ada ", 600, "usd", None)
     assert scenario.emails() == [_EMAIL, "bob@example.com"]
-    assert synced.metadata("revenue_metrics")["contacts_computed"] == 2
-    assert scenario.sync(NOW + 10 * DAY).metadata("revenue_metrics")["contacts_computed"] == 0
+    assert synced.metadata("revenue_metrics")["contacts_recomputed"] == 2
+    assert scenario.sync(NOW + 10 * DAY).metadata("revenue_metrics")["contacts_recomputed"] == 0
 
 
 def test_a_contact_that_newer_rules_refuse_keeps_what_it_was_and_is_judged_once(

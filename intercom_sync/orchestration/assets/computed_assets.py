@@ -46,10 +46,10 @@ def build_revenue_metrics(partitions: dg.PartitionsDefinition, rules: Rules) -> 
             warehouse.connect() as session,
             current_run(context, warehouse, session, clock) as run,
         ):
-            computed = compute_revenue(session, run, rules)
+            recomputed = compute_revenue(session, run, rules)
             totals = optional_metadata({"totals": partial(revenue_totals, session, rules.currency)}).get("totals", {})
         return dg.MaterializeResult(
-            metadata=numeric_metadata(totals | {"contacts_computed": computed}) | column_lineage(REVENUE_METRICS)
+            metadata=numeric_metadata(totals | {"contacts_recomputed": recomputed}) | column_lineage(REVENUE_METRICS)
         )
 
     return revenue_metrics

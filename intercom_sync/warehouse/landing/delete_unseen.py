@@ -21,8 +21,8 @@ _OLDER = (
     f"AND (SELECT started_at <= clock_timestamp() {_EXTRACTION})"
 )
 _NOT_KEPT = "NOT EXISTS (SELECT FROM kept_records k WHERE k.id = l.id)"
-_DELETE_MESSAGES = {
-    RecordKind.CONTACT: "",
+_DELETE_DEPENDENT = {
+    RecordKind.CONTACT: ", revenue AS (DELETE FROM revenue_metrics r USING gone g WHERE r.contact_id = g.id)",
     RecordKind.CONVERSATION: (
         ", messages AS (DELETE FROM intercom_messages m USING gone g WHERE m.conversation_id = g.id)"
     ),
@@ -71,7 +71,7 @@ def delete_by_id(session: Session, ids: Iterable[str]) -> int:
 def _delete(session: Session, kind: RecordKind, condition: str, *values: object) -> int:
     return int(
         session.value(
-            f"WITH gone AS (DELETE FROM {kind.table.name} l WHERE {condition} RETURNING l.id){_DELETE_MESSAGES[kind]} "
+            f"WITH gone AS (DELETE FROM {kind.table.name} l WHERE {condition} RETURNING l.id){_DELETE_DEPENDENT[kind]} "
             "SELECT count(*) FROM gone",
             *values,
         )

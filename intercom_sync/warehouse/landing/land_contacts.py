@@ -1,4 +1,4 @@
-"""Land contacts and rejected records by an idempotent upsert by id, in which the newest version wins.
+"""Land contacts with their revenue, and rejected records, by an idempotent upsert by id, in which the newest version wins.
 
 Extractions may overlap, repeat and run in parallel in any order. An older version never replaces a stored one, and for
 the same version the later fetch wins. Rows are written in the order of their ids to avoid deadlocks.
@@ -56,11 +56,30 @@ def upsert_sql(table: Table, columns: tuple[str, ...], staged: str, also: str = 
 _NOT_PARSED = {"payload", "revision", "landed_at"}
 PARSED_COLUMNS = tuple(name for name in tables.INTERCOM_CONTACTS.names if name not in _NOT_PARSED)
 """Columns that are attributes of `Contact`."""
-_LAND_CONTACTS = upsert_sql(
+COMPUTED_COLUMNS = tuple(
+    name for name in tables.REVENUE_METRICS.names if name not in {"contact_id", "revision", "rules_hash"}
+)
+"""Columns of `revenue_metrics` that are attributes of `Revenue`."""
+
+
+def upsert_revenue_sql(select: str) -> str:
+    """Return the statement that writes revenue: contact, `COMPUTED_COLUMNS`, revision and rules, as selected."""
+    rest = (*COMPUTED_COLUMNS, "revision", "rules_hash")
+    return (
+        f"INSERT INTO revenue_metrics (contact_id, {column_list(rest)}) {select} "
+        f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in rest)}"
+    )
+
+
+_UPSERT_CONTACTS = upsert_sql(
     tables.INTERCOM_CONTACTS,
     (*PARSED_COLUMNS, "payload"),
     "landing_contact",
     ", revision = nextval('intercom_revision')",
+)
+_LAND_CONTACTS = f"WITH landed AS ({_UPSERT_CONTACTS} RETURNING id, revision) " + upsert_revenue_sql(
+    f"SELECT s.id, {cast_list(tables.REVENUE_METRICS, COMPUTED_COLUMNS, 's.')}, l.revision, $1 "
+    "FROM landed l JOIN landing_contact s ON s.id = l.id ORDER BY s.id"
 )
 
 
@@ -75,11 +94,12 @@ def landing_lock(session: Session, kind: RecordKind) -> None:
 
 
 def land_contacts(session: Session, batch: ParsedBatch[Contact], landing: LandingContext) -> None:
-    """Land a parsed batch of contacts. Runs inside the caller's transaction."""
+    """Land a parsed batch of contacts, with the revenue of those that changed. Runs inside the caller's transaction."""
     landing_lock(session, RecordKind.CONTACT)
     refuse_unstorable(session, batch)
-    session.stage("landing_contact", contact_frame(list(batch.valid.values())))
-    session.execute(_LAND_CONTACTS)
+    revenue = revenue_frame([contact for contact, _ in batch.valid.values()])
+    session.stage("landing_contact", contact_frame(list(batch.valid.values())).hstack(revenue))
+    session.execute(_LAND_CONTACTS, landing.rules.contact_rules_hash())
     contact_merges.record(session, {source: one.id for one, _ in batch.valid.values() for source in one.merged_ids})
     upsert_rejected(session, RecordKind.CONTACT, batch, landing)
 
@@ -89,6 +109,11 @@ def contact_frame(valid: Collection[tuple[Contact, str]]) -> pl.DataFrame:
     values = attributes([contact for contact, _ in valid], PARSED_COLUMNS)
     values["payload"] = [payload for _, payload in valid]
     return frame_of(tables.INTERCOM_CONTACTS, values)
+
+
+def revenue_frame(contacts: Collection[Contact]) -> pl.DataFrame:
+    """Return what contacts pay as a frame of `COMPUTED_COLUMNS`."""
+    return frame_of(tables.REVENUE_METRICS, attributes([contact.revenue for contact in contacts], COMPUTED_COLUMNS))
 
 
 def refuse_unstorable(session: Session, batch: ParsedBatch[Contact]) -> None:

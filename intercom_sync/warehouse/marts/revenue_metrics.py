@@ -1,97 +1,106 @@
-"""Keep `revenue_metrics` in step with the landed contacts: what is new, changed, or was computed by other rules."""
+"""`revenue_metrics`: what each contact pays.
 
-from datetime import datetime
+Landing writes it with the contact; here it is written again where the rules have changed. Every write holds the
+landing lock of contacts.
+"""
+
 from decimal import Decimal
-from functools import partial
 
 import polars as pl
 
-from intercom_sync.domain.contacts import Contact, parse_contact
-from intercom_sync.domain.identifiers import RunId
-from intercom_sync.domain.parse_records import ParsedBatch, load_payload, parse_records
+from intercom_sync.domain.contacts import Contact
+from intercom_sync.domain.parse_records import ParsedBatch
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.revenue.money import rounded_amount
-from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.land_contacts import (
+    COMPUTED_COLUMNS,
     PARSED_COLUMNS,
     LandingContext,
     contact_frame,
-    land_contacts,
     landing_lock,
     refuse_unstorable,
+    revenue_frame,
     upsert_rejected,
+    upsert_revenue_sql,
 )
-from intercom_sync.warehouse.postgres.frames import attributes, cast_list, column_list, frame_of
+from intercom_sync.warehouse.postgres.frames import cast_list, column_list, frame_of
 from intercom_sync.warehouse.postgres.session import Session, analyze
 
-_CHUNK_ROWS = 20_000
-_COLUMNS = tables.REVENUE_METRICS.names
+CHUNK_ROWS = 20_000
 _STALE = (
     "SELECT c.id, c.revision, c.payload::text AS payload, r.rules_hash IS DISTINCT FROM $1 AS other_rules "
     "FROM intercom_contacts c "
     "LEFT JOIN revenue_metrics r ON r.contact_id = c.id WHERE c.id > $2 "
     "AND (r.revision IS DISTINCT FROM c.revision OR r.rules_hash IS DISTINCT FROM $1) "
-    f"ORDER BY c.id LIMIT {_CHUNK_ROWS}"
+    f"ORDER BY c.id LIMIT {CHUNK_ROWS}"
 )
-_PUT = (
-    f"INSERT INTO revenue_metrics ({column_list(_COLUMNS)}) "
-    f"SELECT {cast_list(tables.REVENUE_METRICS, _COLUMNS)} FROM computed_revenue "
-    f"ON CONFLICT (contact_id) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _COLUMNS[1:])}"
+_UPSERT = upsert_revenue_sql(
+    f"SELECT contact_id, {cast_list(tables.REVENUE_METRICS, COMPUTED_COLUMNS)}, revision, $1 FROM computed_revenue"
 )
-_COMPUTED = tuple(name for name in _COLUMNS if name not in {"contact_id", "revision", "rules_hash"})
-_PARSED = tuple(name for name in PARSED_COLUMNS if name not in {"id", "updated_at"})
+_REPARSED = tuple(name for name in PARSED_COLUMNS if name not in {"id", "updated_at"})
 _CONTACT_TYPES = {column.name: column.type for column in tables.INTERCOM_CONTACTS.columns}
-_PARSE_AGAIN = (
-    f"UPDATE intercom_contacts c SET {', '.join(f'{n} = CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _PARSED)} "
+_UPDATE_CONTACTS = (
+    f"UPDATE intercom_contacts c SET {', '.join(f'{n} = CAST(s.{n} AS {_CONTACT_TYPES[n]})' for n in _REPARSED)} "
     "FROM parsed_again s WHERE c.id = s.id AND c.updated_at = CAST(s.updated_at AS timestamptz) AND "
-    f"({column_list(_PARSED, 'c.')}) IS DISTINCT FROM "
-    f"({cast_list(tables.INTERCOM_CONTACTS, _PARSED, 's.')})"
+    f"({column_list(_REPARSED, 'c.')}) IS DISTINCT FROM "
+    f"({cast_list(tables.INTERCOM_CONTACTS, _REPARSED, 's.')})"
 )
-_STAYS = (
+_KEEP = (
     "UPDATE revenue_metrics r SET revision = s.revision, rules_hash = $1 FROM refused_again s WHERE r.contact_id = s.id"
 )
 
 
-def refresh_revenue(session: Session, rules: Rules, run_id: RunId, as_of: datetime) -> int:
-    """Compute the revenue of every contact whose landed version or rules differ from the computed; return how many.
+def read_stale_contacts(session: Session, rules_hash: str, after: str) -> pl.DataFrame:
+    """Return the contacts whose revenue is not that of their version by the rules: the next `CHUNK_ROWS` by id.
 
-    What else a contact is parsed to changes with the rules too. A contact that changed rules refuse keeps what was
-    computed last and joins the refused records.
+    Holds the landing lock, so that they stay as they are until the caller's transaction ends.
     """
-    landing, rules_hash = LandingContext(run_id, as_of, rules), rules.contact_rules_hash()
-    done, last = 0, ""
-    while True:
-        with session.transaction():
-            # One at a time, as in `support`.
-            session.execute("LOCK TABLE revenue_metrics IN SHARE ROW EXCLUSIVE MODE")
-            stale = session.frame(_STALE, rules_hash, last)
-            sifted = _compute(session, stale, rules, rules_hash)
-            _parse_again(session, stale, sifted)
-            if sifted.rejected:
-                session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, {"id": (), "updated_at": ()}))
-                upsert_rejected(session, RecordKind.CONTACT, sifted, landing)
-                refused = stale.filter(pl.col("id").is_in(list(sifted.rejected)))
-                session.stage("refused_again", refused.select("id", "revision"))
-                session.execute(_STAYS, rules_hash)
-            done += len(sifted.valid)
-            analyze(session, "revenue_metrics", rows=len(sifted.valid))
-        if stale.height < _CHUNK_ROWS:
-            break
-        last = stale["id"][-1]
-    with session.transaction():
-        _delete_orphans(session)
-    return done
+    landing_lock(session, RecordKind.CONTACT)
+    return session.frame(_STALE, rules_hash, after)
 
 
-def refresh_in_transaction(session: Session, rules: Rules) -> None:
-    """Compute what has landed since `refresh_revenue`; runs inside the caller's transaction, which holds the table."""
-    fingerprint, last = rules.contact_rules_hash(), ""
-    while not (stale := session.frame(_STALE, fingerprint, last)).is_empty():
-        last = stale["id"][-1]
-        _compute(session, stale, rules, fingerprint)
-    _delete_orphans(session)
+def store_recomputed(
+    session: Session, stale: pl.DataFrame, parsed: ParsedBatch[Contact], landing: LandingContext
+) -> None:
+    """Write what stale contacts were parsed to; runs inside the transaction of `read_stale_contacts`.
+
+    A rejected contact keeps the revenue that it has, and joins `rejected_records`.
+    """
+    refuse_unstorable(session, parsed)
+    contacts = pl.Series([contact.id for contact, _ in parsed.valid.values()], dtype=pl.String)
+    revisions = pl.DataFrame({"contact_id": contacts}).join(
+        stale.select(contact_id="id", revision="revision"), on="contact_id", how="left", maintain_order="left"
+    )
+    session.stage("computed_revenue", revisions.hstack(revenue_frame([one for one, _ in parsed.valid.values()])))
+    session.execute(_UPSERT, landing.rules.contact_rules_hash())
+    _update_contacts(session, stale, parsed)
+    if parsed.rejected:
+        session.stage("landing_contact", frame_of(tables.INTERCOM_CONTACTS, {"id": (), "updated_at": ()}))
+        upsert_rejected(session, RecordKind.CONTACT, parsed, landing)
+        rejected = stale.filter(pl.col("id").is_in(list(parsed.rejected)))
+        session.stage("refused_again", rejected.select("id", "revision"))
+        session.execute(_KEEP, landing.rules.contact_rules_hash())
+    analyze(session, "revenue_metrics", rows=len(parsed.valid))
+
+
+def _update_contacts(session: Session, stale: pl.DataFrame, parsed: ParsedBatch[Contact]) -> None:
+    """Write the columns of contacts that other rules parsed."""
+    names = set(stale.filter(pl.col("other_rules"))["id"])
+    again = [(contact, payload) for contact, payload in parsed.valid.values() if contact.id in names]
+    if again:
+        session.stage("parsed_again", contact_frame(again))
+        session.execute(_UPDATE_CONTACTS)
+        contact_merges.record(session, {source: one.id for one, _ in again for source in one.merged_ids})
+
+
+def delete_orphaned_revenue(session: Session) -> None:
+    """Delete the revenue of contacts that are not landed any more; runs inside the caller's transaction."""
+    landing_lock(session, RecordKind.CONTACT)
+    session.execute(
+        "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
+    )
 
 
 def revenue_totals(session: Session, currency: str) -> dict[str, int | float | None]:
@@ -107,47 +116,13 @@ def revenue_totals(session: Session, currency: str) -> dict[str, int | float | N
     return {"dagster/row_count": row["contacts"], "paying_contacts": row["paying"], f"contacts_mrr_{currency}": mrr}
 
 
-def revalidate_rejected(session: Session, landing: LandingContext) -> None:
-    """Judge contacts again that other rules refused; those that are good now land as any other."""
-    with session.transaction():
-        # Before they are read: what is forgotten meanwhile must not land again.
-        landing_lock(session, RecordKind.CONTACT)
-        old = session.frame(
-            "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1",
-            landing.rules.contact_rules_hash(),
-        )
-        if not old.is_empty():
-            parse = partial(parse_contact, rules=landing.rules)
-            land_contacts(session, parse_records(map(load_payload, old["payload"]), parse), landing)
+def rejected_payloads(session: Session, rules_hash: str) -> list[str]:
+    """Return the JSON of the contacts that other rules rejected.
 
-
-def _compute(session: Session, stale: pl.DataFrame, rules: Rules, fingerprint: str) -> ParsedBatch[Contact]:
-    sifted = parse_records(map(load_payload, stale["payload"]), partial(parse_contact, rules=rules))
-    refuse_unstorable(session, sifted)
-    revisions = dict(zip(stale["id"], stale["revision"], strict=True))
-    contacts = [contact for contact, _ in sifted.valid.values()]
-    computed = attributes([contact.revenue for contact in contacts], _COMPUTED)
-    computed["contact_id"] = [contact.id for contact in contacts]
-    computed["revision"] = [revisions[contact.id] for contact in contacts]
-    computed["rules_hash"] = [fingerprint] * len(contacts)
-    session.stage("computed_revenue", frame_of(tables.REVENUE_METRICS, computed))
-    session.execute(_PUT)
-    return sifted
-
-
-def _parse_again(session: Session, stale: pl.DataFrame, sifted: ParsedBatch[Contact]) -> None:
-    """Write the columns of contacts that other rules parsed; those that have landed anew since are right already."""
-    names = set(stale.filter(pl.col("other_rules"))["id"])
-    again = [(contact, payload) for contact, payload in sifted.valid.values() if contact.id in names]
-    if not again:
-        return
+    Holds the landing lock: whom `erase_person` erases meanwhile must not land again in the caller's transaction.
+    """
     landing_lock(session, RecordKind.CONTACT)
-    session.stage("parsed_again", contact_frame(again))
-    session.execute(_PARSE_AGAIN)
-    contact_merges.record(session, {source: one.id for one, _ in again for source in one.merged_ids})
-
-
-def _delete_orphans(session: Session) -> None:
-    session.execute(
-        "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
+    found = session.frame(
+        "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1", rules_hash
     )
+    return list(found["payload"])

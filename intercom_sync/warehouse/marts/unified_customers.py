@@ -92,12 +92,13 @@ class UpsertResult:
 
 
 def lock_tables(session: Session) -> None:
-    """Be the only one that writes customers and their metrics until the caller's transaction ends, and see one moment.
+    """Be the only writer of customers and support metrics until the caller's transaction ends, and see one moment.
 
-    The moment is that of the first query after this: what other runs land later is not half seen.
+    The moment is that of the first query after this: what other runs land later is not half seen. A contact and its
+    revenue land in one transaction, so both are of that moment.
     """
     session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    for table in ("revenue_metrics", "support_metrics", "unified_customers"):  # one at a time: an error names the table
+    for table in ("support_metrics", "unified_customers"):  # one at a time: an error names the table
         session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 

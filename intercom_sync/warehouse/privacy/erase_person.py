@@ -170,7 +170,7 @@ def erase_person(session: Session, email: str) -> dict[str, int]:
 def _lock_landing(session: Session) -> None:
     """Take the locks of delivery, landing and publishing, in the order that avoids deadlocks."""
     outbox.await_delivery(session)
-    session.execute("LOCK TABLE revenue_metrics, support_metrics IN SHARE ROW EXCLUSIVE MODE")
+    session.execute("LOCK TABLE support_metrics IN SHARE ROW EXCLUSIVE MODE")
     landing_lock(session, RecordKind.CONTACT)
     landing_lock(session, RecordKind.CONVERSATION)
     session.execute("LOCK TABLE unified_customers IN SHARE ROW EXCLUSIVE MODE")

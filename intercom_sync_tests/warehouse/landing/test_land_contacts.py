@@ -1,7 +1,7 @@
 """Records land in any order and leave the same tables: the newest version wins, and a bad one takes no good one."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -13,10 +13,13 @@ from intercom_sync.domain.contacts import parse_contact
 from intercom_sync.domain.conversations import parse_conversation
 from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
-from intercom_sync.sandbox.builders import author, contact, conversation, message
+from intercom_sync.domain.window import Window
+from intercom_sync.pipeline.compute import compute_revenue
+from intercom_sync.sandbox.builders import author, contact, conversation, message, subscription
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
 from intercom_sync.warehouse.landing.land_conversations import land_conversations
 from intercom_sync.warehouse.postgres.session import Session
+from intercom_sync.warehouse.state.runs import SyncRun
 
 _RULES = Rules()
 _BASE = 1_780_000_000
@@ -116,3 +119,29 @@ def test_at_the_same_version_the_later_fetch_wins_and_the_same_again_is_no_chang
     assert [row[0] for row in seen] == ["First", "Second", "Second"]
     assert seen[0][1] < seen[1][1]
     assert seen[1] == seen[2]
+
+
+def test_a_contact_lands_with_its_revenue_and_is_not_parsed_again(connect: Callable[[], Session]) -> None:
+    now = _STAMP.as_of
+    run = SyncRun("run", now, Window(now - timedelta(hours=6), now), full=True, started_at=now)
+    query = (
+        "SELECT r.mrr::int AS mrr, r.revision = c.revision AS current, r.rules_hash FROM revenue_metrics r "
+        "JOIN intercom_contacts c ON c.id = r.contact_id"
+    )
+
+    def land(session: Session, dollars: int, version: int) -> None:
+        stripe = {"Stripe Subscriptions": [subscription(amount=100 * dollars, interval="month")]}
+        one = contact(id="c1", updated_at=_BASE + version, created_at=_BASE, custom_attributes=stripe)
+        with session.transaction():
+            land_contacts(session, parse_records([one], partial(parse_contact, rules=_RULES)), _STAMP)
+
+    with connect() as session:
+        for dollars, version, kept in ((20, 1, 20), (30, 2, 30), (30, 2, 30), (10, 1, 30)):
+            land(session, dollars, version)
+            assert session.frame(query).rows() == [(kept, True, _RULES.contact_rules_hash())]
+        assert compute_revenue(session, run, _RULES) == 0
+        assert compute_revenue(session, run, Rules(statuses=("active",))) == 1
+        with session.transaction():
+            session.execute("DELETE FROM intercom_contacts")
+        assert compute_revenue(session, run, _RULES) == 0
+        assert session.value("SELECT count(*) FROM revenue_metrics") == 0

@@ -13,10 +13,10 @@ from intercom_sync.domain.contacts import parse_contact
 from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
+from intercom_sync.pipeline.compute import revalidate_rejected
 from intercom_sync.sandbox.builders import contact
 from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
-from intercom_sync.warehouse.marts.revenue_metrics import revalidate_rejected
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.privacy.drop_suppressed import drop_suppressed
 from intercom_sync.warehouse.privacy.erase_person import erase_person
