@@ -1,5 +1,6 @@
 """Customer alerts (R7.1 to R7.5): four state transitions, decided from each customer's row before and after a write."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from intercom_sync.domain.cancel_mentions import Mention, mention_evidence
 from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.rules import Rules
 
@@ -16,6 +18,12 @@ CANCEL_MENTION = "cancel_mention"
 PAYMENT_DELINQUENT = "payment_delinquent"
 MRR_CHANGE = "mrr_change"
 KINDS = (NEW_HIGH_VALUE, CANCEL_MENTION, PAYMENT_DELINQUENT, MRR_CHANGE)
+
+COMPARED = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
+"""Columns of a customer whose change can make an alert."""
+
+REPORTED = (*COMPARED, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
+"""Columns of a customer that decide an alert or that an alert says."""
 
 _SCHEMA = {"kind": pl.String, "email": pl.String, "details": pl.String}
 _EXACT = Context(prec=100)  # enough for the product of any two amounts without rounding
@@ -89,6 +97,38 @@ def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     ]
     alerts.sort(key=lambda alert: (alert[1], KINDS.index(alert[0])))
     return pl.DataFrame(alerts, schema=_SCHEMA, orient="row")
+
+
+def rows_that_may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return how those customers were before a write whose change makes an alert if it is written.
+
+    Args:
+        rows: as `customers.build_customers` makes them.
+        rules: as of `decide_alerts`.
+
+    Returns:
+        The columns that `decide_alerts` takes, but for the pairs' `after_`, which are read when the rows are written.
+    """
+    # A deleted customer that is back counts as new.
+    existed = pl.col("existed") & pl.col("current_intercom_deleted_at").is_null()
+    before = ["email_key", existed.alias("existed"), *(pl.col(f"current_{c}").alias(f"before_{c}") for c in COMPARED)]
+    changed = rows.filter("changed", pl.col("intercom_deleted_at").is_null())
+    before.append(pl.col("mixed_currencies").alias("after_mixed_currencies"))
+    alerts = decide_alerts(changed.select(*before, *(pl.col(c).alias(f"after_{c}") for c in REPORTED)), rules)
+    return changed.select(before).join(alerts.select(pl.col("email").alias("email_key")), on="email_key", how="semi")
+
+
+def with_evidence(alerts: pl.DataFrame, mentions: Mapping[str, Mention], rules: Rules) -> pl.DataFrame:
+    """Return alerts whose cancel mentions say what the customer wrote, where a message of the email is given."""
+
+    def details(kind: str, email: str, given: str) -> str:
+        if kind != CANCEL_MENTION or email not in mentions:
+            return given
+        evidence = mention_evidence(mentions[email], rules.cancel_words, rules.app)
+        return orjson.dumps(orjson.loads(given) | evidence).decode()
+
+    rows = [(kind, email, details(kind, email, given)) for kind, email, given in alerts.select(*_SCHEMA).iter_rows()]
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
 def _became_high_value(threshold: Decimal) -> pl.Expr:

@@ -18,6 +18,9 @@ INCIDENT_KINDS = (FAILED_RUN, FAILED_CHECK, PARTIAL_FAILURE, MISSED_WINDOWS)
 GRACE = timedelta(hours=2)
 """How long after its end a window may wait for its sync before it counts as missed."""
 
+REMINDER_INTERVAL = timedelta(days=1)
+"""A check that keeps failing is reported again after this."""
+
 _WINDOW = timedelta(hours=6)
 _MAX_REASON_CHARACTERS = 500
 
@@ -41,6 +44,35 @@ class Incident:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of a check.
+
+    Attributes:
+        check: asset and name, as in `unified_customers/one_row_per_email`.
+        passed: the result.
+        severity: Dagster's: WARN or ERROR.
+        description: what the check says, without any customer's data.
+        run_id: the Dagster run.
+        at: when.
+    """
+
+    check: str
+    passed: bool
+    severity: str
+    description: str
+    run_id: RunId
+    at: datetime
+
+    def is_news(self, notified_at: datetime | None) -> bool:
+        """Whether it must be reported: the check fails, and was not reported failing, or more than a day ago.
+
+        Args:
+            notified_at: when it was last reported failing; None where it has passed since.
+        """
+        return not self.passed and (notified_at is None or notified_at <= self.at - REMINDER_INTERVAL)
+
+
 def failed_run(run_id: RunId, root: str, job: str, reason: str, at: datetime, *, retried: bool = False) -> Incident:
     """Return the incident of a run that failed or crashed.
 
@@ -58,7 +90,7 @@ def failed_run(run_id: RunId, root: str, job: str, reason: str, at: datetime, *,
 
 
 def failed_check(check: str, severity: str, finding: str, run_id: RunId, at: datetime) -> Incident:
-    """Return the incident of a failed check; the caller decides whether to report it.
+    """Return the incident of a failed check; `Evaluation.is_news` decides whether to report it.
 
     Args:
         check: asset and name, as in `unified_customers/emails_are_unique`.

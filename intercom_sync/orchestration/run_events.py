@@ -11,14 +11,14 @@ from typing import Any
 import dagster as dg
 
 from intercom_sync.domain.identifiers import RunId
-from intercom_sync.domain.incidents import Incident, failed_run
+from intercom_sync.domain.incidents import Evaluation, Incident, failed_run
 from intercom_sync.domain.window import Window
 from intercom_sync.orchestration.jobs import SYNC_JOB
 from intercom_sync.orchestration.partitions import window_containing, window_of_key
 from intercom_sync.orchestration.resources import SCHEMA_TAG
+from intercom_sync.pipeline.record_incidents import record_evaluation
 from intercom_sync.pipeline.run_plan import RunRequest, get_or_start_run
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.alerts.check_states import Evaluation, record_evaluation
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import runs
 

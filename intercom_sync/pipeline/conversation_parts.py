@@ -5,11 +5,14 @@ fetched again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from intercom_sync.domain.conversations import parse_conversation
-from intercom_sync.domain.parse_records import parse_records
+from intercom_sync.domain.conversations import Conversation, needs_parts, parse_conversation
+from intercom_sync.domain.fetched_parts import FetchedParts, parse_parts
+from intercom_sync.domain.parse_records import ParsedBatch, parse_records
+from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.intercom.errors import IntercomError, NotFoundError
@@ -19,6 +22,7 @@ from intercom_sync.pipeline.stream_result import Progress, StreamResult, batches
 from intercom_sync.warehouse.landing.land_contacts import LandingContext
 from intercom_sync.warehouse.landing.land_conversations import (
     clear_pending_parts,
+    fetched_versions,
     land_conversations,
     land_parts,
     mark_revalidated,
@@ -49,9 +53,10 @@ def fetch_parts(
         vanished = [id for id, answer, _ in fetched if isinstance(answer, NotFoundError)]
         with session.transaction():
             found = drop_suppressed(session, RecordKind.CONVERSATION, found)
-            invalid = land_parts(session, found, rules, as_of)
+            parsed, invalid = _parse(found)
+            land_parts(session, parsed, rules, as_of)
             clear_pending_parts(session, vanished)
-        result.parts_fetched += len(found) - len(invalid)
+        result.parts_fetched += len(parsed)
         result.parts_failed += len(invalid)
         for error in invalid:
             _LOG.warning("The parts of a conversation wait for the next run: %s", error)
@@ -59,6 +64,29 @@ def fetch_parts(
         progress("parts", result.parts_fetched + result.parts_failed, len(pending))
     with session.transaction():
         analyze(session, "intercom_messages", rows=result.parts_fetched)
+
+
+def land_with_pending_parts(session: Session, parsed: ParsedBatch[Conversation], landing: LandingContext) -> None:
+    """Land conversations, and note whose parts must be fetched; runs inside the caller's transaction."""
+    fetched = fetched_versions(session, parsed.valid)
+    now = int(landing.as_of.timestamp())
+    pending = set()
+    for id, (conversation, _) in parsed.valid.items():
+        version, has_parts_stored = fetched.get(id, (None, False))
+        if needs_parts(conversation, version, now, has_parts_stored=has_parts_stored):
+            pending.add(id)
+    land_conversations(session, parsed, pending, landing)
+
+
+def _parse(details: Iterable[Any]) -> tuple[list[FetchedParts], list[InvalidRecordError]]:
+    """Return the parts of fetched conversations, and why others are invalid."""
+    parsed, rejected = [], []
+    for detail in details:
+        try:
+            parsed.append(parse_parts(detail))
+        except InvalidRecordError as error:
+            rejected.append(error)
+    return parsed, rejected
 
 
 def _probes(session: Session, pending: Sequence[str]) -> list[str]:
@@ -84,7 +112,7 @@ def fetch_rejected(session: Session, reader: Reader, landing: LandingContext) ->
         revalidated = [id for id, answer, _ in fetched if isinstance(answer, dict | NotFoundError)]
         with session.transaction():
             batch = parse_records(drop_suppressed(session, RecordKind.CONVERSATION, found), parse_conversation)
-            land_conversations(session, batch, landing)
+            land_with_pending_parts(session, batch, landing)
             mark_revalidated(session, revalidated, rules_hash)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from intercom_sync.domain.clocks import TOLERANCE, Clocks
 from intercom_sync.domain.rules import WEB_APPS, Rules
 from intercom_sync.domain.sync_summary import ContactCounts, SyncStats
+from intercom_sync.pipeline.customer_alerts import alert_on_changes
 from intercom_sync.warehouse.marts.mrr_ledger import note_rules
 from intercom_sync.warehouse.marts.row_rejections import Unwritten
 from intercom_sync.warehouse.marts.support_metrics import refresh_support_in_transaction
@@ -46,9 +47,9 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
         if overlapped:
             run = runs.advance_as_of(session, run, _latest(session, run, clock()))
             refresh_support_in_transaction(session, run.as_of, parallel_reads=False)
-        upserted = upsert_customers(
-            session, run, extraction_id, _with_app(session, rules), parallel_reads=not overlapped
-        )
+        rules = _with_app(session, rules)
+        upserted = upsert_customers(session, run, extraction_id, rules, parallel_reads=not overlapped)
+        alerts = sum(alert_on_changes(session, before, run, rules) for before in upserted.may_alert)
         counts = extractions.contact_counts(session, extraction_id, sum(one.read for one in upserted.unwritten))
         duration = _duration(session, run, clock())
         stats = SyncStats(
@@ -59,7 +60,7 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
             errors=runs.error_count(session, run.id),
             sync_duration_seconds=duration.total_seconds(),
             avg_quality_score=upserted.average_quality,
-            alerts_generated=upserted.alerts,
+            alerts_generated=alerts,
         )
         if not extractions.is_complete(session, extraction_id):
             runs.mark_partial(session, run.id)

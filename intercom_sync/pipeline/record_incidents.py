@@ -5,8 +5,9 @@
 
 from datetime import datetime, timedelta
 
-from intercom_sync.domain.incidents import FAILED_RUN, missed_windows, partial_failure
-from intercom_sync.warehouse.alerts import outbox
+from intercom_sync.domain.incidents import FAILED_RUN, Evaluation, failed_check, missed_windows, partial_failure
+from intercom_sync.warehouse.alerts import check_states, outbox
+from intercom_sync.warehouse.alerts.check_states import CheckState
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import runs
 
@@ -17,6 +18,26 @@ _MAX_RUN_TIME = timedelta(hours=6)
 def record(session: Session, now: datetime) -> int:
     """Enqueue new incidents; return how many. Idempotent. Runs inside the caller's transaction."""
     return _record_partial_failures(session, now) + _record_gap(session, now)
+
+
+def record_evaluation(session: Session, evaluation: Evaluation) -> bool:
+    """Store what a check found, and put it into the outbox when it is news; return whether it was.
+
+    An evaluation that is not newer than the stored one changes nothing, so that evaluations may be read again. Runs
+    inside the caller's transaction.
+    """
+    stored = check_states.lock(session, evaluation.check)
+    if stored.evaluated_at and evaluation.at <= stored.evaluated_at:
+        return False
+    is_news = evaluation.is_news(stored.notified_at)
+    notified_at = None if evaluation.passed else evaluation.at if is_news else stored.notified_at
+    check_states.store(session, evaluation.check, evaluation.passed, CheckState(evaluation.at, notified_at))
+    if is_news:
+        failed = failed_check(
+            evaluation.check, evaluation.severity, evaluation.description, evaluation.run_id, evaluation.at
+        )
+        outbox.enqueue_once(session, failed)
+    return is_news
 
 
 def _record_partial_failures(session: Session, now: datetime) -> int:

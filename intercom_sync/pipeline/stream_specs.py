@@ -12,8 +12,8 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema.columns import Table
 from intercom_sync.domain.schema.tables import CONTACT_MERGES, INTERCOM_MESSAGES, REVENUE_METRICS
 from intercom_sync.intercom.streams import CONTACTS, CONVERSATIONS, Stream
+from intercom_sync.pipeline.conversation_parts import land_with_pending_parts
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
-from intercom_sync.warehouse.landing.land_conversations import land_conversations
 from intercom_sync.warehouse.postgres.session import Session
 
 
@@ -58,7 +58,7 @@ CONVERSATION_STREAM = StreamSpec(
     asset="raw_conversations",
     search=CONVERSATIONS,
     parse=lambda record, rules: parse_conversation(record),
-    load=land_conversations,
+    load=land_with_pending_parts,
     side_tables=(INTERCOM_MESSAGES,),
     counts=("parts_fetched", "parts_failed"),
 )

@@ -79,7 +79,7 @@ def put(session, count, each_run=1, kind="mrr_change"):
         rows = [(kind, f"c{n}@example.com", '{"mrr": "600.00"}') for n in range(first, min(first + each_run, count))]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(("kind", "email", "details"), pl.String), orient="row")
         with session.transaction():
-            outbox.enqueue(session, frame, run, Rules())
+            outbox.enqueue(session, frame, run)
 
 
 def customers(messages):
@@ -286,7 +286,7 @@ def test_a_first_full_sync_of_20_000_customers_is_one_message(session, slack, de
     )
     run = SyncRun("first", NOW, Window(NOW - timedelta(hours=6), NOW), True, NOW)
     with session.transaction():
-        outbox.enqueue(session, found, run, Rules())
+        outbox.enqueue(session, found, run)
     assert str(deliver()) == f"delivered {found.height}, 0 waiting"
     assert found.height == 14_990 + 1_000 + 2_000
     (digest,) = slack.taken

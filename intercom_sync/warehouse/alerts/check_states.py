@@ -1,71 +1,47 @@
 """`check_states`: the last state of each check, and when its failure was last reported."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from intercom_sync.domain.identifiers import RunId
-from intercom_sync.domain.incidents import failed_check
-from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.postgres.session import Session
-
-REMINDER_INTERVAL = timedelta(days=1)
-"""The time after which a check that keeps failing is reported again."""
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """One evaluation of a check.
+class CheckState:
+    """The stored state of a check.
 
     Attributes:
-        check: asset and name, as in `unified_customers/emails_are_unique`.
-        passed: whether it passed.
-        severity: WARN or ERROR.
-        description: the finding, without any customer's data.
-        run_id: the Dagster run.
-        at: the time of the evaluation.
+        evaluated_at: when it was last evaluated; None before the first time.
+        notified_at: when it was last reported failing; None where it has passed since.
     """
 
-    check: str
-    passed: bool
-    severity: str
-    description: str
-    run_id: RunId
-    at: datetime
+    evaluated_at: datetime | None
+    notified_at: datetime | None
 
 
-def record_evaluation(session: Session, evaluation: Evaluation) -> bool:
-    """Store a check's evaluation and enqueue an alert for a new failure; return whether an alert was enqueued.
-
-    A failure is new if the check passed before, or was last reported more than a day ago. Idempotent: an evaluation
-    that is not newer than the stored one changes nothing. Runs inside the caller's transaction.
-    """
+def lock(session: Session, check: str) -> CheckState:
+    """Return the state of a check, which nobody else changes until the caller's transaction ends."""
     session.execute(
         "INSERT INTO check_states (check_name, passed, evaluated_at) VALUES ($1, TRUE, '-infinity') "
         "ON CONFLICT DO NOTHING",
-        evaluation.check,
+        check,
     )
-    stored = session.frame(
-        "SELECT evaluated_at < $2 AS newer, coalesce(notified_at <= $3, TRUE) AS due FROM check_states "
+    row = session.frame(
+        "SELECT NULLIF(evaluated_at, '-infinity') AS evaluated_at, notified_at FROM check_states "
         "WHERE check_name = $1 FOR UPDATE",
-        evaluation.check,
-        evaluation.at,
-        evaluation.at - REMINDER_INTERVAL,
+        check,
     ).row(0, named=True)
-    if not stored["newer"]:
-        return False
-    is_new = not evaluation.passed and stored["due"]
-    notified_at = "NULL" if evaluation.passed else "$3" if is_new else "notified_at"
+    return CheckState(**row)
+
+
+def store(session: Session, check: str, passed: bool, state: CheckState) -> None:
+    """Store the result of a check and its new state; runs inside the transaction that holds its lock."""
+    notified = "NULL" if state.notified_at is None else "$4"
+    values = [] if state.notified_at is None else [state.notified_at]
     session.execute(
-        f"UPDATE check_states SET passed = $2, evaluated_at = $3, notified_at = {notified_at} WHERE check_name = $1",
-        evaluation.check,
-        evaluation.passed,
-        evaluation.at,
+        f"UPDATE check_states SET passed = $2, evaluated_at = $3, notified_at = {notified} WHERE check_name = $1",
+        check,
+        passed,
+        state.evaluated_at,
+        *values,
     )
-    if is_new:
-        outbox.enqueue_once(
-            session,
-            failed_check(
-                evaluation.check, evaluation.severity, evaluation.description, evaluation.run_id, evaluation.at
-            ),
-        )
-    return bool(is_new)

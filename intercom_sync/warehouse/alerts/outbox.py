@@ -6,16 +6,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import orjson
 import polars as pl
 
-from intercom_sync.domain.alerts import CANCEL_MENTION, Alert
-from intercom_sync.domain.cancel_mentions import Mention, mention_evidence
+from intercom_sync.domain.alerts import Alert
+from intercom_sync.domain.cancel_mentions import Mention
 from intercom_sync.domain.clocks import TOLERANCE
 from intercom_sync.domain.incidents import Incident
-from intercom_sync.domain.rules import DAY, RECENT_DAYS, Rules
 from intercom_sync.warehouse.landing import contact_merges
 from intercom_sync.warehouse.landing.contact_merges import WRITTEN_BY
 from intercom_sync.warehouse.postgres.session import Session
@@ -45,25 +43,23 @@ class Backlog:
     last_refusal: str = ""
 
 
-def enqueue(session: Session, alerts: pl.DataFrame, run: SyncRun, rules: Rules) -> None:
-    """Enqueue a write's alerts (`kind`, `email`, `details`) in the transaction of that write.
-
-    A cancel mention gets its evidence here: the customer's newest message of the last 30 days that mentions it.
-    """
-    mentioned = alerts.filter(pl.col("kind") == CANCEL_MENTION)
-    found = _evidence(session, mentioned, run.as_of, rules)
-    rows = [
-        (kind, email, _with(details, found.get(email)) if kind == CANCEL_MENTION else details)
-        for kind, email, details in alerts.select("kind", "email", "details").iter_rows()
-    ]
-    session.stage("customer_news", pl.DataFrame(rows, schema=dict.fromkeys(("kind", "email", "details"), pl.String),
-                                                orient="row"))  # fmt: skip
+def enqueue(session: Session, alerts: pl.DataFrame, run: SyncRun) -> None:
+    """Enqueue a write's alerts (`kind`, `email`, `details`) in the transaction of that write."""
+    session.stage("customer_news", alerts.select("kind", "email", "details"))
     session.execute(
         "INSERT INTO customer_alerts (kind, email, details, run, created_at) "
         "SELECT kind, email, details::json, $1, $2 FROM customer_news ORDER BY email, kind",
         run.id,
         run.as_of,
     )
+
+
+def newest_mentions(session: Session, emails: pl.Series, since: datetime, until: datetime) -> dict[str, Mention]:
+    """Return each customer's newest message that mentions cancelling; runs inside the caller's transaction."""
+    contact_merges.create_merge_map(session)
+    session.stage("mentioned", pl.DataFrame({"email": emails}))
+    found = session.frame(_NEWEST_MENTIONS, since, until)
+    return {email: Mention(*message) for email, *message in found.iter_rows()}
 
 
 def enqueue_once(session: Session, incident: Incident) -> bool:
@@ -158,17 +154,3 @@ def mark_failed(session: Session, ids: Sequence[int], error: str, refused: bool)
 
 def _id_list(ids: Sequence[int]) -> str:
     return ",".join(map(str, ids))
-
-
-def _evidence(session: Session, mentioned: pl.DataFrame, now: datetime, rules: Rules) -> dict[str, dict[str, object]]:
-    if mentioned.is_empty():
-        return {}
-    contact_merges.create_merge_map(session)
-    session.stage("mentioned", mentioned.select("email"))
-    since = now - timedelta(seconds=RECENT_DAYS * DAY)
-    found = session.frame(_NEWEST_MENTIONS, since, now)
-    return {email: mention_evidence(Mention(*row), rules.cancel_words, rules.app) for email, *row in found.iter_rows()}
-
-
-def _with(details: str, more: dict[str, object] | None) -> str:
-    return orjson.dumps(json.loads(details) | (more or {})).decode()

@@ -1,4 +1,4 @@
-"""Land contacts with their revenue, and rejected records, by an idempotent upsert by id, in which the newest version wins.
+"""Land contacts with their revenue, and rejected records, by an idempotent upsert in which the newest version wins.
 
 Extractions may overlap, repeat and run in parallel in any order. An older version never replaces a stored one, and for
 the same version the later fetch wins. Rows are written in the order of their ids to avoid deadlocks.

@@ -4,23 +4,16 @@ A conversation is upserted like a contact: the newest version wins. Conversation
 conversation, so landing marks a row as `parts_pending` until its parts have been fetched.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import polars as pl
 
 from intercom_sync.domain.cancel_mentions import mentions_cancel
-from intercom_sync.domain.conversations import (
-    Conversation,
-    Message,
-    needs_parts,
-    parse_messages,
-    parts_missing,
-)
-from intercom_sync.domain.messages import OPENING, oldest_part_at, opened_by_contact
+from intercom_sync.domain.conversations import Conversation, Message
+from intercom_sync.domain.fetched_parts import FetchedParts
+from intercom_sync.domain.messages import OPENING
 from intercom_sync.domain.parse_records import ParsedBatch
-from intercom_sync.domain.parsing import InvalidRecordError, record_id, record_updated_at
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import RECENT_DAYS, Rules, text_version
 from intercom_sync.domain.schema import tables
@@ -46,14 +39,24 @@ _DELETE_REPLACED = (
 )
 
 
-def land_conversations(session: Session, batch: ParsedBatch[Conversation], landing: LandingContext) -> None:
-    """Land a parsed batch of conversations with their opening messages. Runs inside the caller's transaction."""
+def land_conversations(
+    session: Session,
+    batch: ParsedBatch[Conversation],
+    pending: Collection[str],
+    landing: LandingContext,
+) -> None:
+    """Land a parsed batch of conversations with their opening messages. Runs inside the caller's transaction.
+
+    Args:
+        session: the warehouse.
+        batch: the conversations.
+        pending: the ids of those whose parts must be fetched.
+        landing: the run, and the rules of the workspace.
+    """
     landing_lock(session, RecordKind.CONVERSATION)
-    fetched = _fetched_versions(session, list(batch.valid))
-    now = int(landing.as_of.timestamp())
     conversations = [conversation for conversation, _ in batch.valid.values()]
     values = attributes(conversations, _PARSED)
-    values["parts_pending"] = [_needs_parts(one, fetched, now) for one in conversations]
+    values["parts_pending"] = [one.id in pending for one in conversations]
     session.stage("landing_conversation", frame_of(tables.INTERCOM_CONVERSATIONS, values))
     session.execute(_LAND)
     current = set(session.frame(_CURRENT)["id"])
@@ -118,42 +121,27 @@ def with_parts(session: Session, most: int = 3) -> list[str]:
     return list(found["id"])
 
 
-def land_parts(session: Session, details: Iterable[Any], rules: Rules, as_of: datetime) -> list[InvalidRecordError]:
-    """Land the messages of fetched conversations, replacing the stored ones; return why others are invalid.
-
-    The parts of invalid conversations stay pending. Runs inside the caller's transaction.
-    """
+def land_parts(session: Session, fetched: Collection[FetchedParts], rules: Rules, as_of: datetime) -> None:
+    """Land the messages of fetched conversations, replacing the stored ones. Runs inside the caller's transaction."""
     landing_lock(session, RecordKind.CONVERSATION)
-    read: list[Any] = []
-    messages: list[Message] = []
-    invalid: list[InvalidRecordError] = []
-    for detail in details:
-        try:
-            messages += parse_messages(detail)
-            read.append(detail)
-        except InvalidRecordError as error:
-            invalid.append(error)
-    session.stage("fetched_parts", _fetched_frame(read))
+    _stage_fetched(session, fetched)
     session.execute(
         "UPDATE intercom_conversations v SET parts_fetched_version = COALESCE(f.parts_fetched_version, v.updated_at), "
         "parts_missing = f.parts_missing, parts_pending = FALSE FROM fetched_parts f WHERE f.id = v.id"
     )
     session.execute(_DELETE_REPLACED)
-    _land_messages(session, messages, rules, as_of)
-    return invalid
+    _land_messages(session, (message for one in fetched for message in one.messages), rules, as_of)
 
 
-def _fetched_frame(details: Sequence[Any]) -> pl.DataFrame:
-    """Return what is stored of conversations with parts; `created_at` is that of the oldest part returned."""
+def _stage_fetched(session: Session, fetched: Collection[FetchedParts]) -> None:
     values: dict[str, Iterable[object]] = {
-        "id": map(record_id, details),
-        "parts_fetched_version": map(record_updated_at, details),
-        "parts_missing": map(parts_missing, details),
-        "created_at": map(oldest_part_at, details),
+        "id": [one.conversation_id for one in fetched],
+        "parts_fetched_version": [one.updated_at for one in fetched],
+        "parts_missing": [one.missing for one in fetched],
+        "created_at": [one.oldest_at for one in fetched],
     }
-    opened = [opened_by_contact(detail) is not None for detail in details]
-    frame = frame_of(tables.INTERCOM_CONVERSATIONS, values)
-    return frame.with_columns(source_known=pl.Series(opened, dtype=pl.Boolean))
+    known = pl.Series([one.source_known for one in fetched], dtype=pl.Boolean)
+    session.stage("fetched_parts", frame_of(tables.INTERCOM_CONVERSATIONS, values).with_columns(source_known=known))
 
 
 def clear_pending_parts(session: Session, ids: Iterable[str]) -> None:
@@ -163,13 +151,12 @@ def clear_pending_parts(session: Session, ids: Iterable[str]) -> None:
     session.execute("UPDATE intercom_conversations v SET parts_pending = FALSE FROM vanished g WHERE g.id = v.id")
 
 
-def _needs_parts(conversation: Conversation, fetched: dict[str, tuple[int, bool]], now: int) -> bool:
-    version, has_parts_stored = fetched.get(conversation.id, (None, False))
-    return needs_parts(conversation, version, now, has_parts_stored=has_parts_stored)
+def fetched_versions(session: Session, ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """Return for each conversation with fetched parts the fetched version, and whether parts are stored.
 
-
-def _fetched_versions(session: Session, ids: list[str]) -> dict[str, tuple[int, bool]]:
-    """Return for each conversation with fetched parts the fetched version, and whether parts are stored."""
+    Holds the landing lock until the caller's transaction ends.
+    """
+    landing_lock(session, RecordKind.CONVERSATION)
     session.stage("looked_up", frame_of(tables.INTERCOM_CONVERSATIONS, {"id": ids}))
     found = session.frame(
         "SELECT v.id, extract(epoch FROM v.parts_fetched_version)::bigint AS version, EXISTS ("

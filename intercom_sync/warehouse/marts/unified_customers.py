@@ -11,21 +11,18 @@ from functools import partial
 
 import polars as pl
 
-from intercom_sync.domain.alerts import decide_alerts
+from intercom_sync.domain.alerts import REPORTED, rows_that_may_alert
 from intercom_sync.domain.customers import KEY, build_customers
 from intercom_sync.domain.identifiers import ExtractionId
-from intercom_sync.domain.movement_alerts import add_movements
 from intercom_sync.domain.movements import REBUILT
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema import tables
 from intercom_sync.domain.schema.landed_tables import PROFILE_COLUMNS
-from intercom_sync.warehouse.alerts import outbox
 from intercom_sync.warehouse.marts.customer_rows import stage_rows, write_rows
 from intercom_sync.warehouse.marts.history_rows import history_is_empty, stage_history, write_history
 from intercom_sync.warehouse.marts.key_ranges import Frames, KeyRanges, key_ranges
 from intercom_sync.warehouse.marts.mrr_ledger import (
     LedgerState,
-    last_movements,
     read_ledger,
     stage_changes,
     write_movements,
@@ -38,8 +35,6 @@ from intercom_sync.warehouse.schema.column_types import ColumnType, column_types
 from intercom_sync.warehouse.state.runs import SyncRun
 
 _STAGED = ("customer_rows", "last_written", "mrr_changes", "history_changes")
-_ALERTING = ("mrr", "currency", "mentioned_cancel", "is_delinquent")
-_ALERT_AFTER = (*_ALERTING, "name", "plan_name", "last_payment_amount", "last_payment_date", "stripe_customer_id")
 _EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
 _PROFILE = tuple(column.name for column in PROFILE_COLUMNS)
 _STRIPE = select_list(
@@ -68,7 +63,7 @@ class UpsertResult:
         quality: sum of the quality scores of both.
         mrr: sum of the MRR of all customers that are not deleted and pay in the workspace's currency.
         customers: how many those are.
-        alerts: alerts decided.
+        may_alert: the customers whose change may make an alert, as they were before, in several frames.
         unwritten: rows that the table refused.
         movements: MRR movements written.
         ledger_rebuilt: whether the ledger of movements was lost, and begins anew.
@@ -79,7 +74,7 @@ class UpsertResult:
     quality: int = 0
     mrr: Decimal = Decimal(0)
     customers: int = 0
-    alerts: int = 0
+    may_alert: Sequence[pl.DataFrame] = ()
     unwritten: Sequence[Unwritten] = ()
     movements: int = 0
     ledger_rebuilt: bool = False
@@ -131,16 +126,15 @@ def upsert_customers(
             session.append_staged("last_written", made.last_written.select(_EVIDENCE))
             stage_changes(session, made.rows, ledger)
             stage_history(session, made.rows, everything=history_begins)
-            befores.append(_may_alert(made.rows, rules))
+            befores.append(rows_that_may_alert(made.rows, rules))
     refused = write_rows(session, columns, *numbers, run.as_of)
     unwritten = keep_refused(session, refused, run)
     _note_last_written(session)
     moved = write_movements(session, run, ledger)
     write_history(session, run)
-    alerts = sum(_put_alerts(session, columns, before, run, rules) for before in befores)
     return replace(
         _tally(session, columns, rules.currency),
-        alerts=alerts,
+        may_alert=befores,
         unwritten=unwritten,
         movements=moved,
         ledger_rebuilt=ledger.opening == REBUILT,
@@ -167,33 +161,18 @@ def _others(session: Session, cut: KeyRanges, columns: Mapping[str, ColumnType])
         )
 
 
-def _may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Return how those customers were before whose change makes an alert if it is written."""
-    # A deleted customer that is back counts as new.
-    existed = pl.col("existed") & pl.col("current_intercom_deleted_at").is_null()
-    before = [KEY, existed.alias("existed"), *(pl.col(f"current_{c}").alias(f"before_{c}") for c in _ALERTING)]
-    changed = rows.filter("changed", pl.col("intercom_deleted_at").is_null())
-    before.append(pl.col("mixed_currencies").alias("after_mixed_currencies"))
-    alerts = decide_alerts(changed.select(*before, *(pl.col(c).alias(f"after_{c}") for c in _ALERT_AFTER)), rules)
-    return changed.select(before).join(alerts.select(pl.col("email").alias(KEY)), on=KEY, how="semi")
+def read_written(session: Session, emails: pl.Series) -> pl.DataFrame:
+    """Return the customers of some emails that are not deleted, as they are now: `email_key` and what alerts report.
 
-
-def _put_alerts(
-    session: Session, columns: Mapping[str, ColumnType], before: pl.DataFrame, run: SyncRun, rules: Rules
-) -> int:
-    """Put the alerts of some customers into the outbox, by their rows as they are now; return how many."""
-    if before.is_empty():
-        return 0
-    session.stage("may_alert", before.select(KEY))
-    after = session.frame(
-        f"SELECT m.email_key, {reads(columns, 'u.', *_ALERT_AFTER)} FROM may_alert m JOIN unified_customers u "
+    Runs inside the caller's transaction.
+    """
+    columns = column_types(session)
+    session.stage("may_alert", pl.DataFrame({KEY: emails}))
+    found = session.frame(
+        f"SELECT m.email_key, {reads(columns, 'u.', *REPORTED)} FROM may_alert m JOIN unified_customers u "
         "ON lower(u.email) = m.email_key WHERE u.intercom_deleted_at IS NULL"
     )
-    after = parsed(after, columns).rename({c: f"after_{c}" for c in _ALERT_AFTER})
-    alerts = decide_alerts(before.join(after, on=KEY), rules)
-    alerts = add_movements(alerts, last_movements(session, run, alerts))
-    outbox.enqueue(session, alerts, run, rules)
-    return alerts.height
+    return parsed(found, columns)
 
 
 def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -> UpsertResult:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from intercom_sync.domain.incidents import failed_run
+from intercom_sync.domain.incidents import Evaluation, failed_run
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
+from intercom_sync.pipeline.customer_alerts import enqueue_alerts
+from intercom_sync.pipeline.record_incidents import record_evaluation
 from intercom_sync.warehouse.alerts import outbox
-from intercom_sync.warehouse.alerts.check_states import Evaluation, record_evaluation
 from intercom_sync.warehouse.state.runs import SyncRun
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,7 +27,7 @@ def session(connect):
 def put(session, *rows):
     frame = pl.DataFrame(rows, schema=dict.fromkeys(("kind", "email", "details"), pl.String), orient="row")
     with session.transaction():
-        outbox.enqueue(session, frame, RUN, Rules())
+        enqueue_alerts(session, frame, RUN, Rules())
 
 
 def landed(session, contacts, conversations, messages):

@@ -15,9 +15,9 @@ from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
 from intercom_sync.pipeline.compute import compute_revenue
+from intercom_sync.pipeline.conversation_parts import land_with_pending_parts
 from intercom_sync.sandbox.builders import author, contact, conversation, message, subscription
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
-from intercom_sync.warehouse.landing.land_conversations import land_conversations
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state.runs import SyncRun
 
@@ -99,7 +99,7 @@ def test_versions_of_a_conversation_leave_the_same_in_any_order_its_words_includ
     with connect() as session:
         for page in pages:
             with session.transaction():
-                land_conversations(session, parse_records(map(version, page), parse_conversation), _STAMP)
+                land_with_pending_parts(session, parse_records(map(version, page), parse_conversation), _STAMP)
         assert _stands(session, "conversation", id) == _expected(good)
         in_play = _expected(good)[0]
         said = session.value("SELECT text FROM intercom_messages WHERE conversation_id = $1", id)
