@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -99,6 +99,28 @@ def parse_records(records: Iterable[Any], parse: Callable[[Any], RecordT]) -> Pa
             if parsed.id in rejected and (rejected[parsed.id].updated_at or 0) <= parsed.updated_at:
                 del rejected[parsed.id]
     return ParsedBatch(valid, rejected, ids)
+
+
+def keep_records(
+    batch: ParsedBatch[RecordT], records: Sequence[Any], kept: Sequence[Any], parse: Callable[[Any], RecordT]
+) -> ParsedBatch[RecordT]:
+    """Return a batch without the records that are not kept, as if only the kept ones had been parsed.
+
+    Only what takes the place of a dropped record is parsed: its changed form, or another version of it.
+
+    Args:
+        batch: of all records.
+        records: as they were parsed.
+        kept: those to be kept, the same objects, or changed copies of them.
+        parse: parses one record.
+    """
+    keys = {id(record): key for record, key in zip(records, batch.ids, strict=True)}
+    same = {id(record) for record in kept}
+    affected = {key for record, key in zip(records, batch.ids, strict=True) if id(record) not in same}
+    again = parse_records((one for one in kept if id(one) not in keys or keys[id(one)] in affected), parse)
+    valid = {id: record for id, record in batch.valid.items() if id not in affected}
+    rejected = {id: record for id, record in batch.rejected.items() if id not in affected}
+    return ParsedBatch(valid | again.valid, rejected | again.rejected, batch.ids)
 
 
 def _is_newest(version: int | None, valid: tuple[Versioned, str] | None, rejected: RejectedRecord | None) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from intercom_sync.domain.identifiers import ExtractionId
-from intercom_sync.domain.parse_records import ParsedBatch, parse_records
+from intercom_sync.domain.parse_records import ParsedBatch, keep_records, parse_records
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.window import Window
@@ -144,10 +144,12 @@ class Extractor:
     ) -> ParsedBatch[Any]:
         """Return the batch without data of suppressed people; their ids still count as seen.
 
-        Runs inside the transaction that lands the batch. Records are parsed again only if one of them was dropped.
+        Runs inside the transaction that lands the batch. Only redacted conversations are parsed again.
         """
         kept = drop_suppressed(session, stream.kind, records)
-        return batch if kept is records else replace(self._parse(stream, kept), ids=batch.ids)
+        if kept is records:
+            return batch
+        return keep_records(batch, records, kept, lambda record: stream.parse(record, self.rules))
 
     def _land(self, session: Session, stream: StreamSpec, batch: ParsedBatch[Any]) -> None:
         stream.load(session, batch, self._landing_context)
