@@ -10,12 +10,11 @@ from intercom_sync.domain.identifiers import ExtractionId, RunId
 from intercom_sync.domain.parse_records import parse_records
 from intercom_sync.domain.record_kinds import RecordKind
 from intercom_sync.domain.rules import Rules
+from intercom_sync.pipeline.compute import compute_revenue, compute_support
 from intercom_sync.pipeline.publish import PublishResult, publish_customers
 from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.sandbox.builders import contact, subscription
 from intercom_sync.warehouse.landing.land_contacts import LandingContext, land_contacts
-from intercom_sync.warehouse.marts.revenue_metrics import refresh_revenue
-from intercom_sync.warehouse.marts.support_metrics import refresh_support
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.state import extractions, runs
 from intercom_sync_tests.model.harness import partition
@@ -67,8 +66,8 @@ class Company:
             with session.transaction():
                 for kind in RecordKind:
                     extractions.mark_stream_done(session, ExtractionId(name), kind)
-            refresh_revenue(session, self.rules, name, run.as_of)
-            refresh_support(session, self.rules, run.as_of)
+            compute_revenue(session, run, self.rules)
+            compute_support(session, run, self.rules)
             return publish_customers(session, run, self.rules, lambda: self.now)
 
     def rows(self, query: str) -> list[Row]:
