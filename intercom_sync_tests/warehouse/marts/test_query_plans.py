@@ -48,7 +48,9 @@ class ExplainingSession(Session):
             super().execute("SAVEPOINT explained")
             with self._connection.cursor() as cursor:
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})  # it only takes queries
-                cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", values or None)
+                cursor.execute(
+                    f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", self._encode_values(values) or None
+                )
                 found = pl.DataFrame(cursor.fetch_arrow())
             super().execute("ROLLBACK TO explained")
             self.plans.append((statement, json.loads(found.item())[0]["Plan"]))
