@@ -43,18 +43,20 @@ SELECT source, target, source_before::text AS source_before, target_before::text
     target_after::text AS target_after, by_contact, was_there FROM pairs WHERE target_after > 0
 """
 _CHANGED = (
-    "SELECT c.*, t.transferred, t.transfer_source, c.mrr_before > 0 OR EXISTS (SELECT FROM mrr_movements m "
-    "WHERE m.email = c.email_key AND m.mrr_after > 0) AS paid_before "
+    "SELECT c.*, t.transferred, t.transfer_source, {paid_before} AS paid_before "
     "FROM mrr_changes c LEFT JOIN mrr_transfers t ON t.email_key = c.email_key ORDER BY c.email_key"
+)
+_PAID_BEFORE = (
+    "c.mrr_before > 0 OR EXISTS (SELECT FROM mrr_movements m WHERE m.email = c.email_key AND m.mrr_after > 0)"
 )
 _FIRST_OF = "(SELECT min(COALESCE(m.first_movement_id, m.movement_id)) FROM mrr_movements m WHERE m.email = {email})"
 _WRITE = (
     "INSERT INTO mrr_movements (observed_at, email, intercom_contact_id, stripe_customer_id, kind, cause, mrr_before, "
     "mrr_after, mrr_change, plan_before, plan_after, run_id, first_movement_id) SELECT $1, email_key, "
     "intercom_contact_id, stripe_customer_id, kind, cause, mrr_before, mrr_after, mrr_change, plan_before, plan_after, "
-    f"$2, COALESCE({_FIRST_OF.format(email='d.email_key')}, {_FIRST_OF.format(email='d.transfer_source')}) "
-    "FROM mrr_decided d ORDER BY n"
+    "$2, {first} FROM mrr_decided d ORDER BY n"
 )
+_FIRST = f"COALESCE({_FIRST_OF.format(email='d.email_key')}, {_FIRST_OF.format(email='d.transfer_source')})"
 # Forgetting leaves totals and months as they are; the next sync closes what the person paid.
 _CLOSE_FORGOTTEN = (
     "INSERT INTO mrr_movements (observed_at, kind, cause, mrr_before, mrr_after, mrr_change, run_id, "
@@ -116,7 +118,9 @@ def write_movements(session: Session, run: SyncRun, ledger: LedgerState) -> int:
     if count:
         _stage_transfers(session, ledger)
         written = _decide(session, ledger)
-        session.execute(_WRITE, run.as_of, run.id)
+        # In an empty ledger there is nothing to look up, and the planner does not know yet how large it becomes.
+        first = "CAST(NULL AS bigint)" if ledger.is_empty else _FIRST
+        session.execute(_WRITE.format(first=first), run.as_of, run.id)
     session.execute(_CLOSE_FORGOTTEN, run.as_of, run.id)
     return written
 
@@ -154,7 +158,8 @@ def _decide(session: Session, ledger: LedgerState) -> int:
     """Stage the movements as `mrr_decided`; return how many."""
     session.execute("DROP TABLE IF EXISTS pg_temp.mrr_decided")
     decided = 0
-    for changed in session.batches(_as_text(_CHANGED), _BATCH_ROWS):
+    query = _CHANGED.format(paid_before="FALSE" if ledger.is_empty else _PAID_BEFORE)
+    for changed in session.batches(_as_text(query), _BATCH_ROWS):
         schema = movements.CHANGE_SCHEMA | movements.TRANSFER_SCHEMA
         found = movements.decide_movements(_with_money(changed, schema), ledger.opening)
         session.append_staged("mrr_decided", found.with_row_index("n", decided).cast({"n": pl.Int64}))
