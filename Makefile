@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 # and whole syncs that run every statement of the marts, of deletions, merges, retention and other programs' tables.
 # Everything else of a sync is the same on every version, and `make test` runs it on the newest.
 SQL_TESTS := $(addprefix intercom_sync_tests/,warehouse orchestration/checks survival/postgres \
-  $(addprefix end_to_end/test_,directive_cases.py idempotence.py leaving.py merging.py other_tables.py retention.py \
+  $(addprefix end_to_end/test_,required_cases.py idempotence.py leaving.py merging.py other_tables.py retention.py \
     upgrades.py))
 POSTGRES_VERSIONS ?= 15 16
 

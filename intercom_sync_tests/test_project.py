@@ -31,7 +31,7 @@ def test_every_way_to_start_dagster_names_one_module() -> None:
     ours = _PROJECT["tool"]["dg"]["project"]
     assert location["python_module"]["module_name"] == ours["code_location_target_module"]
     assert location["python_module"]["location_name"] == ours["code_location_name"]
-    assert isinstance(import_module(ours["code_location_target_module"]).defs, dg.Definitions)
+    assert isinstance(import_module(ours["code_location_target_module"]).defs(), dg.Definitions)
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"])

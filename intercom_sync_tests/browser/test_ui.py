@@ -64,7 +64,7 @@ def test_the_success_metrics_are_plotted(up: Stack, page: Page) -> None:
 
 
 def test_a_failed_check_says_what_is_wrong(up: Stack, page: Page) -> None:
-    said = "Customers that another program removed since the sync before: 1."
+    said = "Customers deleted by another program since the previous sync: 1."
     text = looks.check(page, up.url, "unified_customers", "no_customer_lost", said)
     assert "Failed" in text.split("Evaluation result")[1]
 

@@ -62,9 +62,11 @@ def test_a_window_before_the_first_one_is_skipped_with_a_reason() -> None:
     assert "INTERCOM_SYNC_PARTITIONS_START" in skipped.skip_message
 
 
-def test_all_five_assets_share_the_six_hour_windows_and_a_range_of_them_is_one_run() -> None:
+def test_all_assets_share_the_six_hour_windows_and_a_range_of_them_is_one_run() -> None:
     graph = _DEFS.resolve_asset_graph()
-    names = {"raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers"}
+    names = {
+        "raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers", "mrr_movements",
+    }  # fmt: skip
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == names
     for key in graph.materializable_asset_keys:
         assert graph.get(key).partitions_def == six_hour_windows(Settings.load({}).partitions_start)

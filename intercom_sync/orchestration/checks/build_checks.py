@@ -20,6 +20,7 @@ from intercom_sync.warehouse.queries.violations import (
     find_rejections,
     find_violations,
 )
+from intercom_sync.warehouse.state import extractions
 
 CheckFunction = Callable[[Session, RunId], CheckResult]
 """Evaluates a check on the warehouse, given a session and a Dagster run id."""
@@ -64,6 +65,9 @@ def build_checks(asset: str, checks: Sequence[Check], partitions: dg.PartitionsD
             run_id = RunId(context.run.run_id)
             with session.transaction():
                 results = {name: by_name[name].function(session, run_id) for name in by_name if name in selected}
+                if any(by_name[name].blocking and not result.passed for name, result in results.items()):
+                    # The next sync must extract again, not take over data that this check refuses.
+                    extractions.finish(session, extractions.extraction_of_run(session, run_id), run_id)
             for name, result in results.items():
                 yield _result(asset, by_name[name], result)
 

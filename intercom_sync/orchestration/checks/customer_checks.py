@@ -90,8 +90,8 @@ CUSTOMER_CHECKS = (
         "Every customer of Intercom has an email, a name and a contact. Rows of other systems are not checked.",
         no_violations(
             REQUIRED_FIELD_MISSING,
-            "Customers without an email, a name or a contact",
-            "Every customer has an email, a name and a contact.",
+            "Customers without email, name or contact",
+            "Every customer has email, name and contact.",
         ),
         error=True,
     ),

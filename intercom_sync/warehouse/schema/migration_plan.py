@@ -121,7 +121,8 @@ def _complete(state: SchemaState, table: Table, sql_table: sa.Table, existing: R
     for column in sql_table.columns:
         if column.name not in existing.columns and column.name not in sql_table.primary_key.columns:
             what = f"add column {table.name}.{column.name} ({column.type.compile(dialect=_DIALECT).lower()})"
-            yield Step(what, (f"ALTER TABLE {name} ADD COLUMN {_definition(column)}",), table.name)
+            add = f"ALTER TABLE {name} ADD COLUMN {_definition(column)}"
+            yield Step(what, (add, SetColumnComment(column)), table.name)
     for index in _indexes(sql_table):
         if str(index.name) not in state.relations and not (index.name == EMAIL_INDEX and state.emails_are_unique):
             yield Step(f"create index {index.name} on {table.name}", (CreateIndex(index),), table.name)

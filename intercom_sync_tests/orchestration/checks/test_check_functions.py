@@ -89,10 +89,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "intercom_clock = now(), started_at = now() WHERE run_id = 'now'",
         "The clock of this machine is 7,200 seconds ahead",
     ),
-    "raw_contacts.record_count_reconciled": (brought("contact", "matched = 299"), "counts 300 contacts where 299"),
+    "raw_contacts.record_count_reconciled": (
+        brought("contact", "matched = 299"),
+        "counts 300 contacts, and 299 are stored",
+    ),
     "raw_contacts.no_late_arrivals": (brought("contact", "late_arrivals = 1, late_arrival_ids = '{c9}'"), "c9"),
     "raw_contacts.not_all_rejected": (brought("contact", "rejected = 300"), "0 of 300"),
-    "raw_contacts.no_volume_drop": (brought("contact", "rows_after = 100, deleted = 200"), "200 are gone"),
+    "raw_contacts.no_volume_drop": (brought("contact", "rows_after = 100, deleted = 200"), "200 of the 300 contacts"),
     "raw_conversations.ids_unique": (
         "ALTER TABLE intercom_conversations DROP CONSTRAINT intercom_conversations_pkey;"
         "INSERT INTO intercom_conversations SELECT * FROM intercom_conversations",
@@ -105,7 +108,7 @@ DAMAGE: dict[str, tuple[str, str]] = {
     ),
     "raw_conversations.parts_complete": ("UPDATE intercom_conversations SET parts_missing = 7", "v1"),
     "raw_conversations.ratings_usable": (brought("conversation", "ignored_ratings = 3"), "3 ratings"),
-    "raw_conversations.record_count_reconciled": (brought("conversation", "matched = 0"), "where 0 are known"),
+    "raw_conversations.record_count_reconciled": (brought("conversation", "matched = 0"), "and 0 are stored"),
     "raw_conversations.no_late_arrivals": (
         brought("conversation", "late_arrivals = 1, late_arrival_ids = '{v9}'"),
         "v9",
@@ -145,10 +148,13 @@ DAMAGE: dict[str, tuple[str, str]] = {
         "UPDATE unified_customers SET name = 'c' WHERE email = 'c1@example.com'",
         "name: 1",
     ),
-    "unified_customers.no_customer_lost": ("DELETE FROM unified_customers WHERE name = 'A Name'", "removed"),
+    "unified_customers.no_customer_lost": (
+        "DELETE FROM unified_customers WHERE name = 'A Name'",
+        "deleted by another program",
+    ),
     "unified_customers.is_fresh": (
         "UPDATE sync_runs SET finished_at = now() - interval '14 hours'",
-        "last sync was done",
+        "last successful sync ended",
     ),
 }
 

@@ -63,7 +63,11 @@ def test_whatever_has_one_of_our_names_is_refused(database_url: str, schema: str
 
 def test_a_table_that_took_the_place_of_ours_is_refused(database_url: str, schema: str) -> None:
     prepare(database_url, schema)
-    _make(database_url, schema, "DROP TABLE sync_runs; CREATE TABLE sync_runs (run_id text PRIMARY KEY, mode text)")
+    _make(
+        database_url,
+        schema,
+        "DROP TABLE sync_runs CASCADE; CREATE TABLE sync_runs (run_id text PRIMARY KEY, mode text)",
+    )
     _is_refused(database_url, schema, "the table sync_runs")
 
 

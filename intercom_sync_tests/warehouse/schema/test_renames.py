@@ -13,6 +13,9 @@ from intercom_sync.warehouse.schema.migrate import migrate, pending, prepare
 from intercom_sync_tests.warehouse.plain_connection import definitions, direct
 from intercom_sync_tests.warehouse.schema.release_0001 import restore
 
+_ADDED = {"mrr_movements", "customer_history"}
+"""Tables that release 0001 did not have."""
+
 
 def _rows(url: str, schema: str, names: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
     """Return every row of some tables by the tables' present names, each as text by its columns' present names."""
@@ -44,7 +47,7 @@ def _shape(url: str, schema: str) -> set[tuple[object, ...]]:
 def test_every_row_is_kept_under_the_present_names(database_url: str, schema: str) -> None:
     restore(database_url, schema)
     earlier = {new: old for old, new in TABLES.items()}
-    names = {earlier.get(table.name, table.name): table.name for table in tables.TABLES}
+    names = {earlier.get(table.name, table.name): table.name for table in tables.TABLES if table.name not in _ADDED}
     before = _rows(database_url, schema, names)
     assert all(before[new] for new in (*TABLES.values(), "sync_workers", "sync_runs", "rejected_records"))
     prepare(database_url, schema)
@@ -52,7 +55,11 @@ def test_every_row_is_kept_under_the_present_names(database_url: str, schema: st
     for row in before["check_states"]:
         row["check_name"] = CHECKS.get(row["check_name"], row["check_name"])
     before["check_states"].sort(key=lambda row: sorted(row.items()))
-    assert after == before
+    kept = {
+        name: [{column: row[column] for column in row if column in before[name][0]} for row in rows] if rows else []
+        for name, rows in after.items()
+    }
+    assert kept == before
     assert not {*TABLES, *INDEXES} & {*_there(database_url, schema), *_there(database_url, schema, "i")}
 
 
@@ -77,7 +84,8 @@ def test_a_dry_run_names_every_rename_and_a_second_migration_has_none(database_u
     assert "rename columns of sync_runs: run to run_id" in planned
     assert "rename index customer_alerts_dedupe to customer_alerts_dedupe_key" in planned
     assert "rename 9 checks in check_states" in planned
-    assert not any(what.startswith(("create ", "add ")) for what in planned)
+    additions = [what for what in planned if what.startswith(("create ", "add "))]
+    assert all("mrr" in what or "customer" in what for what in additions), additions
     assert [step.what for step in migrate(database_url, schema)] == planned
     after = definitions(database_url, schema)
     assert migrate(database_url, schema) == pending(database_url, schema) == []
