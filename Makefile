@@ -32,16 +32,16 @@ check: install ## format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-docs: install ## write the reference pages anew from the code: docs/columns.md, the settings in docs/configuration.md
+docs: install ## generate the reference pages from the code: docs/columns.md, the settings in docs/configuration.md
 	$(BIN)/python -m intercom_sync_tests.docs
 
-audit: install ## known vulnerabilities of what the lock pins; packages whose advisories cannot be had are listed
+audit: install ## known vulnerabilities of what the lock pins; packages whose advisories cannot be fetched are listed
 	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --require-hashes --progress-spinner off
 
-licenses: install ## write the list of licences anew from what is installed; docs/licenses-windows.md is kept by hand
+licenses: install ## generate the list of licenses from what is installed; docs/licenses-windows.md is written by hand
 	$(BIN)/pip-licenses --format markdown --from mixed --with-system --packages $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/\1/p' requirements.lock requirements-build.lock) > docs/licenses.md
 
-bench: install ## speed, each figure beside its floor
+bench: install ## speed, each figure with its floor
 	$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: install ## pictures of the UI after two syncs of the sandbox (needs Chromium)
@@ -56,7 +56,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: install ## write the locks anew from pyproject.toml
+lock: install ## compile the locks from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements-dev.lock

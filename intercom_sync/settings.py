@@ -96,17 +96,16 @@ class Settings(BaseSettings):
 
     api_key: _Token = _setting("INTERCOM_API_KEY", "Access token of the workspace.", secret=True)
     given_region: Annotated[Literal["us", "eu", "au"], _LOWER_CASE] = _setting(
-        "INTERCOM_REGION", "Where the workspace lives: us, eu or au; links in alerts go by what Intercom says "
-        "where it is unset.", "us", right=_one_of(*REGIONS),
+        "INTERCOM_REGION", "Region of the workspace: us, eu or au; unset: alert links use the region that Intercom "
+        "reports.", "us", right=_one_of(*REGIONS),
     )  # fmt: skip
     given_base_url: _Url = _setting("INTERCOM_BASE_URL", "Address of the API, in place of the region's.")
     api_version: Annotated[str, Field(pattern=r"^[2-9]\.[0-9]{1,3}$")] = _setting(
-        "INTERCOM_API_VERSION", "Version of the API that is asked for.", "2.16",
+        "INTERCOM_API_VERSION", "API version to request.", "2.16",
         right="a version from 2.0 on, such as 2.16",
     )  # fmt: skip
     own_database_url: Annotated[str, AfterValidator(values.parse_database_url)] = _setting(
-        "INTERCOM_SYNC_DATABASE_URL", "PostgreSQL server, postgresql://…; none: an embedded one. DATABASE_URL "
-        "is taken where this is unset.", secret=True,
+        "INTERCOM_SYNC_DATABASE_URL", "PostgreSQL URL; unset: DATABASE_URL, else an embedded server.", secret=True,
     )  # fmt: skip
     host_database_url: str = _setting("DATABASE_URL", "", secret=True)
     schema_name: Annotated[str, AfterValidator(values.parse_schema)] = _setting(
@@ -211,7 +210,7 @@ class Settings(BaseSettings):
 
     @property
     def region(self) -> str:
-        """The region that a setting names, itself or by the address of its API; empty where none does."""
+        """The region by INTERCOM_REGION, else by INTERCOM_BASE_URL; empty when neither determines it."""
         if "given_region" in self.model_fields_set:
             return self.given_region
         return next((name for name, address in REGIONS.items() if address == self.given_base_url), "")
@@ -281,11 +280,10 @@ class Setting:
     name: str
     meaning: str
     default: str
-    secret: bool
 
 
 SETTINGS = tuple(
-    Setting(str(field.validation_alias), field.description, field.default, secret=not field.repr)
+    Setting(str(field.validation_alias), field.description, field.default)
     for field in Settings.model_fields.values()
     if field.description
 )

@@ -19,9 +19,10 @@ _INTRODUCTION = """# Tables and columns
 
 Generated from `intercom_sync/domain/schema/` by `make docs`; do not edit this page by hand.
 
-*Null* says whether a value may be unknown. *Personal* values can identify a person; checks, logs and the UI mask them.
-Times are `timestamptz` in UTC. Money is `numeric` with six decimals, in major units of its currency. Where
-`unified_customers` is a table of another program, it keeps that program's types and has no column `customer_id`.
+*Null* says whether a value may be unknown. *Personal* values can identify a person; the UI marks these columns
+with the tag `pii`. Times are `timestamptz` in UTC. Money is `numeric` with six decimals, in major units of its
+currency. Where `unified_customers` is a table of another program, it keeps that program's types and has no
+column `customer_id`.
 """
 _SETTINGS_HEADER = "| name | default | meaning |\n| --- | --- | --- |\n"
 

@@ -100,7 +100,7 @@ def decide_alerts(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 
 def rows_that_may_alert(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Return how those customers were before a write whose change makes an alert if it is written.
+    """Return the earlier state of customers whose change may cause an alert.
 
     Args:
         rows: as `customers.build_customers` makes them.

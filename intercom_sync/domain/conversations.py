@@ -10,7 +10,6 @@ from intercom_sync.domain.messages import (
     parse_identity,
     parse_messages,
     parts_missing,
-    parts_truncated,
 )
 from intercom_sync.domain.parsing import parse_timestamp, usable_id, usable_timestamp
 from intercom_sync.domain.rules import DAY, RECENT_DAYS
@@ -22,7 +21,6 @@ __all__ = [
     "parse_conversation",
     "parse_messages",
     "parts_missing",
-    "parts_truncated",
 ]
 
 _RATINGS = range(1, 6)

@@ -51,11 +51,6 @@ def trim_email(text: str) -> str:
     return trim(clean_text(text))
 
 
-def email_prefix(email: str) -> str:
-    """Return the part of the lower-cased email before the last @, the default name of a customer."""
-    return email.lower().rpartition("@")[0]
-
-
 def _is_valid(email: str) -> bool:
     """Validate by the library; the length limits apply to the octets as stored, quotes included."""
     local, at, domain = email.rpartition("@")

@@ -102,11 +102,6 @@ def oldest_part_at(detail: object) -> int | None:
     return min(filter(None, times), default=None)
 
 
-def parts_truncated(detail: object) -> bool:
-    """Return whether more parts exist than were returned."""
-    return parts_missing(detail) > 0
-
-
 def parse_identity(record: object) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Return the conversation as an object, its id, and the distinct ids of its contacts in order.
 

@@ -23,13 +23,13 @@ class RuleVersion(NamedTuple):
     digest: str
 
 
-PARSING = RuleVersion(2, ("contacts", "conversations"), "bec3cbe97941b6ce")
+PARSING = RuleVersion(2, ("contacts", "conversations"), "912a797d39cfa707")
 """Validity and columns of contacts and conversations."""
 
 REVENUE = RuleVersion(2, ("revenue.contact_revenue",), "1cbaa8c97b651072")
 """Revenue of a contact."""
 
-TEXT = RuleVersion(2, ("messages",), "3f345480a30f65b2")
+TEXT = RuleVersion(2, ("messages",), "737d1a0b0484d2d4")
 """Visible text of a message. The HTML is not stored, so after a change the conversations are fetched again."""
 
 MATCHING = RuleVersion(2, ("cancel_mentions",), "53822de53afbab77")

@@ -21,7 +21,7 @@ def record(session: Session, now: datetime) -> int:
 
 
 def record_evaluation(session: Session, evaluation: Evaluation) -> bool:
-    """Store what a check found, and put it into the outbox when it is news; return whether it was.
+    """Store the evaluation of a check, and enqueue an incident if the failure is news; return whether it was enqueued.
 
     An evaluation that is not newer than the stored one changes nothing, so that evaluations may be read again. Runs
     inside the caller's transaction.

@@ -17,7 +17,7 @@ from intercom_sync.pipeline.errors import RunRefusedError
 from intercom_sync.pipeline.run_plan import RunRequest, plan_run
 from intercom_sync.pipeline.workspace_identity import Workspace, fetch_workspace, require_workspace
 from intercom_sync.warehouse.postgres.session import Session, database_time
-from intercom_sync.warehouse.privacy.retention import keep_messages, record_messages_since
+from intercom_sync.warehouse.privacy.retention import apply_retention, record_messages_since
 from intercom_sync.warehouse.state import runs
 from intercom_sync.warehouse.state.runs import SyncRun
 from intercom_sync.warehouse.state.workspace_state import correct_future_instants
@@ -57,7 +57,7 @@ def start_run(
         present = present_of(session, clocks)
         run = runs.get_run(session, run_id) or _record_start(session, run_id, request, partition, clocks, present)
         newest = runs.newest_as_of(session, present) or run.as_of
-        keep_messages(session, max(run.as_of, newest), run.earliest_now or run.as_of)
+        apply_retention(session, max(run.as_of, newest), run.earliest_now or run.as_of)
         if unavailable:
             runs.add_counts(session, run_id, errors=client.request_stats.errors)
     if unavailable:

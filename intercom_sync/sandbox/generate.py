@@ -51,7 +51,7 @@ def _put_contacts(workspace: Workspace, rng: Random, count: int, now: int, seed:
     users = 0
     for at in range(count):
         record = person(rng, at, now, str(seed))
-        vary(rng, record, at, now, rng.choice(participants)["email"] if participants else None)
+        vary(record, at, now, rng.choice(participants)["email"] if participants else None)
         if record["role"] == "user":
             record["custom_attributes"] = stripe_data(rng, users, now)
             users += 1

@@ -61,11 +61,10 @@ def is_plain(at: int) -> bool:
     return at % _CYCLE not in _EDGE_CASES
 
 
-def vary(rng: Random, record: Json, at: int, now: int, earlier: str | None) -> None:
+def vary(record: Json, at: int, now: int, earlier: str | None) -> None:
     """Apply the edge case of contact `at`, chosen by its number, so that small workspaces have all of them.
 
     Args:
-        rng: the random generator.
         record: the contact.
         at: its number.
         now: the current time in UNIX seconds.

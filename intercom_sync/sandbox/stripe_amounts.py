@@ -40,7 +40,7 @@ def stripe_data(rng: Random, at: int, now: int) -> Json:
     shape = list(WRAPPINGS)[at % len(WRAPPINGS)] if at % 3 == 0 else "list"
     subscriptions = _subscriptions(rng, case, at, now)
     payments = _payments(rng, case, at, now, subscriptions)
-    found = _flat(rng, case, at, subscriptions, payments)
+    found = _flat(case, at, subscriptions, payments)
     if case == "absent arrays":
         return found
     if case in _PRICINGS:
@@ -129,7 +129,7 @@ def _payments(rng: Random, case: str, at: int, now: int, subscriptions: list[Jso
     return found
 
 
-def _flat(rng: Random, case: str, at: int, subscriptions: list[Json], payments: list[Json]) -> Json:
+def _flat(case: str, at: int, subscriptions: list[Json], payments: list[Json]) -> Json:
     first = subscriptions[0] if subscriptions else None
     paid = next((each for each in payments if each["status"] == "succeeded"), None)
     is_delinquent = case in ("past_due", "unpaid", "failed")

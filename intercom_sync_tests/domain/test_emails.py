@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from intercom_sync.domain import emails
-from intercom_sync.domain.emails import clean_email, email_prefix, trim_email
+from intercom_sync.domain.emails import clean_email, trim_email
 from intercom_sync.domain.parsing import InvalidRecordError
 
 LOCAL_64 = "l" * 64
@@ -141,13 +141,6 @@ def test_what_is_no_text_is_no_email(value):
 
 def test_nul_and_broken_surrogates_are_cleaned_away():
     assert clean_email("ann\x00@exam\ud800ple.com") == "ann@example.com"
-
-
-@pytest.mark.parametrize(
-    ("email", "prefix"), [("Ann.Lee@Example.com", "ann.lee"), ('"A@b"@example.com', '"a@b"'), ("X@y", "x")]
-)
-def test_the_prefix_stands_before_the_last_at(email, prefix):
-    assert email_prefix(email) == prefix
 
 
 def library_accepts(email):

@@ -1,6 +1,6 @@
 import pytest
 
-from intercom_sync.domain.conversations import Message, parse_messages, parts_missing, parts_truncated
+from intercom_sync.domain.conversations import Message, parse_messages, parts_missing
 from intercom_sync.domain.parsing import InvalidRecordError
 from intercom_sync_tests.domain.samples import DAY, NOW, conversation, part, said
 
@@ -115,7 +115,6 @@ def counted(received, total, statistics=None):
 def test_missing_parts_are_reckoned_from_totals_and_statistics(received, total, statistics, missing):
     record = counted(received, total, statistics)
     assert parts_missing(record) == missing
-    assert parts_truncated(record) is (missing > 0)
 
 
 def test_nothing_is_missing_from_what_is_no_conversation():

@@ -51,7 +51,7 @@ class Column:
     """Describe a column.
 
     Attributes:
-        personal: whether values can identify a person, so that they are masked when displayed.
+        personal: whether values can identify a person, which `docs/columns.md` and the UI mark on the column.
         nullable: whether the value may be null.
         origin: origin of the value in `unified_customers`.
     """

@@ -24,7 +24,7 @@ SYNC_RUNS = Table(
             nullable=False,
         ),
         Column("as_of", Type.TIMESTAMP, "Logical time of the sync: its now.", nullable=False),
-        Column("window_start", Type.TIMESTAMP, "Start of the extracted window; null for a full sync."),
+        Column("window_start", Type.TIMESTAMP, "Start of the extracted window; 1970-01-01 for a full sync."),
         Column("window_end", Type.TIMESTAMP, "End of the extracted window.", nullable=False),
         Column("started_at", Type.TIMESTAMP, "When the run started, by the clocks that agree.", nullable=False),
         Column("finished_at", Type.TIMESTAMP, "When the run finished: its start plus its duration."),

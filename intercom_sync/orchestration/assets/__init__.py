@@ -1,4 +1,4 @@
-"""The five assets. Each calls one step of `pipeline` and reports its metadata."""
+"""The six assets. Five call one step of `pipeline` each and report its metadata; `mrr_movements` reports the ledger."""
 
 import warnings
 

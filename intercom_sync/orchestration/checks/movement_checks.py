@@ -1,12 +1,13 @@
-"""The checks on `mrr_movements`: the ledger proves itself against what the sync last wrote."""
+"""The checks on `mrr_movements`: the ledger is compared with what the sync last wrote."""
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.reconciliation import CheckResult
 from intercom_sync.orchestration.checks.build_checks import Check, none_of
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries import movement_summaries
 
 
-def _add_up(session: Session, run: str) -> CheckResult:
+def _add_up(session: Session, run_id: RunId) -> CheckResult:
     found = movement_summaries.totals(session)
     if not found.has_begun:
         return CheckResult(True, "The ledger begins with the first full sync.")
@@ -23,8 +24,8 @@ def _add_up(session: Session, run: str) -> CheckResult:
     )
 
 
-def _kept(session: Session, run: str) -> CheckResult:
-    if not movement_summaries.was_rebuilt(session, run):
+def _kept(session: Session, run_id: RunId) -> CheckResult:
+    if not movement_summaries.was_rebuilt(session, run_id):
         return CheckResult(True, "The ledger goes on.")
     return CheckResult(
         False,
@@ -33,13 +34,13 @@ def _kept(session: Session, run: str) -> CheckResult:
     )
 
 
-def _kinds(session: Session, run: str) -> CheckResult:
+def _kinds(session: Session, run_id: RunId) -> CheckResult:
     return none_of(
         movement_summaries.unknown_kinds(session), "Movements of an unknown kind", "Every movement has a known kind."
     )
 
 
-def _once(session: Session, run: str) -> CheckResult:
+def _once(session: Session, run_id: RunId) -> CheckResult:
     return none_of(
         movement_summaries.moved_twice(session),
         "Customers with two movements of one sync",

@@ -1,1 +1,1 @@
-"""Computed tables: revenue_metrics, support_metrics and unified_customers."""
+"""Computed tables: revenue_metrics, support_metrics, unified_customers, mrr_movements and customer_history."""

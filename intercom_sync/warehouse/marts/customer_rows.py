@@ -81,7 +81,7 @@ def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) ->
 def write_rows(
     session: Session, columns: Mapping[str, ColumnType], existing: int, new: int, now: datetime
 ) -> pl.DataFrame:
-    """Write the staged rows; return those that the table refuses, as `row_refusals.refused_rows`."""
+    """Write the staged rows; return those that the table refuses, as `row_rejections.refused_rows`."""
     session.execute("CREATE INDEX ON customer_rows (n)")
     session.execute("CREATE INDEX ON customer_rows (email_key)")
     analyze(session, "customer_rows (n, email_key, existed, changed)", "last_written (email_key)", rows=existing + new)

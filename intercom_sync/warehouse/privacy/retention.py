@@ -43,7 +43,7 @@ def record_messages_since(session: Session) -> None:
             workspace_state.store_messages_since(session, latest - _RETENTION)
 
 
-def keep_messages(session: Session, as_of: datetime, earliest_now: datetime) -> None:
+def apply_retention(session: Session, as_of: datetime, earliest_now: datetime) -> None:
     """Purge expired messages, and mark those to be fetched again that a run for an earlier instant needs.
 
     Messages that runs for later instants purged are fetched again. Runs inside the caller's transaction.

@@ -68,7 +68,7 @@ def ledger_rules_hash(session: Session) -> str | None:
 
 
 def store_ledger_rules_hash(session: Session, rules_hash: str) -> None:
-    """Store that hash."""
+    """Store the ledger's rules hash."""
     _write(session, _LEDGER_RULES, rules_hash)
 
 
