@@ -17,7 +17,7 @@ EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--remote-debugging-port=0", "--window-size=1400,1000",
+    "--remote-debugging-port=0", "--window-size=1800,1400",
 )  # fmt: skip
 _TIMEOUT_SECONDS = 90.0  # sensors run once per minute
 _PAUSE = 0.2

@@ -2,7 +2,9 @@
 
 from intercom_sync_tests.browser.chromium import Page
 
-ASSETS = ("raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers")
+ASSETS = (
+    "raw_contacts", "raw_conversations", "revenue_metrics", "support_metrics", "unified_customers", "mrr_movements",
+)  # fmt: skip
 NUMBERS = (
     "contacts_synced", "new_contacts", "updated_contacts", "skipped_contacts", "errors", "sync_duration_seconds",
     "avg_quality_score", "alerts_generated", "mrr_total_usd", "dagster/row_count",
