@@ -52,7 +52,8 @@ class Ledger:
             refused: customers whose row the table refuses: nothing of them moves.
             merged: returns the contacts that one that is gone was merged into, nearest first.
         """
-        after = {key: Customer(wrote[key]["mrr"], winners[key], wrote[key]["stripe_customer_id"]) for key in winners}
+        written = {*winners} - refused  # a customer that was always refused has never been written
+        after = {key: Customer(wrote[key]["mrr"], winners[key], wrote[key]["stripe_customer_id"]) for key in written}
         keys = sorted(({*self._customers} | {*winners}) - refused)
         net = dict.fromkeys(keys, ZERO)
         if self._is_open:
