@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from intercom_sync.warehouse.errors import DatabaseBusyError
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.migrate import create_schema, prepare
 from intercom_sync_tests.survival.postgres.server import CHOICE, Server
@@ -59,7 +60,14 @@ def schema(database_url: str) -> Iterator[str]:
     name = f"t_{uuid.uuid4().hex[:12]}"
     create_schema(database_url, name)
     yield name
-    with Session(database_url, name) as session, session.transaction():
+    try:
+        _drop_schema(database_url, name)
+    except DatabaseBusyError:  # autovacuum can deadlock with a drop of many tables
+        _drop_schema(database_url, name)
+
+
+def _drop_schema(url: str, name: str) -> None:
+    with Session(url, name) as session, session.transaction():
         session.execute(f"DROP SCHEMA IF EXISTS {name}, dagster_{name} CASCADE")
 
 
