@@ -87,7 +87,7 @@ def _floor(session: Session, instant: datetime) -> float:
         columns = column_types(session)
         changed = session.frame(unified_customers.rows_query(columns, older))
         began = time.perf_counter()
-        session.frame(unified_customers.CONTACTS.format(reading="''", ledger_rules="''"))
+        session.frame(unified_customers.CONTACTS.format(extraction="''", ledger_rules="''"))
         session.frame(unified_customers.rows_query(columns, "TRUE"))
         session.frame("SELECT id, created_at, open, contact_ids, rating, rating_contact_id FROM intercom_conversations")
         session.stage("floor", changed)

@@ -1,8 +1,8 @@
 """MRR movements: by how much each customer's counted MRR changed in a sync, and why.
 
-The counted MRR of a customer is the MRR that the sync itself last wrote, while a contact has the email; it is 0 when
-the MRR is null or the customer is deleted. Frames in, frames out: the warehouse reads and writes them.
-What is our knowledge rather than the customer's decision is a `transfer` or a `correction`, never revenue won or lost.
+The counted MRR of a customer is the MRR that the sync itself last wrote, while a contact has the email. It is 0 when
+the MRR is null or the customer is deleted. A change of what is known, not of what the customer decided to pay, is a
+`transfer` or a `correction` and never counts as revenue gained or lost. The functions take and return frames.
 """
 
 from decimal import Decimal
@@ -14,8 +14,8 @@ from intercom_sync.domain.schema.columns import Type
 OPENING, TRANSFER, CORRECTION = "opening", "transfer", "correction"
 NEW, REACTIVATION, CHURN, EXPANSION, CONTRACTION = "new", "reactivation", "churn", "expansion", "contraction"
 KINDS = (OPENING, NEW, REACTIVATION, EXPANSION, CONTRACTION, CHURN, TRANSFER, CORRECTION)
-OF_CUSTOMERS = (EXPANSION, CONTRACTION, CHURN, REACTIVATION)
-"""The kinds that make net revenue retention: what customers that paid already decided."""
+RETENTION_KINDS = (EXPANSION, CONTRACTION, CHURN, REACTIVATION)
+"""The kinds that count towards net revenue retention: decisions of customers that paid before."""
 
 FIRST_SYNC, REBUILT = "first_sync", "rebuilt"
 CONTACT_MOVED, CONTACT_CHANGED = "contact_moved", "contact_changed"
@@ -45,29 +45,32 @@ TRANSFER_SCHEMA: dict[str, pl.DataType] = {
 
 def counted_mrr() -> pl.Expr:
     """Return the counted MRR after a sync, from the rows of `domain.customers`; null until an MRR has been known."""
-    nothing = pl.when(pl.col("last_written_counted_mrr").is_not_null()).then(_ZERO)
-    return pl.when("linked").then(pl.coalesce("next_mrr", nothing)).otherwise(nothing)
+    zero_if_known = pl.when(pl.col("last_written_counted_mrr").is_not_null()).then(_ZERO)
+    return pl.when("linked").then(pl.coalesce("next_mrr", zero_if_known)).otherwise(zero_if_known)
 
 
 def changes(rows: pl.DataFrame, *, reopened: bool = False) -> pl.DataFrame:
-    """Return the customers whose counted MRR changed, or that may take part in a transfer, as `CHANGE_SCHEMA`.
+    """Return the customers whose counted MRR changed or that may take part in a transfer.
 
     Args:
-        rows: of `domain.customers.CustomerRows`, with `other_rules`: whether the contact's revenue was computed by
-            other rules than those of the sync before.
-        reopened: whether the ledger holds nothing, so that every counted MRR is a change from 0.
+        rows: rows of `domain.customers.CustomerRows`, with `other_rules`: whether the contact's revenue was computed
+            under other rules than in the previous sync.
+        reopened: whether the ledger is empty, so that every counted MRR is a change from 0.
+
+    Returns:
+        Changes as `CHANGE_SCHEMA`.
     """
     was_deleted = pl.col("current_intercom_deleted_at").is_not_null()
-    # Values written while the customer was deleted do not show a change of data.
-    compared = pl.col("linked") & pl.col("known") & ~was_deleted
-    null_or_known = pl.col("last_written_mrr").is_null() != pl.col("next_mrr").is_null()
+    # The last written values of a customer that was deleted do not show whether Stripe's data or the rules changed.
+    comparable = pl.col("linked") & pl.col("known") & ~was_deleted
+    became_null_or_known = pl.col("last_written_mrr").is_null() != pl.col("next_mrr").is_null()
     before = _ZERO if reopened else pl.col("last_written_counted_mrr").fill_null(_ZERO)
     contact_after = pl.when("linked").then("next_intercom_contact_id")
     stripe_after = pl.when("linked").then("next_stripe_customer_id")
-    another = pl.col("contact_before").ne_missing(pl.col("contact_after"))
-    another_customer = (pl.col("stripe_before") != pl.col("stripe_after")).fill_null(False)
-    moved = another | pl.col("stripe_before").ne_missing(pl.col("stripe_after"))
-    made = rows.select(
+    other_contact = pl.col("contact_before").ne_missing(pl.col("contact_after"))
+    other_stripe_customer = (pl.col("stripe_before") != pl.col("stripe_after")).fill_null(False)
+    may_transfer = other_contact | pl.col("stripe_before").ne_missing(pl.col("stripe_after"))
+    compared = rows.select(
         "email_key",
         before.alias("mrr_before"),
         pl.col("next_counted_mrr").fill_null(_ZERO).alias("mrr_after"),
@@ -78,37 +81,42 @@ def changes(rows: pl.DataFrame, *, reopened: bool = False) -> pl.DataFrame:
         pl.col("last_written_plan_name").alias("plan_before"),
         pl.when("linked").then("next_plan_name").alias("plan_after"),
         (~pl.col("linked")).alias("deleted"),
-        (compared & null_or_known & pl.col("last_written_counted_mrr").is_not_null()).alias("availability_changed"),
-        (compared & pl.col("other_rules").fill_null(False)).alias("rules_changed"),
-        compared.alias("contact_replaced"),
-    ).with_columns(contact_replaced=pl.col("contact_replaced") & another & another_customer)
+        (comparable & became_null_or_known & pl.col("last_written_counted_mrr").is_not_null()).alias(
+            "availability_changed"
+        ),
+        (comparable & pl.col("other_rules").fill_null(False)).alias("rules_changed"),
+        comparable.alias("contact_replaced"),
+    ).with_columns(contact_replaced=pl.col("contact_replaced") & other_contact & other_stripe_customer)
     pays = (pl.col("mrr_before") > 0) | (pl.col("mrr_after") > 0)
-    return made.filter((pl.col("mrr_before") != pl.col("mrr_after")) | (moved & pays))
+    return compared.filter((pl.col("mrr_before") != pl.col("mrr_after")) | (may_transfer & pays))
 
 
 def transfers(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Return what each customer gained or lost by transfers, and where most of it came from, as `TRANSFER_SCHEMA`.
+    """Match the MRR that sources lost with the MRR that targets gained.
 
     Args:
-        pairs: `PAIR_SCHEMA`: a contact (`by_contact`) or Stripe customer that represented the source before and does
-            not now, and represents the target now; `was_there`: it represented the target before, as the contact
-            that another one was merged into does, so that only what the target gained can have moved.
+        pairs: as `PAIR_SCHEMA`: a contact (`by_contact`) or a Stripe customer belonged to the source before the sync
+            and belongs to the target after it. `was_there` is true if it belonged to the target before as well, as
+            the contact that remains after a merge does; then at most the target's increase is transferred.
+
+    Returns:
+        The net amount of each customer and the source of its largest transfer, as `TRANSFER_SCHEMA`.
     """
-    left: dict[str, Decimal] = {}
-    room: dict[str, Decimal] = {}
+    source_balance: dict[str, Decimal] = {}
+    target_balance: dict[str, Decimal] = {}
     net: dict[str, Decimal] = {}
     sources: dict[str, tuple[Decimal, str]] = {}
     ordered = pairs.sort("by_contact", "source", "target", descending=[True, False, False])
     for pair in ordered.iter_rows(named=True):
         source, target = pair["source"], pair["target"]
         gained = pair["target_after"] - (pair["target_before"] if pair["was_there"] else 0)
-        left.setdefault(source, pair["source_before"])
-        room.setdefault(target, pair["target_after"])
-        amount = min(left[source], room[target], gained)
+        source_balance.setdefault(source, pair["source_before"])
+        target_balance.setdefault(target, pair["target_after"])
+        amount = min(source_balance[source], target_balance[target], gained)
         if amount <= 0:
             continue
-        left[source] -= amount
-        room[target] -= amount
+        source_balance[source] -= amount
+        target_balance[target] -= amount
         net[source] = net.get(source, Decimal(0)) - amount
         net[target] = net.get(target, Decimal(0)) + amount
         sources[target] = max(sources.get(target, (Decimal(0), "")), (amount, source))
@@ -117,36 +125,40 @@ def transfers(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def decide_movements(changed: pl.DataFrame, opening: str | None = None) -> pl.DataFrame:
-    """Return the movements of some customers, in order of their emails; a transfer comes before its remainder.
+    """Return the movements of some customers, ordered by email; a transfer comes before its remainder.
 
     Args:
-        changed: `CHANGE_SCHEMA`, `TRANSFER_SCHEMA` and `paid_before`: whether the customer paid at some time before.
-        opening: the cause of an opening, where all that changed is one.
+        changed: changes with the columns of `CHANGE_SCHEMA` and `TRANSFER_SCHEMA`, and `paid_before`: whether the
+            customer has paid at any time before.
+        opening: the cause, if every change is an opening; else None.
+
+    Returns:
+        Rows of `mrr_movements` without time and run, with `transfer_source`.
     """
-    made = changed.with_columns(
+    identified = changed.with_columns(
         intercom_contact_id=pl.coalesce("contact_after", "contact_before"),
         stripe_customer_id=pl.coalesce("stripe_after", "stripe_before"),
         transferred=pl.col("transferred").fill_null(_ZERO),
     )
     if opening:
-        found = [_movements(made, pl.lit(OPENING), pl.lit(opening))]
+        movements = [_movements(identified, pl.lit(OPENING), pl.lit(opening))]
     else:
-        whole = pl.col("mrr_before") + pl.col("transferred")
-        moved = made.with_columns(mrr_after=whole)
-        rest = made.with_columns(mrr_before=whole)
-        kind = pl.when(_is_correction()).then(pl.lit(CORRECTION)).otherwise(_decision())
-        found = [
-            _movements(moved, pl.lit(TRANSFER), pl.lit(CONTACT_MOVED)),
-            _movements(rest, kind, _cause()),
+        after_transfer = pl.col("mrr_before") + pl.col("transferred")
+        transferred = identified.with_columns(mrr_after=after_transfer)
+        remainder = identified.with_columns(mrr_before=after_transfer)
+        kind = pl.when(_is_correction()).then(pl.lit(CORRECTION)).otherwise(_decision_kind())
+        movements = [
+            _movements(transferred, pl.lit(TRANSFER), pl.lit(CONTACT_MOVED)),
+            _movements(remainder, kind, _cause()),
         ]
-    return pl.concat(found).sort("email_key", maintain_order=True)
+    return pl.concat(movements).sort("email_key", maintain_order=True)
 
 
 def _is_correction() -> pl.Expr:
     return pl.col("rules_changed") | pl.col("availability_changed") | pl.col("contact_replaced")
 
 
-def _decision() -> pl.Expr:
+def _decision_kind() -> pl.Expr:
     before, after = pl.col("mrr_before"), pl.col("mrr_after")
     return (
         pl.when((before == 0) & pl.col("paid_before"))
@@ -176,8 +188,8 @@ def _cause() -> pl.Expr:
 
 
 def _movements(changed: pl.DataFrame, kind: pl.Expr, cause: pl.Expr) -> pl.DataFrame:
-    moved = changed.filter(pl.col("mrr_before") != pl.col("mrr_after"))
-    return moved.select(
+    nonzero = changed.filter(pl.col("mrr_before") != pl.col("mrr_after"))
+    return nonzero.select(
         "email_key", "intercom_contact_id", "stripe_customer_id", kind.alias("kind"), cause.alias("cause"),
         "mrr_before", "mrr_after", (pl.col("mrr_after") - pl.col("mrr_before")).cast(_MONEY).alias("mrr_change"),
         "plan_before", "plan_after", "transfer_source",

@@ -1,9 +1,9 @@
-"""Write the staged `customer_rows` to `unified_customers`: ids that move leave first, then updates and new rows.
+"""Upsert the staged `customer_rows` into `unified_customers`: release moving ids, update, insert.
 
-`INSERT … ON CONFLICT` would not do for the existing rows: Postgres checks a row's required columns before it sees the
-conflict, and other systems' tables have required columns of their own. Rows that exist and new ones are numbered apart,
-each in the order of their emails. A column whose value stays is not written: another system's number may have more
-decimals than ours, and what we cannot represent must stay as it is.
+`INSERT … ON CONFLICT` does not work for existing rows: Postgres checks required columns before it detects the conflict,
+and tables of other systems have required columns of their own. Existing and new rows are numbered separately, each in
+the order of their emails. An unchanged column is not written, because another system's number may have more decimals
+than ours.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ import polars as pl
 
 from intercom_sync.domain.customers import DATA, KEY
 from intercom_sync.warehouse.marts.row_rejections import (
-    note_skipped,
-    prepare_refusals,
-    refused_rows,
+    prepare_rejections,
+    record_skipped,
+    rejected_rows,
     unique_columns,
     write_guarded,
 )
@@ -24,9 +24,9 @@ from intercom_sync.warehouse.postgres.session import Session, analyze
 from intercom_sync.warehouse.schema.column_types import IDS, ColumnType
 
 _UPDATE, _TOUCH, _INSERT = "update_customers", "touch_customers", "insert_customers"
-_NEW = 10**12  # where the numbers of new rows begin
+_FIRST_NEW = 10**12  # new rows are numbered from here
 _STAGED = "s.n BETWEEN low AND high AND lower(u.email) = s.email_key"
-# A row gives up an id when it ends up deleted or with another one; of two that keep it, the table decides.
+# A row releases an id when it becomes deleted or gets another id. If two rows keep the same id, the table rejects one.
 _MOVING = """
 INSERT INTO moving_ids SELECT row_number() OVER (), '{id}', email_key, value FROM (
     SELECT DISTINCT lower(h.email) AS email_key, CAST(h.{id} AS text) AS value
@@ -37,12 +37,12 @@ INSERT INTO moving_ids SELECT row_number() OVER (), '{id}', email_key, value FRO
         ELSE h.intercom_deleted_at IS NOT NULL END
 ) m
 """
-_LEAVE = (
+_RELEASE = (
     "UPDATE unified_customers u SET {id} = NULL FROM moving_ids m "
     "WHERE m.id = '{id}' AND m.n BETWEEN low AND high AND lower(u.email) = m.email_key"
 )
-# Where the row that was to take an id is refused, the one that had it keeps it.
-_RETURN = (
+# When the table rejects the row that would get an id, the previous row gets the id back.
+_RESTORE = (
     "UPDATE unified_customers u SET {id} = {value} FROM moving_ids m LEFT JOIN customer_rows s "
     "ON s.email_key = m.email_key WHERE m.id = '{id}' AND m.n BETWEEN low AND high AND lower(u.email) = m.email_key "
     "AND u.{id} IS NULL AND (s.changed IS NOT TRUE OR s.same_{id} OR EXISTS (SELECT FROM row_refusals f "
@@ -52,71 +52,89 @@ _RETURN = (
 
 
 def stage_rows(session: Session, rows: pl.DataFrame, existing: int, new: int) -> tuple[int, int]:
-    """Stage rows as `domain.customers` made them, those to be written; return how many of both there are.
-
-    Those that differ, were read, or say that they were synced later than now.
+    """Stage the rows to write: those that changed, were read, or have a last sync later than now.
 
     Args:
-        session: where the transaction is.
-        rows: of `domain.customers.CustomerRows`.
-        existing: how many rows that exist have been staged.
-        new: the same of new ones.
+        session: the session of the transaction.
+        rows: rows of `domain.customers.CustomerRows`.
+        existing: number of existing rows staged before.
+        new: number of new rows staged before.
+
+    Returns:
+        The numbers of existing and of new rows staged so far.
     """
-    news = rows.filter(pl.any_horizontal("changed", "read", "synced_later"))
-    existed, places = pl.col("existed"), pl.col("existed").cast(pl.Int64).cum_sum()
-    others = pl.int_range(1, pl.len() + 1) - places
+    to_write = rows.filter(pl.any_horizontal("changed", "read", "synced_later"))
+    existed, existing_rank = pl.col("existed"), pl.col("existed").cast(pl.Int64).cum_sum()
+    new_rank = pl.int_range(1, pl.len() + 1) - existing_rank
     same = [(existed & pl.col(c).eq_missing(pl.col(f"current_{c}"))).alias(f"same_{c}") for c in DATA if c != "email"]
-    number = pl.when(existed).then(existing + places).otherwise(_NEW + new + others)
+    number = pl.when(existed).then(existing + existing_rank).otherwise(_FIRST_NEW + new + new_rank)
     session.append_staged(
         "customer_rows",
-        news.select(
+        to_write.select(
             number.alias("n"), KEY, "existed", "changed", "read",
             pl.col("next_intercom_contact_id").alias("contact_id"), *DATA, *same, existed.alias("same_email"),
         ),
     )  # fmt: skip
-    before = int(news["existed"].sum())
-    return existing + before, new + news.height - before
+    count = int(to_write["existed"].sum())
+    return existing + count, new + to_write.height - count
 
 
 def write_rows(
     session: Session, columns: Mapping[str, ColumnType], existing: int, new: int, now: datetime
 ) -> pl.DataFrame:
-    """Write the staged rows; return those that the table refuses, as `row_rejections.refused_rows`."""
+    """Write the staged rows.
+
+    Args:
+        session: the session of the transaction.
+        columns: the column types of `unified_customers`.
+        existing: number of staged existing rows.
+        new: number of staged new rows.
+        now: the time of the sync.
+
+    Returns:
+        The rows that the table rejects, as `row_rejections.rejected_rows` returns them.
+    """
     session.execute("CREATE INDEX ON customer_rows (n)")
     session.execute("CREATE INDEX ON customer_rows (email_key)")
     analyze(session, "customer_rows (n, email_key, existed, changed)", "last_written (email_key)", rows=existing + new)
-    prepare_refusals(session, columns)
-    moving = _let_ids_leave(session, columns, now)
+    prepare_rejections(session, columns)
+    released = _release_moving_ids(session, columns, now)
     write_guarded(session, _UPDATE, _update(columns), 1, existing, now)
     write_guarded(session, _TOUCH, _touch(columns), 1, existing, now)
-    write_guarded(session, _INSERT, _insert(columns), _NEW + 1, _NEW + new, now)
-    note_skipped(session, _unwritten(columns, now))
-    refused = refused_rows(session, columns, _UPDATE, _TOUCH, _INSERT)
-    if not refused.is_empty():
-        for id, count in moving.items():
-            back = _RETURN.format(id=id, value=columns[id].cast("m.value"))
-            write_guarded(session, f"return_{id}", back, 1, count, now)
-    return refused
+    write_guarded(session, _INSERT, _insert(columns), _FIRST_NEW + 1, _FIRST_NEW + new, now)
+    record_skipped(session, _unwritten(columns, now))
+    rejected = rejected_rows(session, columns, _UPDATE, _TOUCH, _INSERT)
+    if not rejected.is_empty():
+        for id, count in released.items():
+            restore = _RESTORE.format(id=id, value=columns[id].cast("m.value"))
+            write_guarded(session, f"return_{id}", restore, 1, count, now)
+    return rejected
 
 
-def _let_ids_leave(session: Session, columns: Mapping[str, ColumnType], now: datetime) -> dict[str, int]:
-    """Empty the ids that move to another row, where the table wants them unique; return how many of each."""
+def _release_moving_ids(session: Session, columns: Mapping[str, ColumnType], now: datetime) -> dict[str, int]:
+    """Set unique ids to null in the rows that they move away from.
+
+    Returns:
+        The number of released ids by column.
+    """
     session.execute("DROP TABLE IF EXISTS pg_temp.moving_ids")
     session.execute("CREATE TEMP TABLE moving_ids (n bigint, id text, email_key text, value text)")
     unique = unique_columns(session)
-    moving = {}
+    released = {}
     for id in IDS:
         if id in unique and not columns[id].required:
             session.execute(_MOVING.format(id=id))
-            moving[id] = int(session.value(f"SELECT count(*) FROM moving_ids WHERE id = '{id}'"))
-            write_guarded(session, f"leave_{id}", _LEAVE.format(id=id), 1, moving[id], now)
-    return moving
+            released[id] = int(session.value(f"SELECT count(*) FROM moving_ids WHERE id = '{id}'"))
+            write_guarded(session, f"leave_{id}", _RELEASE.format(id=id), 1, released[id], now)
+    return released
 
 
 def _update(columns: Mapping[str, ColumnType]) -> str:
-    kept = (f"{c} = CASE WHEN s.same_{c} THEN u.{c} ELSE {columns[c].cast(f's.{c}')} END" for c in DATA if c != "email")
+    assignments = (
+        f"{c} = CASE WHEN s.same_{c} THEN u.{c} ELSE {columns[c].cast(f's.{c}')} END" for c in DATA if c != "email"
+    )
     return (
-        f"UPDATE unified_customers u SET {', '.join(kept)}, last_intercom_sync = {_instant(columns)} "
+        f"UPDATE unified_customers u SET {', '.join(assignments)}, last_intercom_sync = {_instant(columns)} "
         f"FROM customer_rows s WHERE s.changed AND {_STAGED}"
     )
 

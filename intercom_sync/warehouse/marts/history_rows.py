@@ -1,7 +1,7 @@
-"""`customer_history`: a row for each customer and change of a tracked column, with the time that it was valid.
+"""`customer_history`: one row per customer and change of a tracked column, with its validity (type 2 dimension).
 
-Written in the transaction that publishes the customers, from the rows before and after. What another system changes
-in between is in the history once the sync writes a tracked column of that customer.
+The rows are written in the transaction that publishes the customers, from the values before and after. A change by
+another system between two syncs enters the history when a sync next writes a tracked column of that customer.
 """
 
 import polars as pl
@@ -27,20 +27,33 @@ _OPEN = (
 
 
 def history_is_empty(session: Session) -> bool:
-    """Whether there is no history yet, or none any more: it begins with all customers then."""
+    """Return whether the history has no rows, because it is new or was truncated; it then begins with all customers."""
     return bool(session.value("SELECT NOT EXISTS (SELECT FROM customer_history)"))
 
 
 def stage_history(session: Session, rows: pl.DataFrame, *, everything: bool) -> None:
-    """Stage the customers of Intercom whose tracked columns change, of some rows that `domain.customers` made."""
+    """Stage the linked and deleted customers whose tracked columns changed.
+
+    Args:
+        session: the session of the transaction.
+        rows: rows of `domain.customers.CustomerRows`.
+        everything: whether to stage unchanged customers too, because the history is empty.
+    """
     changed = pl.any_horizontal(pl.col(c).ne_missing(pl.col(f"current_{c}")) for c in TRACKED)
     begins = ~pl.col("existed") | (pl.col("linked") & ~pl.col("known"))
-    news = rows.filter(~pl.col("external") & (pl.lit(everything) | begins | changed))
-    session.append_staged("history_changes", news.select(KEY, *TRACKED))
+    to_record = rows.filter(~pl.col("external") & (pl.lit(everything) | begins | changed))
+    session.append_staged("history_changes", to_record.select(KEY, *TRACKED))
 
 
 def write_history(session: Session, run: SyncRun) -> None:
-    """Write the staged changes that `unified_customers` took; runs inside the caller's transaction."""
+    """Close and open history rows for the staged customers that were written to `unified_customers`.
+
+    Runs inside the caller's transaction.
+
+    Args:
+        session: the session of the transaction.
+        run: the run that wrote the customers.
+    """
     session.execute("DELETE FROM history_changes c USING unwritten_customers u WHERE u.email_key = c.email_key")
     count = int(session.value("SELECT count(*) FROM history_changes"))
     if count:

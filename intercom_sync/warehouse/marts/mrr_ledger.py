@@ -1,7 +1,7 @@
-"""`mrr_movements`: the ledger, written in the transaction that publishes the customers.
+"""`mrr_movements`: the append-only ledger, written in the transaction that publishes the customers.
 
-Which changes are movements and of which kind is decided in `domain.movements`; here they are staged range by range,
-joined with what only the whole tells (transfers, earlier payments), and appended.
+`domain.movements` decides which changes are movements, and their kinds. This module stages the changes by key range,
+joins them with transfers and earlier payments, which need all customers, and appends the movements.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from intercom_sync.domain import movements
-from intercom_sync.domain.movement_alerts import ABOUT_MRR, MOST_LISTED, MOVED_SCHEMA
+from intercom_sync.domain.movement_alerts import LAST_MOVEMENTS_SCHEMA, MAX_LISTED, MRR_ALERTS
 from intercom_sync.domain.rules import Rules
 from intercom_sync.domain.schema.columns import Type
 from intercom_sync.warehouse.postgres.session import Session, analyze
@@ -17,10 +17,11 @@ from intercom_sync.warehouse.state import workspace_state
 from intercom_sync.warehouse.state.runs import SyncRun
 
 _BATCH_ROWS = 25_000
-_MAX_MERGES = 3  # as many as Intercom itself follows
+_MAX_MERGES = 3  # Intercom follows as many
 _IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM mrr_movements)"
 _COUNTS_MRR = "SELECT EXISTS (SELECT FROM customer_last_written WHERE counted_mrr > 0)"
-# The contact that left, and those that it was merged into; a contact that is still there stands for itself.
+# Pairs of customers that share a contact or a Stripe customer. A contact that no longer exists is followed to the one
+# that it was merged into.
 _PAIRS = f"""
 WITH RECURSIVE moved AS (
     SELECT email_key, mrr_before, contact_before AS id, 0 AS merges FROM mrr_changes
@@ -57,31 +58,31 @@ _WRITE = (
     "$2, {first} FROM mrr_decided d ORDER BY n"
 )
 _FIRST = f"COALESCE({_FIRST_OF.format(email='d.email_key')}, {_FIRST_OF.format(email='d.transfer_source')})"
-# Forgetting leaves totals and months as they are; the next sync closes what the person paid.
-_CLOSE_FORGOTTEN = (
+# Erasing a person keeps the totals and months unchanged; the next sync closes the person's MRR with a correction.
+_CLOSE_ERASED = (
     "INSERT INTO mrr_movements (observed_at, kind, cause, mrr_before, mrr_after, mrr_change, run_id, "
     f"first_movement_id) SELECT $1, '{movements.CORRECTION}', '{movements.FORGOTTEN}', sum(mrr_change), 0, "
     "-sum(mrr_change), $2, COALESCE(first_movement_id, movement_id) FROM mrr_movements WHERE email IS NULL "
     "GROUP BY COALESCE(first_movement_id, movement_id) HAVING sum(mrr_change) <> 0"
 )
-_LAST = (
+_LAST_MOVEMENTS = (
     "SELECT a.email, m.kind, m.cause, m.mrr_change::text AS mrr_change, m.observed_at, m.run_id = $1 AS of_run "
     "FROM alerted a CROSS JOIN LATERAL (SELECT * FROM mrr_movements l WHERE l.email = a.email "
-    f"ORDER BY l.observed_at DESC, l.movement_id DESC LIMIT {MOST_LISTED}) m "
+    f"ORDER BY l.observed_at DESC, l.movement_id DESC LIMIT {MAX_LISTED}) m "
     "ORDER BY a.email, m.observed_at DESC, m.movement_id DESC"
 )
 _HAS_OTHER_RULES = "SELECT EXISTS (SELECT FROM revenue_metrics WHERE rules_hash <> $1)"
-_MONEY = tuple(name for name, kind in movements.CHANGE_SCHEMA.items() if kind == Type.NUMERIC.frame)
+_AMOUNTS = tuple(name for name, kind in movements.CHANGE_SCHEMA.items() if kind == Type.NUMERIC.frame)
 
 
 @dataclass(frozen=True)
 class LedgerState:
-    """What the ledger holds before a sync writes to it.
+    """Describe the ledger before a sync writes to it.
 
     Attributes:
-        opening: the cause of an opening, where what changes now is one; None once the ledger is open.
-        is_empty: whether it holds nothing.
-        rules_hash: the rules that the MRR of its newest movements was computed by; empty where that is not known.
+        opening: the cause of the openings that this sync writes; None if the ledger is open already.
+        is_empty: whether the ledger has no rows.
+        rules_hash: hash of the rules that the MRR of its newest movements was computed by; empty if unknown.
     """
 
     opening: str | None
@@ -90,9 +91,10 @@ class LedgerState:
 
 
 def read_ledger(session: Session) -> LedgerState:
-    """Return the state of the ledger; runs inside the caller's transaction.
+    """Read the state of the ledger; runs inside the caller's transaction.
 
-    It opens with the first sync. Where it is empty although customers are counted, somebody dropped or truncated it.
+    The first sync opens the ledger. A ledger that is empty although customers have a counted MRR was dropped or
+    truncated, and is rebuilt.
     """
     rules_hash = workspace_state.ledger_rules_hash(session)
     is_empty = bool(session.value(_IS_EMPTY))
@@ -102,14 +104,28 @@ def read_ledger(session: Session) -> LedgerState:
 
 
 def stage_changes(session: Session, rows: pl.DataFrame, ledger: LedgerState) -> None:
-    """Stage what changed of some rows, as `domain.customers` made them."""
+    """Stage the changes of counted MRR of some customers.
+
+    Args:
+        session: the session of the transaction.
+        rows: rows of `domain.customers.CustomerRows`.
+        ledger: the state of the ledger.
+    """
     session.append_staged("mrr_changes", movements.changes(rows, reopened=ledger.is_empty))
 
 
 def write_movements(session: Session, run: SyncRun, ledger: LedgerState) -> int:
-    """Append the movements of the staged changes that `unified_customers` took; return how many.
+    """Append the movements of the staged changes whose customers were written to `unified_customers`.
 
-    Runs inside the caller's transaction, after the customers are written.
+    Runs inside the caller's transaction, after the upsert of the customers.
+
+    Args:
+        session: the session of the transaction.
+        run: the run that wrote the customers.
+        ledger: the state of the ledger.
+
+    Returns:
+        The number of movements, without the corrections that close the MRR of erased people.
     """
     session.execute("DELETE FROM mrr_changes c USING unwritten_customers u WHERE u.email_key = c.email_key")
     count = int(session.value("SELECT count(*) FROM mrr_changes"))
@@ -117,65 +133,81 @@ def write_movements(session: Session, run: SyncRun, ledger: LedgerState) -> int:
     written = 0
     if count:
         _stage_transfers(session, ledger)
-        written = _decide(session, ledger)
+        written = _stage_movements(session, ledger)
         # In an empty ledger there is nothing to look up, and the planner does not know yet how large it becomes.
         first = "CAST(NULL AS bigint)" if ledger.is_empty else _FIRST
         session.execute(_WRITE.format(first=first), run.as_of, run.id)
-    session.execute(_CLOSE_FORGOTTEN, run.as_of, run.id)
+    session.execute(_CLOSE_ERASED, run.as_of, run.id)
     return written
 
 
 def last_movements(session: Session, run: SyncRun, alerts: pl.DataFrame) -> pl.DataFrame:
-    """Return the newest movements of the customers of alerts about MRR, newest first, as `MOVED_SCHEMA`."""
-    about = alerts.filter(pl.col("kind").is_in(ABOUT_MRR)).select("email").unique()
-    if about.is_empty():
-        return pl.DataFrame(schema=MOVED_SCHEMA)
-    session.stage("alerted", about)
-    return _with_money(session.frame(_LAST, run.id), MOVED_SCHEMA)
+    """Read the newest movements of the customers that alerts about MRR name.
+
+    Args:
+        session: the session of the caller's transaction.
+        run: the run that decides the alerts.
+        alerts: alerts with `kind` and `email`.
+
+    Returns:
+        At most `MAX_LISTED` movements per customer, newest first, as `LAST_MOVEMENTS_SCHEMA`.
+    """
+    emails = alerts.filter(pl.col("kind").is_in(MRR_ALERTS)).select("email").unique()
+    if emails.is_empty():
+        return pl.DataFrame(schema=LAST_MOVEMENTS_SCHEMA)
+    session.stage("alerted", emails)
+    return _cast_amounts(session.frame(_LAST_MOVEMENTS, run.id), LAST_MOVEMENTS_SCHEMA)
 
 
 def note_rules(session: Session, rules: Rules) -> None:
-    """Note which rules the newest movements follow; runs inside the caller's transaction, once a full sync is done."""
-    present = rules.contact_rules_hash()
-    noted = workspace_state.ledger_rules_hash(session)
-    if noted == present:
+    """Store the hash of the rules that the newest movements were computed by.
+
+    Runs inside the caller's transaction, after a completed full sync.
+
+    Args:
+        session: the session of the transaction.
+        rules: the rules of the workspace.
+    """
+    current = rules.contact_rules_hash()
+    stored = workspace_state.ledger_rules_hash(session)
+    if stored == current:
         return
-    if not session.value(_HAS_OTHER_RULES, present):
-        workspace_state.store_ledger_rules_hash(session, present)
-    elif noted is None:
-        # Some contacts are still to be computed by the present rules: what that changes is a correction.
+    if not session.value(_HAS_OTHER_RULES, current):
+        workspace_state.store_ledger_rules_hash(session, current)
+    elif stored is None:
+        # The revenue of some contacts still follows other rules; its recomputation is a correction.
         workspace_state.store_ledger_rules_hash(session, "")
 
 
 def _stage_transfers(session: Session, ledger: LedgerState) -> None:
     pairs = pl.DataFrame(schema=movements.PAIR_SCHEMA)
     if not ledger.opening:
-        pairs = _with_money(session.frame(_PAIRS), movements.PAIR_SCHEMA)
+        pairs = _cast_amounts(session.frame(_PAIRS), movements.PAIR_SCHEMA)
     session.stage("mrr_transfers", movements.transfers(pairs))
 
 
-def _decide(session: Session, ledger: LedgerState) -> int:
-    """Stage the movements as `mrr_decided`; return how many."""
+def _stage_movements(session: Session, ledger: LedgerState) -> int:
+    """Stage the movements as `mrr_decided`, and return their number."""
     session.execute("DROP TABLE IF EXISTS pg_temp.mrr_decided")
-    decided = 0
+    count = 0
     query = _CHANGED.format(paid_before="FALSE" if ledger.is_empty else _PAID_BEFORE)
-    for changed in session.batches(_as_text(query), _BATCH_ROWS):
+    for changed in session.batches(_amounts_as_text(query), _BATCH_ROWS):
         schema = movements.CHANGE_SCHEMA | movements.TRANSFER_SCHEMA
-        found = movements.decide_movements(_with_money(changed, schema), ledger.opening)
-        session.append_staged("mrr_decided", found.with_row_index("n", decided).cast({"n": pl.Int64}))
-        decided += found.height
-    analyze(session, "mrr_decided", rows=decided)
-    return decided
+        decided = movements.decide_movements(_cast_amounts(changed, schema), ledger.opening)
+        session.append_staged("mrr_decided", decided.with_row_index("n", count).cast({"n": pl.Int64}))
+        count += decided.height
+    analyze(session, "mrr_decided", rows=count)
+    return count
 
 
-def _as_text(query: str) -> str:
-    """Return a query whose amounts come as text, which is how numbers come out of a session."""
-    names = [name for name in movements.CHANGE_SCHEMA if name not in _MONEY]
-    amounts = [f"q.{name}::text AS {name}" for name in (*_MONEY, "transferred")]
-    listed = ", ".join([*names, *amounts, "transfer_source", "paid_before"])
-    return f"SELECT {listed} FROM ({query}) q"
+def _amounts_as_text(query: str) -> str:
+    """Return the query with its amounts cast to text, because a session cannot read numeric columns."""
+    names = [name for name in movements.CHANGE_SCHEMA if name not in _AMOUNTS]
+    amounts = [f"q.{name}::text AS {name}" for name in (*_AMOUNTS, "transferred")]
+    columns = ", ".join([*names, *amounts, "transfer_source", "paid_before"])
+    return f"SELECT {columns} FROM ({query}) q"
 
 
-def _with_money(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def _cast_amounts(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     amounts = [name for name, kind in schema.items() if kind == Type.NUMERIC.frame]
     return frame.with_columns(pl.col(name).str.to_decimal(scale=6).cast(Type.NUMERIC.frame) for name in amounts)

@@ -1,7 +1,6 @@
-"""`revenue_metrics`: what each contact pays.
+"""`revenue_metrics`: revenue per contact, recomputed from stored payloads after a change of the rules.
 
-Landing writes it with the contact; here it is written again where the rules have changed. Every write holds the
-landing lock of contacts.
+Landing a contact writes its revenue in the same transaction. Every write holds the landing lock of contacts.
 """
 
 from decimal import Decimal
@@ -47,15 +46,23 @@ _UPDATE_CONTACTS = (
     f"({column_list(_REPARSED, 'c.')}) IS DISTINCT FROM "
     f"({cast_list(tables.INTERCOM_CONTACTS, _REPARSED, 's.')})"
 )
-_KEEP = (
+_KEEP_PREVIOUS = (
     "UPDATE revenue_metrics r SET revision = s.revision, rules_hash = $1 FROM refused_again s WHERE r.contact_id = s.id"
 )
 
 
 def read_stale_contacts(session: Session, rules_hash: str, after: str) -> pl.DataFrame:
-    """Return the contacts whose revenue is not that of their version by the rules: the next `CHUNK_ROWS` by id.
+    """Read the next `CHUNK_ROWS` contacts whose revenue belongs to another revision or other rules, ordered by id.
 
-    Holds the landing lock, so that they stay as they are until the caller's transaction ends.
+    Takes the landing lock, so that the contacts do not change until the caller's transaction ends.
+
+    Args:
+        session: the session of the transaction.
+        rules_hash: the hash of the current rules.
+        after: the last id of the previous chunk; empty for the first chunk.
+
+    Returns:
+        `id`, `revision`, `payload` (JSON text) and `other_rules`: whether the revenue follows other rules.
     """
     landing_lock(session, RecordKind.CONTACT)
     return session.frame(_STALE, rules_hash, after)
@@ -64,9 +71,15 @@ def read_stale_contacts(session: Session, rules_hash: str, after: str) -> pl.Dat
 def store_recomputed(
     session: Session, stale: pl.DataFrame, parsed: ParsedBatch[Contact], landing: LandingContext
 ) -> None:
-    """Write what stale contacts were parsed to; runs inside the transaction of `read_stale_contacts`.
+    """Upsert the revenue of stale contacts; runs inside the transaction of `read_stale_contacts`.
 
-    A rejected contact keeps the revenue that it has, and joins `rejected_records`.
+    A rejected contact keeps its stored revenue and joins `rejected_records`.
+
+    Args:
+        session: the session of the transaction.
+        stale: the rows of `read_stale_contacts`.
+        parsed: the contacts parsed from their payloads.
+        landing: the run and the rules.
     """
     refuse_unstorable(session, parsed)
     contacts = pl.Series([contact.id for contact, _ in parsed.valid.values()], dtype=pl.String)
@@ -81,22 +94,22 @@ def store_recomputed(
         upsert_rejected(session, RecordKind.CONTACT, parsed, landing)
         rejected = stale.filter(pl.col("id").is_in(list(parsed.rejected)))
         session.stage("refused_again", rejected.select("id", "revision"))
-        session.execute(_KEEP, landing.rules.contact_rules_hash())
+        session.execute(_KEEP_PREVIOUS, landing.rules.contact_rules_hash())
     analyze(session, "revenue_metrics", rows=len(parsed.valid))
 
 
 def _update_contacts(session: Session, stale: pl.DataFrame, parsed: ParsedBatch[Contact]) -> None:
-    """Write the columns of contacts that other rules parsed."""
-    names = set(stale.filter(pl.col("other_rules"))["id"])
-    again = [(contact, payload) for contact, payload in parsed.valid.values() if contact.id in names]
-    if again:
-        session.stage("parsed_again", contact_frame(again))
+    """Update the columns of contacts that were parsed under other rules."""
+    ids = set(stale.filter(pl.col("other_rules"))["id"])
+    reparsed = [(contact, payload) for contact, payload in parsed.valid.values() if contact.id in ids]
+    if reparsed:
+        session.stage("parsed_again", contact_frame(reparsed))
         session.execute(_UPDATE_CONTACTS)
-        contact_merges.record(session, {source: one.id for one, _ in again for source in one.merged_ids})
+        contact_merges.record(session, {source: one.id for one, _ in reparsed for source in one.merged_ids})
 
 
 def delete_orphaned_revenue(session: Session) -> None:
-    """Delete the revenue of contacts that are not landed any more; runs inside the caller's transaction."""
+    """Delete the revenue of contacts that are no longer stored; runs inside the caller's transaction."""
     landing_lock(session, RecordKind.CONTACT)
     session.execute(
         "DELETE FROM revenue_metrics r WHERE NOT EXISTS (SELECT FROM intercom_contacts c WHERE c.id = r.contact_id)"
@@ -104,7 +117,12 @@ def delete_orphaned_revenue(session: Session) -> None:
 
 
 def revenue_totals(session: Session, currency: str) -> dict[str, int | float | None]:
-    """Return how many contacts have revenue figures, how many pay, and what all who pay in the currency pay a month."""
+    """Return metadata: contacts with revenue, contacts that pay, and the MRR of contacts in one currency.
+
+    Args:
+        session: the warehouse.
+        currency: the currency of the workspace; contacts in other currencies do not count towards the MRR.
+    """
     with session.transaction():
         row = session.frame(
             "SELECT count(*) AS contacts, count(*) FILTER (WHERE mrr > 0) AS paying, "
@@ -117,12 +135,19 @@ def revenue_totals(session: Session, currency: str) -> dict[str, int | float | N
 
 
 def rejected_payloads(session: Session, rules_hash: str) -> list[str]:
-    """Return the JSON of the contacts that other rules rejected.
+    """Read the payloads of contacts that were rejected under other rules.
 
-    Holds the landing lock: whom `erase_person` erases meanwhile must not land again in the caller's transaction.
+    Takes the landing lock, so that a person whom `erase_person` erases at the same time cannot land again.
+
+    Args:
+        session: the session of the caller's transaction.
+        rules_hash: the hash of the current rules.
+
+    Returns:
+        JSON texts.
     """
     landing_lock(session, RecordKind.CONTACT)
-    found = session.frame(
+    rejected = session.frame(
         "SELECT payload::text AS payload FROM rejected_records WHERE kind = 'contact' AND rules_hash <> $1", rules_hash
     )
-    return list(found["payload"])
+    return list(rejected["payload"])

@@ -1,8 +1,9 @@
-"""Write many rows at once, and where the table refuses one, all but that one.
+"""Isolate rows that the table rejects, so that a bulk write loses these rows alone (R1.11).
 
-A constraint, a type or a trigger of another system may refuse a row, and with it the statement that writes a range of
-rows. The statement is then tried on ever smaller parts of the range, each in a subtransaction, until the refused rows
-are alone. A function inside the server does that, so a row costs no round trip and no value reaches the server's log.
+A constraint, a type or a trigger of another system can reject a row, which fails the statement for a whole range of
+rows. The statement is then repeated on smaller and smaller parts of the range, each in a subtransaction, until each
+rejected row is a part of its own. A function inside the server does this, so a row costs no round trip and no value
+reaches the server's log.
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,9 @@ from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.schema.column_types import ColumnType
 from intercom_sync.warehouse.state.runs import SyncRun
 
-_PARTS = 64
-# These SQLSTATE classes are no row's fault: connection, rights, space, cancellation, a mistake in a statement.
-_NOT_OF_A_ROW = "('08', '0A', '25', '26', '34', '3D', '3F', '40', '42', '53', '55', '57', '58', 'XX')"
+_PARTS_PER_SPLIT = 64
+# SQLSTATE classes that no row causes: connection, privileges, disk space, cancellation, an error in the statement.
+_STATEMENT_ERRORS = "('08', '0A', '25', '26', '34', '3D', '3F', '40', '42', '53', '55', '57', '58', 'XX')"
 _SKIPPED = "skipped"
 _GUARDED = """
 CREATE FUNCTION pg_temp.{name}(low bigint, high bigint, instant timestamptz) RETURNS void LANGUAGE plpgsql AS $$
@@ -26,7 +27,7 @@ BEGIN
     {statement};
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, broken = CONSTRAINT_NAME, place = COLUMN_NAME;
-    IF left(state, 2) IN {not_of_a_row} AND NOT (state = '42501' AND row_security_active('unified_customers')) THEN
+    IF left(state, 2) IN {statement_errors} AND NOT (state = '42501' AND row_security_active('unified_customers')) THEN
         RAISE;
     ELSIF low = high THEN
         INSERT INTO pg_temp.row_refusals
@@ -49,7 +50,7 @@ IF EXISTS (SELECT FROM pg_temp.customer_rows s WHERE s.n = wanted AND NOT s.same
     BEGIN NULL; END;
 EXCEPTION WHEN OTHERS THEN RETURN '{name}'; END; END IF;
 """
-# The columns of each constraint and unique index, also those in expressions.
+# The columns of each constraint and index, including those used in expressions.
 _DEPENDENCIES = (
     "SELECT DISTINCT COALESCE(c.conname, i.relname)::text AS broken, a.attname::text AS place, "
     "COALESCE(c.contype IN ('u', 'x', 'p'), x.indisunique) AS is_unique FROM pg_depend d "
@@ -64,7 +65,7 @@ _MAY_SKIP = (
     "AND tgrelid = 'unified_customers'::regclass AND tgtype & 3 = 3) "
     "OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = 'unified_customers'::regclass)"
 )
-_REFUSED = """
+_REJECTED = """
 SELECT s.email_key, s.contact_id, s.existed, s.read, f.state, f.broken, f.places, CAST(CASE
     WHEN cardinality(f.places) = 1 THEN to_jsonb(s) -> f.places[1]
     WHEN cardinality(f.places) > 1 THEN (SELECT jsonb_object_agg(p, to_jsonb(s) -> p) FROM unnest(f.places) p)
@@ -75,7 +76,7 @@ FROM (
     FROM row_refusals r WHERE r.step = ANY(string_to_array($1, ','))
 ) f JOIN customer_rows s ON s.n = f.n ORDER BY s.email_key
 """
-_WORDS = {
+_CAUSES = {
     "23505": "its unique constraint {broken}",
     "23503": "its foreign key {broken}",
     "23514": "its check {broken}",
@@ -90,37 +91,57 @@ _WORDS = {
 }
 
 
-def prepare_refusals(session: Session, columns: Mapping[str, ColumnType]) -> None:
-    """Make what notes refused rows and finds the column that refuses one; inside the caller's transaction."""
+def prepare_rejections(session: Session, columns: Mapping[str, ColumnType]) -> None:
+    """Create the temporary table of rejected rows and the function that finds the rejecting column.
+
+    Runs inside the caller's transaction. Deferred constraints become immediate until it ends.
+
+    Args:
+        session: the session of the transaction.
+        columns: the column types of `unified_customers`.
+    """
     session.execute("DROP TABLE IF EXISTS pg_temp.row_refusals")
     session.execute("CREATE TEMP TABLE row_refusals (step text, n bigint, state text, broken text, place text)")
     probed = [one for name, one in columns.items() if not one.keeps_all and name != "last_intercom_sync"]
     probes = "".join(_PROBE.format(name=one.name, shown=one.shown, cast=one.cast(f"s.{one.name}")) for one in probed)
     session.execute("DROP FUNCTION IF EXISTS pg_temp.refusing_column")
     session.execute(_REFUSING_COLUMN.format(probes=probes))
-    # What is deferred to the end of the transaction could no longer be pinned to a row.
+    # A violation that is deferred to the end of the transaction could not be attributed to a row.
     session.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def write_guarded(session: Session, name: str, statement: str, low: int, high: int, instant: object) -> None:
-    """Run a statement for the rows from `low` to `high`, and note those that the table refuses under `name`.
+    """Run a statement for a range of rows, and record the rows that the table rejects.
 
-    In the statement `low`, `high` and `instant` are variables.
+    Args:
+        session: the session of the transaction.
+        name: the step that the rejected rows are recorded under.
+        statement: the SQL statement, in which `low`, `high` and `instant` are variables.
+        low: number of the first row.
+        high: number of the last row.
+        instant: the time of the sync.
     """
     if low > high:
         return
     session.execute(f"DROP FUNCTION IF EXISTS pg_temp.{name}")
-    session.execute(_GUARDED.format(name=name, statement=statement, not_of_a_row=_NOT_OF_A_ROW, parts=_PARTS))
+    session.execute(
+        _GUARDED.format(name=name, statement=statement, statement_errors=_STATEMENT_ERRORS, parts=_PARTS_PER_SPLIT)
+    )
     session.value(f"SELECT pg_temp.{name}($1, $2, $3)::text", low, high, instant)
 
 
 def unique_columns(session: Session) -> set[str]:
-    """Return the columns of `unified_customers` that take part in a unique or exclusion constraint or index."""
+    """Return the columns of `unified_customers` that belong to a unique or exclusion constraint or a unique index."""
     return {place for _, place, is_unique in session.frame(_DEPENDENCIES).iter_rows() if is_unique}
 
 
-def note_skipped(session: Session, is_unwritten: str) -> None:
-    """Note the rows that a trigger or a policy left out without an error, by a condition on the row `s` and `u`."""
+def record_skipped(session: Session, is_unwritten: str) -> None:
+    """Record the rows that a trigger or a row security policy skipped without an error.
+
+    Args:
+        session: the session of the transaction.
+        is_unwritten: SQL condition on a staged row `s` and its row `u` of `unified_customers`.
+    """
     if session.value(_MAY_SKIP):
         session.execute(
             f"INSERT INTO row_refusals SELECT '{_SKIPPED}', s.n, '{_SKIPPED}', '', NULL FROM customer_rows s "
@@ -129,15 +150,24 @@ def note_skipped(session: Session, is_unwritten: str) -> None:
         )
 
 
-def refused_rows(session: Session, columns: Mapping[str, ColumnType], *steps: str) -> pl.DataFrame:
-    """Return what the table refused: email_key, contact_id, existed, read, reason, field and value (JSON text)."""
+def rejected_rows(session: Session, columns: Mapping[str, ColumnType], *steps: str) -> pl.DataFrame:
+    """Return the rows that the table rejected or skipped.
+
+    Args:
+        session: the session of the transaction.
+        columns: the column types of `unified_customers`.
+        *steps: the names that `write_guarded` recorded them under.
+
+    Returns:
+        `email_key`, `contact_id`, `existed`, `read`, `reason`, `field` and `value` (JSON text).
+    """
     session.stage("dependencies", session.frame(_DEPENDENCIES))
-    found = session.frame(_REFUSED, ",".join((*steps, _SKIPPED)))
+    rejected = session.frame(_REJECTED, ",".join((*steps, _SKIPPED)))
     reasons = [
         _reason(state, broken, places, columns)
-        for state, broken, places in found["state", "broken", "places"].iter_rows()
+        for state, broken, places in rejected["state", "broken", "places"].iter_rows()
     ]
-    return found.with_columns(
+    return rejected.with_columns(
         reason=pl.Series(reasons, dtype=pl.String),
         field=pl.when(pl.col("places").list.len() > 0)
         .then(pl.col("places").list.join(", "))
@@ -148,19 +178,21 @@ def refused_rows(session: Session, columns: Mapping[str, ColumnType], *steps: st
 def _reason(state: str, broken: str, places: list[str], columns: Mapping[str, ColumnType]) -> str:
     place = ", ".join(places)
     type = columns[place].shown if place in columns else ""
-    words = _WORDS.get(state)
-    if words is None and state.startswith("22") and type:
-        words = "the type of its column {place}, {type}"
-    words = words or f"a trigger (SQLSTATE {state})"
-    return f"unified_customers refuses the row by {words.format(broken=broken, place=place, type=type)}"
+    cause = _CAUSES.get(state)
+    if cause is None and state.startswith("22") and type:
+        cause = "the type of its column {place}, {type}"
+    cause = cause or f"a trigger (SQLSTATE {state})"
+    return f"unified_customers rejects the row because of {cause.format(broken=broken, place=place, type=type)}"
 
 
 DIGEST = "'sha256:' || left(encode(sha256(convert_to(email_key, 'UTF8')), 'hex'), 16)"
-"""By which a row without a contact is known."""
+"""SQL expression that identifies a customer without a contact in `rejected_records`."""
 
 _ID = f"COALESCE(contact_id, {DIGEST})"
-_GOOD = f"DELETE FROM rejected_records WHERE kind = 'customer' AND id NOT IN (SELECT {_ID} FROM unwritten_customers)"
-_KEEP = (
+_DELETE_WRITTEN = (
+    f"DELETE FROM rejected_records WHERE kind = 'customer' AND id NOT IN (SELECT {_ID} FROM unwritten_customers)"
+)
+_UPSERT = (
     "INSERT INTO rejected_records AS old (kind, id, reason, field, value, run, time, rules_hash) "
     f"SELECT 'customer', {_ID}, reason, field, value::json, $1, $2, 'unified_customers' FROM unwritten_customers "
     "ORDER BY 2 ON CONFLICT (kind, id) DO UPDATE SET landed_at = clock_timestamp(), reason = EXCLUDED.reason, "
@@ -172,13 +204,13 @@ _KEEP = (
 
 @dataclass(frozen=True)
 class Unwritten:
-    """A customer's row that the table refused.
+    """Describe a customer's row that the table rejected.
 
     Attributes:
-        id: its contact's, or a digest.
-        reason: what refuses it.
-        field: the columns.
-        read: whether the run read a contact of it.
+        id: id of the customer's contact; a digest of the email if there is none.
+        reason: why the table rejects the row.
+        field: the columns that cause it.
+        read: whether the run read a contact of the customer.
     """
 
     id: str
@@ -187,13 +219,21 @@ class Unwritten:
     read: bool
 
 
-def keep_refused(session: Session, refused: pl.DataFrame, run: SyncRun) -> list[Unwritten]:
-    """Keep refused rows, drop those that are good now, and return the refused; inside the caller's transaction.
+def store_rejected_rows(session: Session, rejected: pl.DataFrame, run: SyncRun) -> list[Unwritten]:
+    """Upsert rejected rows into `rejected_records`, and delete customers that the table accepts now.
 
-    They stay staged as `unwritten_customers`.
+    Runs inside the caller's transaction. The rows stay staged as `unwritten_customers`.
+
+    Args:
+        session: the session of the transaction.
+        rejected: the rows of `rejected_rows`.
+        run: the run that wrote them.
+
+    Returns:
+        The rejected rows, ordered by id.
     """
-    session.stage("unwritten_customers", refused)
-    session.execute(_GOOD)
-    session.execute(_KEEP, run.id, run.as_of)
-    found = session.frame(f"SELECT {_ID} AS id, reason, field, read FROM unwritten_customers ORDER BY 1")
-    return [Unwritten(**row) for row in found.iter_rows(named=True)]
+    session.stage("unwritten_customers", rejected)
+    session.execute(_DELETE_WRITTEN)
+    session.execute(_UPSERT, run.id, run.as_of)
+    unwritten = session.frame(f"SELECT {_ID} AS id, reason, field, read FROM unwritten_customers ORDER BY 1")
+    return [Unwritten(**row) for row in unwritten.iter_rows(named=True)]

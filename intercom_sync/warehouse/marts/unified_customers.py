@@ -1,7 +1,7 @@
-"""Bring `unified_customers`, the values last written, movements, history and alerts up to date in one transaction.
+"""Upsert `unified_customers` with the last written values, MRR movements and history, in one transaction.
 
-What a row becomes is decided by `domain.customers`, bucket by bucket; the rows that differ are staged and written at
-the end, and alerts are decided from the rows as they are then.
+`domain.customers` computes the rows, one key range after another. The rows that differ are staged and written at the
+end; alerts are then decided from the written rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from intercom_sync.warehouse.marts.mrr_ledger import (
     stage_changes,
     write_movements,
 )
-from intercom_sync.warehouse.marts.row_rejections import Unwritten, keep_refused
+from intercom_sync.warehouse.marts.row_rejections import Unwritten, store_rejected_rows
 from intercom_sync.warehouse.postgres.frames import cast_numeric, column_list, select_list
 from intercom_sync.warehouse.postgres.session import Session, literal
 from intercom_sync.warehouse.schema.column_caster import column_caster
@@ -35,7 +35,7 @@ from intercom_sync.warehouse.schema.column_types import ColumnType, column_types
 from intercom_sync.warehouse.state.runs import SyncRun
 
 _STAGED = ("customer_rows", "last_written", "mrr_changes", "history_changes")
-_EVIDENCE = tables.CUSTOMER_LAST_WRITTEN.names
+_LAST_WRITTEN_COLUMNS = tables.CUSTOMER_LAST_WRITTEN.names
 _PROFILE = tuple(column.name for column in PROFILE_COLUMNS)
 _STRIPE = select_list(
     tables.REVENUE_METRICS, "r.", *(set(tables.REVENUE_METRICS.names) & set(tables.UNIFIED_CUSTOMERS.names))
@@ -44,29 +44,29 @@ CONTACTS = (
     "SELECT c.email_key, c.id, c.created_at, c.updated_at, c.name, c.last_seen_at, "
     f"{column_list(_PROFILE, 'c.')}, {_STRIPE}, cardinality(r.currencies) > 1 AS mixed_currencies, "
     "EXISTS (SELECT FROM sync_seen_ids s "
-    "WHERE s.extraction_id = {reading} AND s.kind = 'contact' AND s.id = c.id) AS read, "
+    "WHERE s.extraction_id = {extraction} AND s.kind = 'contact' AND s.id = c.id) AS read, "
     "COALESCE(r.rules_hash <> {ledger_rules}, FALSE) AS other_rules "
     "FROM intercom_contacts c LEFT JOIN revenue_metrics r ON r.contact_id = c.id "
     "WHERE c.email_key IS NOT NULL"
 )
-_SUPPORT = f"SELECT {select_list(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{bucket}}"
-_LAST_WRITTEN = f"SELECT {select_list(tables.CUSTOMER_LAST_WRITTEN)} FROM customer_last_written WHERE {{bucket}}"
+_SUPPORT = f"SELECT {select_list(tables.SUPPORT_METRICS)} FROM support_metrics WHERE {{condition}}"
+_LAST_WRITTEN = f"SELECT {select_list(tables.CUSTOMER_LAST_WRITTEN)} FROM customer_last_written WHERE {{condition}}"
 
 
 @dataclass(frozen=True)
 class UpsertResult:
-    """What writing the customers did.
+    """Count what an upsert of the customers wrote.
 
     Attributes:
-        new: customers created.
-        updated: existing customers whose contact the run read.
-        quality: sum of the quality scores of both.
+        new: number of customers created.
+        updated: number of existing customers whose contact the run read.
+        quality: sum of the quality scores of new and updated customers.
         mrr: sum of the MRR of all customers that are not deleted and pay in the workspace's currency.
-        customers: how many those are.
-        may_alert: the customers whose change may make an alert, as they were before, in several frames.
-        unwritten: rows that the table refused.
-        movements: MRR movements written.
-        ledger_rebuilt: whether the ledger of movements was lost, and begins anew.
+        customers: number of customers that are not deleted.
+        may_alert: customers whose change may cause an alert, with their previous values, one frame per key range.
+        unwritten: rows that the table rejected.
+        movements: number of MRR movements written.
+        ledger_rebuilt: whether the ledger of movements was lost and starts again.
     """
 
     new: int = 0
@@ -81,16 +81,19 @@ class UpsertResult:
 
     @property
     def average_quality(self) -> float | None:
-        """Mean quality score of the customers synced; None when there is none."""
+        """Return the mean quality score of the new and updated customers; None if there are none."""
         synced = self.new + self.updated
         return self.quality / synced if synced else None
 
 
 def lock_tables(session: Session) -> None:
-    """Be the only writer of customers and support metrics until the caller's transaction ends, and see one moment.
+    """Lock customers and support metrics against other writers, and read one snapshot until the transaction ends.
 
-    The moment is that of the first query after this: what other runs land later is not half seen. A contact and its
-    revenue land in one transaction, so both are of that moment.
+    The first query after this call takes the snapshot, so records that other runs land later are not visible. A
+    contact and its revenue land in one transaction, so the snapshot has both or neither.
+
+    Args:
+        session: the session of the caller's transaction, which has run no query yet.
     """
     session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     for table in ("support_metrics", "unified_customers"):  # one at a time: an error names the table
@@ -98,7 +101,12 @@ def lock_tables(session: Session) -> None:
 
 
 def rows_query(columns: Mapping[str, ColumnType], condition: str) -> str:
-    """Return the query for customers as they are, to be read by `parsed`."""
+    """Return the query for the current customers, whose result `parsed` converts.
+
+    Args:
+        columns: the column types of `unified_customers`.
+        condition: SQL condition on a row `u`.
+    """
     return (
         f"SELECT lower(u.email) AS email_key, {reads(columns, 'u.')} FROM unified_customers u "
         f"WHERE u.email IS NOT NULL AND {condition}"
@@ -108,75 +116,91 @@ def rows_query(columns: Mapping[str, ColumnType], condition: str) -> str:
 def upsert_customers(
     session: Session, run: SyncRun, extraction_id: ExtractionId, rules: Rules, *, parallel_reads: bool
 ) -> UpsertResult:
-    """Make every customer right at the run's instant; runs inside the caller's transaction.
+    """Upsert every customer as of the run's instant; runs inside the caller's transaction.
 
-    Other writers of the table wait until the transaction ends, so that the row before and the row after are what an
-    alert says they are. `parallel_reads` is passed to `KeyRanges.iter_prefetched`.
+    `lock_tables` has locked the table against other writers, so an alert reports the values before and after exactly.
+
+    Args:
+        session: the session of the transaction.
+        run: the run.
+        extraction_id: the extraction whose seen ids show which contacts the run read.
+        rules: the rules of the workspace.
+        parallel_reads: whether parallel sessions may prefetch, see `KeyRanges.iter_prefetched`.
+
+    Returns:
+        The counts, and the customers that may cause an alert.
     """
     session.execute(f"DROP TABLE IF EXISTS {column_list(_STAGED, 'pg_temp.')}")
-    columns, cut = column_types(session), key_ranges(session)
+    columns, ranges = column_types(session), key_ranges(session)
     cast, ledger, history_begins = column_caster(session, columns), read_ledger(session), history_is_empty(session)
-    contacts_of = partial(_contacts, cut=cut, extraction_id=extraction_id, ledger=ledger)
-    readers = contacts_of, partial(_others, cut=cut, columns=columns)
-    numbers, befores = (0, 0), []
-    with cut.iter_prefetched(session, readers, parallel_reads=parallel_reads) as found:
-        for contacts, support, rows, writes in found:
-            made = build_customers(contacts, support, rows, writes, run.as_of, cast=cast)
-            numbers = stage_rows(session, made.rows, *numbers)
-            session.append_staged("last_written", made.last_written.select(_EVIDENCE))
-            stage_changes(session, made.rows, ledger)
-            stage_history(session, made.rows, everything=history_begins)
-            befores.append(rows_that_may_alert(made.rows, rules))
-    refused = write_rows(session, columns, *numbers, run.as_of)
-    unwritten = keep_refused(session, refused, run)
-    _note_last_written(session)
-    moved = write_movements(session, run, ledger)
+    read_contacts = partial(_read_contacts, ranges=ranges, extraction_id=extraction_id, ledger=ledger)
+    readers = read_contacts, partial(_read_other_inputs, ranges=ranges, columns=columns)
+    staged_counts, may_alert = (0, 0), []
+    with ranges.iter_prefetched(session, readers, parallel_reads=parallel_reads) as inputs:
+        for contacts, support, rows, last_written in inputs:
+            customers = build_customers(contacts, support, rows, last_written, run.as_of, cast=cast)
+            staged_counts = stage_rows(session, customers.rows, *staged_counts)
+            session.append_staged("last_written", customers.last_written.select(_LAST_WRITTEN_COLUMNS))
+            stage_changes(session, customers.rows, ledger)
+            stage_history(session, customers.rows, everything=history_begins)
+            may_alert.append(rows_that_may_alert(customers.rows, rules))
+    rejected = write_rows(session, columns, *staged_counts, run.as_of)
+    unwritten = store_rejected_rows(session, rejected, run)
+    _upsert_last_written(session)
+    movements = write_movements(session, run, ledger)
     write_history(session, run)
     return replace(
-        _tally(session, columns, rules.currency),
-        may_alert=befores,
+        _count_written(session, columns, rules.currency),
+        may_alert=may_alert,
         unwritten=unwritten,
-        movements=moved,
+        movements=movements,
         ledger_rebuilt=ledger.opening == REBUILT,
     )
 
 
-def _contacts(session: Session, cut: KeyRanges, extraction_id: ExtractionId, ledger: LedgerState) -> Iterator[Frames]:
-    query = CONTACTS.format(reading=literal(extraction_id), ledger_rules=literal(ledger.rules_hash))
-    found = cut.rows(session, query)
-    return ((cast_numeric(contacts, tables.REVENUE_METRICS),) for contacts in found)
+def _read_contacts(
+    session: Session, ranges: KeyRanges, extraction_id: ExtractionId, ledger: LedgerState
+) -> Iterator[Frames]:
+    query = CONTACTS.format(extraction=literal(extraction_id), ledger_rules=literal(ledger.rules_hash))
+    frames = ranges.rows(session, query)
+    return ((cast_numeric(contacts, tables.REVENUE_METRICS),) for contacts in frames)
 
 
-def _others(session: Session, cut: KeyRanges, columns: Mapping[str, ColumnType]) -> Iterator[Frames]:
-    """Yield for each bucket what `build_customers` takes beside the contacts: support, rows and writes."""
-    for bucket in cut:
-        bucket.bind(session)
-        support = session.frame(_SUPPORT.format(bucket=bucket.condition("email_key")))
-        rows = session.frame(rows_query(columns, bucket.condition("lower(u.email)")))
-        writes = session.frame(_LAST_WRITTEN.format(bucket=bucket.condition("email_key")))
+def _read_other_inputs(session: Session, ranges: KeyRanges, columns: Mapping[str, ColumnType]) -> Iterator[Frames]:
+    """Yield the other inputs of `build_customers` by key range: support metrics, rows and last written values."""
+    for key_range in ranges:
+        key_range.bind(session)
+        support = session.frame(_SUPPORT.format(condition=key_range.condition("email_key")))
+        rows = session.frame(rows_query(columns, key_range.condition("lower(u.email)")))
+        last_written = session.frame(_LAST_WRITTEN.format(condition=key_range.condition("email_key")))
         yield (
             cast_numeric(support, tables.SUPPORT_METRICS),
             parsed(rows, columns),
-            cast_numeric(writes, tables.CUSTOMER_LAST_WRITTEN),
+            cast_numeric(last_written, tables.CUSTOMER_LAST_WRITTEN),
         )
 
 
 def read_written(session: Session, emails: pl.Series) -> pl.DataFrame:
-    """Return the customers of some emails that are not deleted, as they are now: `email_key` and what alerts report.
+    """Read the customers of some emails after the upsert; runs inside the caller's transaction.
 
-    Runs inside the caller's transaction.
+    Args:
+        session: the session of the transaction.
+        emails: email keys.
+
+    Returns:
+        `email_key` and the columns that alerts report, of the customers that are not deleted.
     """
     columns = column_types(session)
     session.stage("may_alert", pl.DataFrame({KEY: emails}))
-    found = session.frame(
+    written = session.frame(
         f"SELECT m.email_key, {reads(columns, 'u.', *REPORTED)} FROM may_alert m JOIN unified_customers u "
         "ON lower(u.email) = m.email_key WHERE u.intercom_deleted_at IS NULL"
     )
-    return parsed(found, columns)
+    return parsed(written, columns)
 
 
-def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -> UpsertResult:
-    """Count what was written, and what all customers that are not deleted pay; in SQL, whose sums have no bound."""
+def _count_written(session: Session, columns: Mapping[str, ColumnType], currency: str) -> UpsertResult:
+    """Count the written customers, and sum the MRR of all that are not deleted; SQL sums do not overflow."""
     counts = session.frame(
         "SELECT count(*) FILTER (WHERE NOT existed) AS new, count(*) FILTER (WHERE existed AND read) AS updated, "
         "COALESCE(sum(quality_score) FILTER (WHERE NOT existed OR read), 0) AS quality FROM customer_rows s "
@@ -192,10 +216,10 @@ def _tally(session: Session, columns: Mapping[str, ColumnType], currency: str) -
     return UpsertResult(**counts, customers=totals["customers"], mrr=Decimal(totals["mrr"]))
 
 
-def _note_last_written(session: Session) -> None:
+def _upsert_last_written(session: Session) -> None:
     session.execute(
-        f"INSERT INTO customer_last_written ({column_list(_EVIDENCE)}) "
-        f"SELECT {column_list(_EVIDENCE)} FROM last_written w "
+        f"INSERT INTO customer_last_written ({column_list(_LAST_WRITTEN_COLUMNS)}) "
+        f"SELECT {column_list(_LAST_WRITTEN_COLUMNS)} FROM last_written w "
         "WHERE NOT EXISTS (SELECT FROM unwritten_customers r WHERE r.email_key = w.email_key) "
-        f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _EVIDENCE[1:])}"
+        f"ON CONFLICT (email_key) DO UPDATE SET {', '.join(f'{c} = EXCLUDED.{c}' for c in _LAST_WRITTEN_COLUMNS[1:])}"
     )

@@ -1,9 +1,9 @@
-"""The SQL of the views over the ledger, and of the function `customers_as_of`.
+"""SQL of the views over the ledger, and of the function `customers_as_of`.
 
-Names and columns are in the catalogue, `domain.schema.movement_views`.
+`domain.schema.movement_views` holds their names, columns and descriptions.
 """
 
-from intercom_sync.domain.movements import CHURN, KINDS, NEW, OF_CUSTOMERS, OPENING, REACTIVATION
+from intercom_sync.domain.movements import CHURN, KINDS, NEW, OPENING, REACTIVATION, RETENTION_KINDS
 from intercom_sync.domain.schema.columns import Table
 from intercom_sync.domain.schema.movement_views import (
     CUSTOMERS_AS_OF,
@@ -14,16 +14,16 @@ from intercom_sync.domain.schema.movement_views import (
 from intercom_sync.warehouse.postgres.session import literal, quoted
 from intercom_sync.warehouse.schema.ddl import MARK
 
-_MONTH_OF = "CAST(date_trunc('month', {0} AT TIME ZONE 'UTC') AS date)"
-_NEWEST = "GREATEST(max(m.observed_at), (SELECT max(as_of) FROM {schema}.sync_runs WHERE status = 'succeeded'))"
-_CUSTOMER = "COALESCE(first_movement_id, movement_id)"
-_DECIDED = ", ".join(map(literal, OF_CUSTOMERS))
-_OF_KIND = ",\n        ".join(f"COALESCE(sum({kind}), 0) AS {kind}" for kind in KINDS)
-# What each customer paid at the start of each month in which something of it moved.
+_MONTH = "CAST(date_trunc('month', {0} AT TIME ZONE 'UTC') AS date)"
+_LEDGER_END = "GREATEST(max(m.observed_at), (SELECT max(as_of) FROM {schema}.sync_runs WHERE status = 'succeeded'))"
+_CUSTOMER_ID = "COALESCE(first_movement_id, movement_id)"
+_RETENTION_KINDS = ", ".join(map(literal, RETENTION_KINDS))
+_KIND_SUMS = ",\n        ".join(f"COALESCE(sum({kind}), 0) AS {kind}" for kind in KINDS)
+# MRR of each customer at the start and the end of each month with a movement.
 _BALANCES = f"""
 sums AS (
-    SELECT {_CUSTOMER} AS customer, {_MONTH_OF.format("observed_at")} AS month, sum(mrr_change) AS change,
-        COALESCE(sum(mrr_change) FILTER (WHERE kind IN ({_DECIDED})), 0) AS decided,
+    SELECT {_CUSTOMER_ID} AS customer, {_MONTH.format("observed_at")} AS month, sum(mrr_change) AS change,
+        COALESCE(sum(mrr_change) FILTER (WHERE kind IN ({_RETENTION_KINDS})), 0) AS decided,
         {", ".join(f"sum(mrr_change) FILTER (WHERE kind = '{kind}') AS {kind}" for kind in KINDS)},
         bool_or(kind = '{NEW}') AS is_new, bool_or(kind = '{CHURN}') AS is_churned,
         bool_or(kind = '{REACTIVATION}') AS is_reactivated, bool_or(kind = '{OPENING}') AS is_opened
@@ -32,13 +32,13 @@ sums AS (
     SELECT *, sum(change) OVER (PARTITION BY customer ORDER BY month) - change AS at_start,
         sum(change) OVER (PARTITION BY customer ORDER BY month) AS at_end FROM sums
 ), last AS (
-    SELECT {_MONTH_OF.format(_NEWEST)} AS month FROM {{schema}}.mrr_movements m
+    SELECT {_MONTH.format(_LEDGER_END)} AS month FROM {{schema}}.mrr_movements m
 )"""
 _PAYING = "CAST(at_end > 0 AS integer) - CAST(at_start > 0 AS integer)"
 _MONTHLY = f"""
 WITH {_BALANCES}, by_month AS (
     SELECT month, sum(change) AS change, sum({_PAYING}) AS paying,
-        {_OF_KIND},
+        {_KIND_SUMS},
         count(*) FILTER (WHERE is_new) AS customers_new, count(*) FILTER (WHERE is_churned) AS customers_churned,
         count(*) FILTER (WHERE is_reactivated) AS customers_reactivated,
         sum(decided) FILTER (WHERE at_start > 0) AS net, sum(LEAST(decided, 0)) FILTER (WHERE at_start > 0) AS gross,
@@ -85,7 +85,12 @@ _QUERIES = {MRR_MONTHLY.name: _MONTHLY, MRR_COHORTS.name: _COHORTS}
 
 
 def create_view(view: Table, schema: str) -> tuple[str, ...]:
-    """Return the statements that create a view with its descriptions, in the catalogue's order of columns."""
+    """Return the statements that create a view and its comments.
+
+    Args:
+        view: the view; its order of columns is kept.
+        schema: the schema to create it in.
+    """
     name, columns = f"{quoted(schema)}.{view.name}", ", ".join(view.names)
     query = _QUERIES[view.name].format(schema=quoted(schema))
     return (
@@ -96,7 +101,11 @@ def create_view(view: Table, schema: str) -> tuple[str, ...]:
 
 
 def create_customers_as_of(schema: str) -> tuple[str, ...]:
-    """Return the statements that create the function `customers_as_of`."""
+    """Return the statements that create the function `customers_as_of` and its comment.
+
+    Args:
+        schema: the schema to create it in.
+    """
     name, history = f"{quoted(schema)}.{CUSTOMERS_AS_OF}", f"{quoted(schema)}.customer_history"
     return (
         f"CREATE FUNCTION {name}(instant timestamptz) RETURNS SETOF {history} LANGUAGE sql STABLE BEGIN ATOMIC "
