@@ -1,4 +1,4 @@
-"""`mrr_movements`: what changed in what customers pay. The ledger is written with the customers and reported here."""
+"""The asset `mrr_movements`: reports the ledger that is written in the transaction publishing the customers."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -10,7 +10,7 @@ import dagster as dg
 from intercom_sync.domain.revenue.money import format_amount, rounded_amount
 from intercom_sync.domain.schema.movement_views import MRR_MONTHLY
 from intercom_sync.domain.schema.tables import MRR_MOVEMENTS, UNIFIED_CUSTOMERS
-from intercom_sync.orchestration.assets.month_chart import MOST_MONTHS, Month, month_chart
+from intercom_sync.orchestration.assets.month_chart import MAX_MONTHS, Month, month_chart
 from intercom_sync.orchestration.assets.run_metadata import (
     FRESHNESS,
     GROUP,
@@ -26,12 +26,17 @@ from intercom_sync.warehouse.queries import movement_summaries
 
 _RATIOS = ("nrr", "grr", "logo_churn")
 _GAINS, _LOSSES = ("opening", "new", "reactivation", "expansion"), ("contraction", "churn")
-_EITHER = ("transfer", "correction")
-_TABLE = ("month", "mrr_start", *_GAINS, *_LOSSES, *_EITHER, "mrr_end", "customers_end", *_RATIOS)
+_SIGNED = ("transfer", "correction")
+_TABLE_COLUMNS = ("month", "mrr_start", *_GAINS, *_LOSSES, *_SIGNED, "mrr_end", "customers_end", *_RATIOS)
 
 
 def build_mrr_movements(partitions: dg.PartitionsDefinition, currency: str) -> dg.AssetsDefinition:
-    """Return the asset that reports the ledger."""
+    """Build the asset that reports the ledger.
+
+    Args:
+        partitions: the partitions of all assets.
+        currency: the currency of the workspace.
+    """
 
     @dg.asset(
         deps=[dg.AssetKey(UNIFIED_CUSTOMERS.name)],
@@ -46,68 +51,70 @@ def build_mrr_movements(partitions: dg.PartitionsDefinition, currency: str) -> d
     def mrr_movements(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
     ) -> dg.MaterializeResult[None]:
-        """Ledger of what changed in what customers pay, when and why."""
+        """Ledger of MRR movements: when, by how much and why the MRR of each customer changed."""
         with translate_errors(context, warehouse), warehouse.connect() as session:
-            shown = optional_metadata(
+            metadata = optional_metadata(
                 {
-                    "movements": partial(_movements, session, context.run.run_id, currency),
-                    "months": partial(_months, session, currency),
+                    "movements": partial(_movement_metadata, session, context.run.run_id, currency),
+                    "months": partial(_month_metadata, session, currency),
                 }
             )
-        metadata = shown.get("movements", {}) | shown.get("months", {}) | column_lineage(MRR_MOVEMENTS)
-        return dg.MaterializeResult(metadata=metadata)
+        return dg.MaterializeResult(
+            metadata=metadata.get("movements", {}) | metadata.get("months", {}) | column_lineage(MRR_MOVEMENTS)
+        )
 
     return mrr_movements
 
 
-def _movements(session: Session, run: str, currency: str) -> dict[str, Any]:
-    """Report the movements of the run, by kind."""
+def _movement_metadata(session: Session, run_id: str, currency: str) -> dict[str, Any]:
+    """Return the number of movements that the run wrote, and their sums by kind."""
     with session.transaction():
-        found = movement_summaries.movements_of(session, run)
-    amounts = {f"{kind}_mrr_{currency}": _shown(amount, currency) for kind, (_, amount) in found.items()}
-    return numeric_metadata({"movements": sum(number for number, _ in found.values()), **amounts})
+        by_kind = movement_summaries.movements_of(session, run_id)
+    amounts = {f"{kind}_mrr_{currency}": _rounded(amount, currency) for kind, (_, amount) in by_kind.items()}
+    return numeric_metadata({"movements": sum(count for count, _ in by_kind.values()), **amounts})
 
 
-def _months(session: Session, currency: str) -> dict[str, Any]:
-    """Report the month to date, and the months before it as a picture and a table."""
+def _month_metadata(session: Session, currency: str) -> dict[str, Any]:
+    """Return the values of the month to date, and the newest months as a chart and a table."""
     with session.transaction():
-        months = movement_summaries.newest_months(session, MOST_MONTHS)
+        months = movement_summaries.newest_months(session, MAX_MONTHS)
     if not months:
         return {}
     newest = months[-1]
-    figures: dict[str, float | None] = {f"mrr_end_{currency}": _shown(newest["mrr_end"], currency)}
-    figures["month_to_date"] = _shown(newest["mrr_end"] - newest["mrr_start"], currency)
+    figures: dict[str, float | None] = {f"mrr_end_{currency}": _rounded(newest["mrr_end"], currency)}
+    figures["month_to_date"] = _rounded(newest["mrr_end"] - newest["mrr_start"], currency)
     figures |= {name: None if newest[name] is None else float(newest[name]) for name in _RATIOS}
-    drawn = [_drawn(one) for one in months]
-    amount = partial(_text, currency=currency)
+    amount = partial(_amount_text, currency=currency)
     return numeric_metadata(figures) | {
-        "mrr_by_month": month_chart("MRR by month; below it, gains and losses", drawn, amount),
-        "monthly": _table(months),
+        "mrr_by_month": month_chart(
+            "MRR by month; below it, gains and losses", [_chart_month(one) for one in months], amount
+        ),
+        "monthly": _month_table(months),
     }
 
 
-def _drawn(month: Mapping[str, Any]) -> Month:
-    """Return what the picture shows of a month; transfers and corrections count on the side that they are on."""
-    either = [month[name] for name in _EITHER]
-    gained = sum(month[name] for name in _GAINS) + sum(max(0, one) for one in either)
-    lost = sum(month[name] for name in _LOSSES) + sum(min(0, one) for one in either)
+def _chart_month(month: Mapping[str, Any]) -> Month:
+    """Return a month of the chart; a transfer or correction is a gain if its sum is positive, else a loss."""
+    signed = [month[name] for name in _SIGNED]
+    gained = sum(month[name] for name in _GAINS) + sum(max(0, one) for one in signed)
+    lost = sum(month[name] for name in _LOSSES) + sum(min(0, one) for one in signed)
     return Month(f"{month['month']:%Y-%m}", float(month["mrr_end"]), float(gained), float(lost))
 
 
-def _table(months: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    described = {column.name: column.description for column in MRR_MONTHLY.columns}
+def _month_table(months: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    descriptions = {column.name: column.description for column in MRR_MONTHLY.columns}
     records = [
-        dg.TableRecord({name: None if one[name] is None else str(one[name]) for name in _TABLE})
+        dg.TableRecord({name: None if one[name] is None else str(one[name]) for name in _TABLE_COLUMNS})
         for one in reversed(months)
     ]
     return dg.MetadataValue.table(
-        records, dg.TableSchema([dg.TableColumn(name, description=described[name]) for name in _TABLE])
+        records, dg.TableSchema([dg.TableColumn(name, description=descriptions[name]) for name in _TABLE_COLUMNS])
     )
 
 
-def _shown(amount: Decimal, currency: str) -> float:
+def _rounded(amount: Decimal, currency: str) -> float:
     return float(rounded_amount(amount, currency))
 
 
-def _text(amount: float, currency: str) -> str:
+def _amount_text(amount: float, currency: str) -> str:
     return format_amount(Decimal(round(amount)), currency)
