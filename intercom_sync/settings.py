@@ -61,7 +61,7 @@ def _setting(name: str, meaning: str, default: str = "", *, right: str = "", sec
 
     Args:
         name: its name in the environment.
-        meaning: a sentence for the documentation; a name without one is read and not documented.
+        meaning: a sentence for the documentation; a setting without one is read but not documented.
         default: the value where it is unset or empty.
         right: which values are right, where the type checks them rather than a parser.
         secret: whether it must not be shown.
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Let an empty value be the default. One of the environment also keeps out that of the `.env` file."""
+        """Use the default for an empty value. An empty variable of the environment also hides the one in `.env`."""
         stripped = {name: str(value or "").strip() for name, value in given.items()}
         return {name: value for name, value in stripped.items() if value}
 
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
         )
 
     def warnings(self) -> list[str]:
-        """Return what is allowed and unwise: an address beyond this machine without encryption."""
+        """Return a warning for each address outside this machine that does not use encryption."""
         addresses = {"INTERCOM_BASE_URL": self.base_url, "SLACK_API_URL": self.slack_api_url}
         return [
             f"{name} is {address}: without https the token and customers' data can be read on the way there."

@@ -93,8 +93,8 @@ class AlertsSlackResource(SlackResource):
 def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     """Return the resources of a workspace.
 
-    Dagster stores and shows the configuration of a resource, so the settings, which hold secrets, are none: they stay
-    in the functions that make the resources at the start of a run or a tick.
+    Dagster stores and shows the configuration of a resource. The settings hold secrets, so they are not configuration:
+    the functions that make the resources at the start of a run or a tick hold them.
     """
     return {
         "intercom": dg.ResourceDefinition(lambda _: IntercomResource(settings), description=IntercomResource.__doc__),

@@ -76,8 +76,8 @@ def publish_customers(session: Session, run: SyncRun, rules: Rules, clock: Calla
     _log_unwritten(upserted.unwritten)
     if upserted.ledger_rebuilt:
         _LOG.warning(
-            "mrr_movements held no movement although customers pay: somebody dropped or truncated it. It begins anew "
-            "with %d movements of the kind opening; movements of before are lost.",
+            "mrr_movements was dropped or truncated: customers pay, and it has no movement. It is rebuilt with %d "
+            "movements of the kind opening; the earlier movements are lost.",
             upserted.movements,
         )
     return PublishResult(stats, counts, upserted, finished_at)

@@ -23,7 +23,7 @@ class Customer(NamedTuple):
         return self.mrr or ZERO
 
 
-NOBODY = Customer(None, None, None)
+ABSENT = Customer(None, None, None)
 
 
 class Ledger:
@@ -77,7 +77,7 @@ class Ledger:
     def _kind(self, key: str, before: Decimal, after: Decimal, now: Customer | None, was_deleted: bool) -> str:
         if not self._is_open:
             return "opening"
-        last = self._customers.get(key, NOBODY)
+        last = self._customers.get(key, ABSENT)
         if now and not was_deleted and key in self._customers:
             if (last.mrr is None) != (now.mrr is None) and key in self._known:
                 return "correction"
@@ -93,22 +93,24 @@ class Ledger:
         self, keys: list[str], after: dict[str, Customer], deleted: set[str], merged: Any
     ) -> Iterator[tuple[str, str, Decimal]]:
         """Yield what left one email and appeared under another: by contacts first, then by Stripe customers."""
-        left = {key: self.counted.get(key, ZERO) for key in keys}
-        room = {key: after[key].counted for key in keys if key in after}
+        source_balance = {key: self.counted.get(key, ZERO) for key in keys}
+        target_balance = {key: after[key].counted for key in keys if key in after}
         for part in ("contact", "stripe"):
             for source in keys:
-                entity = getattr(self._customers.get(source, NOBODY), part)
-                if source in deleted or entity is None or entity == getattr(after.get(source, NOBODY), part):
+                entity = getattr(self._customers.get(source, ABSENT), part)
+                if source in deleted or entity is None or entity == getattr(after.get(source, ABSENT), part):
                     continue
                 entities = [entity, *(merged(entity) if part == "contact" else [])]
-                for target in (key for key in room if key != source and getattr(after[key], part) in entities):
+                for target in (
+                    key for key in target_balance if key != source and getattr(after[key], part) in entities
+                ):
                     its = getattr(after[target], part)
-                    was_there = target not in deleted and getattr(self._customers.get(target, NOBODY), part) == its
+                    was_there = target not in deleted and getattr(self._customers.get(target, ABSENT), part) == its
                     gained = after[target].counted - (self.counted.get(target, ZERO) if was_there else ZERO)
-                    amount = min(left[source], room[target], gained)
+                    amount = min(source_balance[source], target_balance[target], gained)
                     if amount > 0:
-                        left[source] -= amount
-                        room[target] -= amount
+                        source_balance[source] -= amount
+                        target_balance[target] -= amount
                         yield source, target, amount
 
     def _keep(self, key: str, now: Customer | None) -> None:

@@ -1,6 +1,6 @@
 """Random companies, edits, clocks, crashes and syncs in any order: the tables are what the rules say of them.
 
-How to run more examples stands in the README beside this file.
+README.md in this folder says how to run more examples.
 """
 
 import os

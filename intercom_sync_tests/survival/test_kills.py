@@ -1,6 +1,6 @@
 """A sync that is killed with SIGKILL at any moment, and then its next try: the tables of a sync that nobody killed.
 
-How to kill more often stands in the README beside this file.
+README.md in this folder says how to kill more often.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 The second is started as a person does who does not use `intercom-sync up`, which refuses to be the second in a schema.
 
-Takes minutes, as sensors look once a minute; by command only, see the README beside this file.
+Takes minutes, because sensors run once a minute; run by command only, see README.md in this folder.
 """
 
 import os

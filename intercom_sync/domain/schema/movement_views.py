@@ -14,7 +14,7 @@ def _count(name: str, description: str) -> Column:
 
 
 def _ratio(name: str, description: str) -> Column:
-    return Column(name, Type.NUMERIC, f"{description}; null when nobody paid at the start.")
+    return Column(name, Type.NUMERIC, f"{description}; null when no customer paid at the start.")
 
 
 MRR_MONTHLY = Table(

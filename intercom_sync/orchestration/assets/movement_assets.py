@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.revenue.money import format_amount, rounded_amount
 from intercom_sync.domain.schema.movement_views import MRR_MONTHLY
 from intercom_sync.domain.schema.tables import MRR_MOVEMENTS, UNIFIED_CUSTOMERS
@@ -55,7 +56,7 @@ def build_mrr_movements(partitions: dg.PartitionsDefinition, currency: str) -> d
         with translate_errors(context, warehouse), warehouse.connect() as session:
             metadata = optional_metadata(
                 {
-                    "movements": partial(_movement_metadata, session, context.run.run_id, currency),
+                    "movements": partial(_movement_metadata, session, RunId(context.run.run_id), currency),
                     "months": partial(_month_metadata, session, currency),
                 }
             )
@@ -66,7 +67,7 @@ def build_mrr_movements(partitions: dg.PartitionsDefinition, currency: str) -> d
     return mrr_movements
 
 
-def _movement_metadata(session: Session, run_id: str, currency: str) -> dict[str, Any]:
+def _movement_metadata(session: Session, run_id: RunId, currency: str) -> dict[str, Any]:
     """Return the number of movements that the run wrote, and their sums by kind."""
     with session.transaction():
         by_kind = movement_summaries.movements_of(session, run_id)

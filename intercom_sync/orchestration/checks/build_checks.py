@@ -109,20 +109,20 @@ def no_rejections(kind: RecordKind, reasons: Sequence[RejectionReason], *, other
     """Return a check that no records are rejected for these reasons, or for any other reason if `others`."""
 
     def check(session: Session, run_id: RunId) -> CheckResult:
-        return rejection_result(find_rejections(session, kind, reasons, others=others), kind)
+        found = find_rejections(session, kind, reasons, others=others)
+        failed = f"{kind.plural.capitalize()} excluded until they are corrected in Intercom"
+        return rejection_result(found, failed, "No records are rejected.")
 
     return check
 
 
-def rejection_result(found: dict[str, Violations], kind: RecordKind) -> CheckResult:
+def rejection_result(found: dict[str, Violations], failed: str, passed: str) -> CheckResult:
     """Return the result of a check for rejected records: counts by reason, and examples."""
     number = sum(violations.count for violations in found.values())
     counts = "; ".join(f"{reason}: {violations.count}" for reason, violations in found.items())
     return CheckResult(
         not number,
-        f"{kind.plural.capitalize()} excluded until they are corrected in Intercom: {counts}."
-        if number
-        else "No records are rejected.",
+        f"{failed}: {counts}." if number else passed,
         {"rejected": number},
         [example for violations in found.values() for example in violations.examples],
     )

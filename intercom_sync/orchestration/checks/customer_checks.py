@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.reconciliation import CheckResult
-from intercom_sync.orchestration.checks.build_checks import Check, no_violations
+from intercom_sync.orchestration.checks.build_checks import Check, no_violations, rejection_result
 from intercom_sync.warehouse.postgres.session import Session, read_present
 from intercom_sync.warehouse.queries.summaries import customer_counts, last_success
 from intercom_sync.warehouse.queries.violations import (
@@ -35,15 +35,8 @@ def _none_lost(session: Session, run_id: RunId) -> CheckResult:
 
 def _all_written(session: Session, run_id: RunId) -> CheckResult:
     found = find_rejections(session, "customer")
-    number = sum(violations.count for violations in found.values())
-    reasons = "; ".join(f"{reason}: {violations.count}" for reason, violations in found.items())
-    return CheckResult(
-        not number,
-        f"Customers that the table rejects, see rejected_records: {reasons}."
-        if number
-        else "All customers are written.",
-        {"rejected": number},
-        [example for violations in found.values() for example in violations.examples],
+    return rejection_result(
+        found, "Customers that the table rejects, see rejected_records", "All customers are written."
     )
 
 

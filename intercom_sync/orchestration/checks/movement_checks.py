@@ -12,13 +12,14 @@ def _add_up(session: Session, run_id: RunId) -> CheckResult:
     if not found.has_begun:
         return CheckResult(True, "The ledger begins with the first full sync.")
     number = found.different.count
+    passed = not number and found.counted == found.moved
     return CheckResult(
-        not number and found.counted == found.moved,
-        f"Customers whose movements do not add up to their counted MRR: {number}. The movements of all add up to "
-        f"{found.moved:,.2f}, counted are {found.counted:,.2f}. Somebody changed mrr_movements: restore it, or "
-        "truncate it, and the next sync begins it anew."
-        if number
-        else f"The movements of every customer add up to the counted MRR, {found.counted:,.2f} in all.",
+        passed,
+        f"The movements of every customer add up to the counted MRR, {found.counted:,.2f} in total."
+        if passed
+        else f"Customers whose movements do not add up to their counted MRR: {number}. All movements add up to "
+        f"{found.moved:,.2f}; the counted MRR is {found.counted:,.2f}. Another program changed mrr_movements: restore "
+        "it, or truncate it, and the next sync rebuilds it.",
         {"violations": number, "counted_mrr": float(found.counted), "moved_mrr": float(found.moved)},
         found.different.examples,
     )
@@ -26,11 +27,11 @@ def _add_up(session: Session, run_id: RunId) -> CheckResult:
 
 def _kept(session: Session, run_id: RunId) -> CheckResult:
     if not movement_summaries.was_rebuilt(session, run_id):
-        return CheckResult(True, "The ledger goes on.")
+        return CheckResult(True, "The ledger has all its movements.")
     return CheckResult(
         False,
-        "mrr_movements was lost: this sync began it anew with openings, and what was there before is gone. Restore it "
-        "from a backup to have it back.",
+        "mrr_movements was dropped or truncated. This sync rebuilt it with openings; the earlier movements are lost "
+        "unless you restore them from a backup.",
     )
 
 

@@ -11,9 +11,9 @@ from intercom_sync.domain.rules import Rules
 from intercom_sync.orchestration.checks.build_checks import (
     Check,
     CheckFunction,
+    no_rejections,
     no_violations,
     none_of,
-    rejection_result,
 )
 from intercom_sync.warehouse.postgres.session import Session
 from intercom_sync.warehouse.queries.violations import (
@@ -23,7 +23,6 @@ from intercom_sync.warehouse.queries.violations import (
     OTHER_CURRENCY,
     UNKNOWN_MRR,
     ViolationQuery,
-    find_rejections,
     find_violations,
     status_not_in,
 )
@@ -47,9 +46,9 @@ def _no_rejections_or_violations(
 
     def check(session: Session, run_id: RunId) -> CheckResult:
         found = find_violations(session, query)
-        if found.count:
-            return none_of(found, failed, "")
-        return rejection_result(find_rejections(session, RecordKind.CONTACT, reasons), RecordKind.CONTACT)
+        return (
+            none_of(found, failed, "") if found.count else no_rejections(RecordKind.CONTACT, reasons)(session, run_id)
+        )
 
     return check
 

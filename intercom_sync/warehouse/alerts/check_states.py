@@ -20,7 +20,7 @@ class CheckState:
 
 
 def lock(session: Session, check: str) -> CheckState:
-    """Return the state of a check, which nobody else changes until the caller's transaction ends."""
+    """Lock the state of a check until the caller's transaction ends, and return it."""
     session.execute(
         "INSERT INTO check_states (check_name, passed, evaluated_at) VALUES ($1, TRUE, '-infinity') "
         "ON CONFLICT DO NOTHING",

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from intercom_sync.domain import movements
+from intercom_sync.domain.identifiers import RunId
 from intercom_sync.domain.schema.movement_views import MRR_MONTHLY
 from intercom_sync.warehouse.postgres.frames import cast_numeric, select_list
 from intercom_sync.warehouse.postgres.session import Session, literal
@@ -63,7 +64,7 @@ def totals(session: Session) -> Totals:
 
 
 def unknown_kinds(session: Session) -> Violations:
-    """Return the movements of a kind that is none."""
+    """Return the movements of an unknown kind."""
     return find_violations(session, _UNKNOWN_KIND)
 
 
@@ -72,18 +73,18 @@ def moved_twice(session: Session) -> Violations:
     return find_violations(session, _TWICE)
 
 
-def was_rebuilt(session: Session, run: str) -> bool:
-    """Whether a run had to begin the ledger anew."""
+def was_rebuilt(session: Session, run_id: RunId) -> bool:
+    """Return whether a run rebuilt the ledger."""
     rebuilt = f"SELECT EXISTS (SELECT FROM mrr_movements WHERE run_id = $1 AND cause = '{movements.REBUILT}')"
-    return bool(session.value(rebuilt, run))
+    return bool(session.value(rebuilt, run_id))
 
 
-def movements_of(session: Session, run: str) -> dict[str, tuple[int, Decimal]]:
+def movements_of(session: Session, run_id: RunId) -> dict[str, tuple[int, Decimal]]:
     """Return the number of a run's movements and their sum, by kind; every kind is there."""
     found = session.frame(
         "SELECT kind, count(*) AS number, sum(mrr_change)::text AS amount FROM mrr_movements WHERE run_id = $1 "
         "GROUP BY kind",
-        run,
+        run_id,
     )
     return dict.fromkeys(movements.KINDS, (0, Decimal(0))) | {
         kind: (number, Decimal(amount)) for kind, number, amount in found.iter_rows()

@@ -35,27 +35,27 @@ def _sorted(session: Session, cut: KeyRanges = _CUT, part: str = "TRUE") -> Iter
 
 
 @pytest.mark.parametrize("batch", [1, 2, 50_000])
-@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("parallel", [True, False])
 def test_what_is_read_in_one_pass_lies_in_the_bucket_whose_range_holds_its_key(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, batch: int, beside: bool
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, batch: int, parallel: bool
 ) -> None:
     monkeypatch.setattr(module, "_BATCH_ROWS", batch)
     with connect() as session:
         with session.transaction():
             _land(session, _KEYS)
-        with session.transaction(), _CUT.iter_prefetched(session, [_ranged, _sorted], parallel_reads=beside) as found:
+        with session.transaction(), _CUT.iter_prefetched(session, [_ranged, _sorted], parallel_reads=parallel) as found:
             pairs = [(sorted(ranged["email_key"]), sorted(one["email_key"])) for ranged, one in found]
     assert [one for _, one in pairs] == [ranged for ranged, _ in pairs]
     assert sorted(key for _, one in pairs for key in one) == _KEYS
     assert len(pairs) == 5
 
 
-@pytest.mark.parametrize("beside", [True, False])
-def test_what_a_transaction_wrote_itself_is_only_read_by_its_own_session(connect: Connect, beside: bool) -> None:
+@pytest.mark.parametrize("parallel", [True, False])
+def test_what_a_transaction_wrote_itself_is_only_read_by_its_own_session(connect: Connect, parallel: bool) -> None:
     with connect() as session, session.transaction():
         _land(session, _KEYS)
-        with _CUT.iter_prefetched(session, [_sorted], parallel_reads=beside) as found:
-            assert sum(rows.height for (rows,) in found) == (0 if beside else len(_KEYS))
+        with _CUT.iter_prefetched(session, [_sorted], parallel_reads=parallel) as found:
+            assert sum(rows.height for (rows,) in found) == (0 if parallel else len(_KEYS))
 
 
 def test_the_parts_of_a_table_hold_every_row_once_though_others_move_them_meanwhile(connect: Connect) -> None:
@@ -98,7 +98,7 @@ def _until(session: Session, found: str) -> None:
 
 
 def test_where_another_program_waits_for_a_table_the_transaction_reads_by_itself(connect: Connect) -> None:
-    """Or a session beside would wait behind that program, that one for the transaction, and the transaction for it."""
+    """Otherwise a parallel session would wait for that program, and the transaction for the parallel session."""
     alter = "ALTER TABLE intercom_contacts ADD COLUMN theirs text"
     with ThreadPoolExecutor(1) as threads, connect() as session, connect() as theirs, connect() as watcher:
         with session.transaction():

@@ -152,7 +152,7 @@ def test_values_of_other_systems_are_not_counted(company: Company) -> None:
 
 
 @pytest.mark.parametrize("lost", ["TRUNCATE mrr_movements", "DELETE FROM mrr_movements"])
-def test_a_ledger_that_was_lost_begins_anew_and_the_log_says_so(
+def test_a_ledger_that_was_lost_is_rebuilt_and_the_log_says_so(
     company: Company, lost: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     company.execute(lost)
@@ -160,7 +160,7 @@ def test_a_ledger_that_was_lost_begins_anew_and_the_log_says_so(
     with caplog.at_level(logging.WARNING, "intercom_sync.pipeline"):
         company.sync()
     assert company.news() == [(ANN, "opening", "rebuilt", 100), (BOB, "opening", "rebuilt", 40)]
-    assert "begins anew with 2 movements" in caplog.text
+    assert "is rebuilt with 2 movements" in caplog.text
     company.put("c2", BOB, paying(50, stripe="cus_2"))
     company.sync()
     assert company.news() == [(BOB, "expansion", "subscriptions", 10)]
